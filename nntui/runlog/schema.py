@@ -1,0 +1,109 @@
+"""The tables of a run folder: one Arrow schema per kind of file, format 1.
+
+Owns the columns, their types and their meaning. Knows nothing of files or frames.
+Invariant: a schema of a released format never changes; a change is a new format number.
+
+Types are kept to int64, float32, float64, utf8 and list, which every Arrow implementation reads.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+FORMAT = 1
+"""Format number written to run.json. A reader refuses a larger one by name."""
+
+_texts = pa.list_(pa.utf8())
+_int64s = pa.list_(pa.int64())
+_float32s = pa.list_(pa.float32())
+_float64s = pa.list_(pa.float64())
+
+METRICS = pa.schema(
+    [
+        ("metric", _texts),  # k names logged together
+        ("step", _int64s),  # n steps, in the order logged
+        ("wall_time_ns", _int64s),  # n Unix times in nanoseconds
+        ("value", pa.list_(_float64s)),  # k lists of n values: metric-major; NaN and ±inf as they are
+    ]
+)
+"""One row per group of metrics logged together, per flush."""
+
+PREDICTIONS = pa.schema(
+    [
+        ("name", pa.utf8()),  # which fixed batch
+        ("step", pa.int64()),
+        ("wall_time_ns", pa.int64()),
+        ("role", pa.utf8()),  # input | target | output
+        ("example", pa.int64()),  # position inside the fixed batch
+        ("shape", _int64s),  # shape of data; empty for a scalar
+        ("data", _float32s),  # row-major; empty when only text is known
+        ("text", pa.utf8()),  # what a person reads: a label, tokens; may be empty
+    ]
+)
+"""The fixed batch over time, one row per example and role. Inputs and targets are written once."""
+
+SAMPLES = PREDICTIONS
+"""What entered the network, captured at the forward call; the same columns."""
+
+DEPENDENCIES = pa.schema(
+    [
+        ("name", pa.utf8()),
+        ("step", pa.int64()),
+        ("wall_time_ns", pa.int64()),
+        ("axis", pa.utf8()),  # batch | time
+        ("rows", pa.int64()),  # outputs
+        ("cols", pa.int64()),  # inputs
+        ("data", _float32s),  # rows × cols, row-major: largest |gradient| of output row by input column
+        ("row_labels", _texts),
+        ("col_labels", _texts),
+        ("leak_row", pa.int64()),  # first leaking pair; -1 when there is none
+        ("leak_col", pa.int64()),
+        ("leak_value", pa.float64()),  # its |gradient|; NaN when there is none
+    ]
+)
+"""Which input reaches which output."""
+
+CHECKS = pa.schema(
+    [
+        ("id", pa.utf8()),  # recipe row, `skeleton.init_loss`
+        ("step", pa.int64()),  # -1 before the first step
+        ("wall_time_ns", pa.int64()),
+        ("status", pa.utf8()),  # pass | warn | fail | skip | crash
+        ("message", pa.utf8()),
+        ("expected", pa.float64()),  # NaN where expected_text says it
+        ("expected_text", pa.utf8()),  # empty where the number says it
+        ("measured", pa.float64()),
+        ("measured_text", pa.utf8()),
+        ("tolerance", pa.float64()),
+        ("unit", pa.utf8()),
+        ("advice", pa.utf8()),
+        ("evidence", pa.utf8()),  # JSON object, at most EVIDENCE_LIMIT bytes
+        ("seconds", pa.float64()),
+    ]
+)
+"""Outcomes of the recipe's checks; the newest row of an id counts."""
+
+EVENTS = pa.schema(
+    [
+        ("step", pa.int64()),  # -1 where no step applies
+        ("wall_time_ns", pa.int64()),
+        ("level", pa.utf8()),  # info | warn | error
+        ("event", pa.utf8()),  # start | resume | end | lr | checkpoint | dropped | lost | exception | note
+        ("message", pa.utf8()),
+        ("data", pa.utf8()),  # JSON object, may be `{}`
+    ]
+)
+"""What happened: lifecycle, losses of data, log lines, tracebacks, checkpoints."""
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "metrics": METRICS,
+    "predictions": PREDICTIONS,
+    "samples": SAMPLES,
+    "dependencies": DEPENDENCIES,
+    "checks": CHECKS,
+    "events": EVENTS,
+}
+"""Kind of file to its columns. `tensors`, `examples` and `summaries` are reserved names, written by nobody yet."""
+
+EVIDENCE_LIMIT = 64 * 1024
+"""Most bytes of one evidence JSON; longer evidence is replaced by a note of its size."""
