@@ -1,0 +1,221 @@
+"""What the dashboard draws: frozen snapshots of a run, and the view that asks for them.
+
+Owns the dataclasses that cross from the feed thread to the screen. Every derived number is already in them.
+Invariant: a Snapshot and everything in it never changes after it was made; absence is an empty value or NaN,
+never None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntui.finding import Finding
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+State = Literal["waiting", "live", "quiet", "silent", "ended", "crashed"]
+"""waiting: no data yet; live: the beat moves; quiet: the beat moves, no new row for a while;
+silent: the beat stopped, the process may be gone; ended: orderly exit; crashed: gone without one, or by an exception."""
+
+XAxis = Literal["step", "epoch", "relative", "wall"]
+
+
+# --- what the screen asks for -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlotView:
+    """One plot as the screen wants it."""
+
+    key: str
+    """Name under which the plot comes back in `Snapshot.plots`."""
+    metrics: tuple[str, ...]
+    """Metrics drawn together; names without points are left out of the answer."""
+    columns: int
+    """Horizontal raster columns (two per cell for braille); at least 1."""
+    x: XAxis = "step"
+    x_range: tuple[float, float] = (math.nan, math.nan)
+    """Visible range of x in its unit (steps, epochs, seconds since start, Unix seconds); NaN: the whole run."""
+    log_y: bool = False
+    smoothing: float = 0.0
+    """Weight of the debiased exponential moving average, in [0, 1); 0 draws the column means."""
+    clip_outliers: bool = False
+    """Whether y ignores the outermost points; how many is in `PlotData.clipped`."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything the screen shows that costs computing."""
+
+    plots: tuple[PlotView, ...] = ()
+    sparkline_columns: int = 24
+
+
+# --- what the screen gets ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PlottedSeries:
+    """One metric, prepared per raster column. All arrays have shape (columns,); NaN where a column has no point."""
+
+    metric: str
+    low: Floats
+    """Exact minimum of the finite points of the column."""
+    high: Floats
+    """Exact maximum."""
+    line: Floats
+    """What the line follows: column mean, or the smoothed value; interpolated across empty columns between points."""
+    nonfinite: NDArray[np.bool_]
+    """Whether the column holds a NaN or an infinity."""
+    superseded: bool
+    """Whether these points belong to an earlier launch that a later one replaced; drawn dimmed."""
+    last: float
+    """Newest value, as logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something worth a sign on the x axis."""
+
+    x: float
+    label: str
+    severity: Literal["", "info", "warn", "error"] = ""
+    """Empty for a plain fact (learning rate changed, restart, checkpoint)."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PlotData:
+    """One plot, ready to be drawn."""
+
+    view: PlotView
+    series: tuple[PlottedSeries, ...]
+    x_range: tuple[float, float]
+    """Visible range of x, finite, low < high."""
+    y_range: tuple[float, float]
+    """Range of y in data units, finite, low < high; both positive when log_y holds."""
+    log_y: bool
+    """Whether y is really logarithmic: a view may ask for it where values are not positive."""
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    marks: tuple[Mark, ...] = ()
+    clipped: int = 0
+    """Number of points outside y_range because of clip_outliers."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MetricSummary:
+    """One metric in numbers, over the current launch lineage (superseded points are not counted)."""
+
+    metric: str
+    last: float
+    step: int
+    """Step of the newest point."""
+    low: float
+    """Minimum of the finite values; NaN when there is none."""
+    high: float
+    points: int
+    nonfinite: int
+    sparkline: Floats
+    """Shape (sparkline_columns,): column means over the whole run; NaN where there is no point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Data that was logged and cannot be shown; all zero on a healthy run."""
+
+    points: int = 0
+    """Points the recorder dropped (disk full, queue full), as it reported."""
+    frames: int = 0
+    """Frames damaged or missing in the files, as the reader counted."""
+    torn: int = 0
+    """Unfinished frames at the end of a dead writer's files: what kill -9 interrupted."""
+    ignored: int = 0
+    """Links, devices, unreadable or unknown files inside the folder that were not opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of the log screen."""
+
+    wall_time: float
+    """Unix seconds."""
+    step: int
+    level: str
+    event: str
+    message: str
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of the recipe, counted over the newest outcome of each of its checks."""
+
+    name: str
+    passed: int = 0
+    warned: int = 0
+    failed: int = 0
+    other: int = 0
+    """Skipped or crashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The run in one line."""
+
+    name: str = ""
+    path: str = ""
+    state: State = "waiting"
+    state_reason: str = ""
+    """Why it is in that state, in words (`process 812 is gone`, `ValueError: …`); may be empty."""
+    step: int = -1
+    total_steps: int = 0
+    """0 when unknown."""
+    epoch: float = math.nan
+    eta: float = math.nan
+    """Seconds to total_steps at the current pace; NaN when unknown."""
+    loss: float = math.nan
+    loss_metric: str = ""
+    lr: float = math.nan
+    samples_per_second: float = math.nan
+    elapsed: float = math.nan
+    """Seconds from the first launch to the newest row."""
+    newest: float = math.nan
+    """Viewer's monotonic clock when the newest data arrived, so that a screen can tell the age without a snapshot;
+    NaN before any. For a run opened after the fact it lies in the past by the wall time that had gone by."""
+    launches: int = 0
+    ranks: int = 0
+    watching: str = ""
+    """How changes are noticed: `inotify + poll 0.1 s`, `poll 1 s`, …"""
+    lost: Lost = field(default_factory=Lost)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Snapshot:
+    """A run at one moment, with everything the current view needs."""
+
+    number: int = 0
+    """Counts up per feed; a larger one is newer."""
+    head: Head = field(default_factory=Head)
+    plots: Mapping[str, PlotData] = field(default_factory=dict)
+    metrics: tuple[MetricSummary, ...] = ()
+    """Loss metrics first, then by name."""
+    checks: tuple[Finding, ...] = ()
+    """Newest outcome of each check, failures first, then in the recipe's order."""
+    alerts: tuple[Finding, ...] = ()
+    """Errors first, then warnings, then information; newest first within each."""
+    stages: tuple[Stage, ...] = ()
+    events: tuple[EventRow, ...] = ()
+    """Newest last, at most a few thousand."""
+    problem: str = ""
+    """Why the run cannot be shown (folder gone, newer format), in one line; empty when it can."""
+
+
+EMPTY = Snapshot()
+"""What is known before the first poll."""
