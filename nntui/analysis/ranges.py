@@ -1,0 +1,61 @@
+"""Vertical ranges of plots.
+
+Owns what part of the y axis is shown. Invariant: a range is finite with low < high, and positive when logarithmic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+OUTLIER_SPREAD = 5.0
+"""Clipping keeps what lies within this many spreads (5th to 95th percentile) of the middle half."""
+
+
+def y_range(arrays: Iterable[Floats], *, log: bool) -> tuple[tuple[float, float], bool]:
+    """The range that holds every finite number of the arrays with a little air, and whether it is logarithmic.
+
+    A logarithmic range is refused when a number is not positive. Nothing finite gives (0, 1); a single value is put in
+    the middle.
+    """
+    flat = np.concatenate([np.asarray(a, np.float64).ravel() for a in arrays] or [np.empty(0)])
+    flat = flat[np.isfinite(flat)]
+    if not len(flat):
+        return (0.0, 1.0), False
+    low, high = float(flat.min()), float(flat.max())
+    log = log and low > 0
+    if log:
+        return _padded_log(low, high), True
+    if not high > low:
+        air = abs(low) * 0.1 or 0.5
+        return (low - air, high + air), False
+    air = high / 50 - low / 50  # divided first: high - low may overflow
+    return (max(low - air, -np.finfo(float).max), min(high + air, np.finfo(float).max)), False
+
+
+def without_outliers(value: Floats, bounds: tuple[float, float]) -> tuple[tuple[float, float], int]:
+    """The range narrowed to the bulk of the points, and how many points then lie outside.
+
+    The bulk is within OUTLIER_SPREAD times the 5–95 % spread around it; nothing is cut when all points are in there.
+    """
+    finite = value[np.isfinite(value)]
+    if len(finite) < 20:
+        return bounds, 0
+    p5, p95 = (float(q) for q in np.quantile(finite, (0.05, 0.95)))
+    if not p95 > p5:
+        return bounds, 0
+    air = OUTLIER_SPREAD * (p95 - p5)
+    low, high = max(bounds[0], p5 - air), min(bounds[1], p95 + air)
+    outside = int(((finite < low) | (finite > high)).sum())
+    return ((low, high), outside) if outside and high > low else (bounds, 0)
+
+
+def _padded_log(low: float, high: float) -> tuple[float, float]:
+    if not high > low:
+        return low / 1.5, high * 1.5
+    air = (high / low) ** 0.02
+    return low / air, min(high * air, float(np.finfo(float).max))

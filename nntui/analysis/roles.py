@@ -1,0 +1,87 @@
+"""Which metric plays which part, by the names people give.
+
+Owns the naming conventions of the field. Invariant: a name has at most one role.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_SPLIT = re.compile(r"[^a-z0-9]+")
+_LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
+_SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
+_TRAIN = frozenset({"train", "training"})
+_VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev", "holdout"})
+
+
+def words(metric: str) -> tuple[str, ...]:
+    """The parts of a name: `train/loss_stderr` is train, loss, stderr."""
+    return tuple(part for part in _SPLIT.split(metric.lower()) if part)
+
+
+def is_loss(metric: str) -> bool:
+    """A loss of any split; not its standard error or scale."""
+    parts = frozenset(words(metric))
+    return bool(parts & _LOSS) and not parts & _SPREAD
+
+
+def is_validation(metric: str) -> bool:
+    """Measured on data that is not trained on."""
+    return bool(frozenset(words(metric)) & _VALIDATION)
+
+
+def is_train_loss(metric: str) -> bool:
+    """The loss that is being minimised: `train/loss`, `loss`, `training_loss`."""
+    return is_loss(metric) and not is_validation(metric)
+
+
+def is_validation_loss(metric: str) -> bool:
+    """`val/loss`, `eval_loss`, `test/loss`."""
+    return is_loss(metric) and is_validation(metric)
+
+
+def is_lr(metric: str) -> bool:
+    """A learning rate: `lr`, `train/lr`, `learning_rate`, `lr-Adam/pg1`."""
+    parts = words(metric)
+    return "lr" in parts or ("learning" in parts and "rate" in parts)
+
+
+def is_gradient_norm(metric: str) -> bool:
+    """`grad_norm`, `gradient_norm`, `train/grad_norm`."""
+    parts = frozenset(words(metric))
+    return bool(parts & {"grad", "gradient", "gnorm"}) and bool(parts & {"norm", "gnorm"})
+
+
+def is_throughput(metric: str) -> bool:
+    """Samples per second."""
+    parts = frozenset(words(metric))
+    return bool(parts & {"throughput", "sps"}) or ({"samples", "second"} <= parts) or ({"samples", "sec"} <= parts)
+
+
+def pick(metrics: Iterable[str], role: str) -> str:
+    """The metric that best plays `train_loss`, `validation_loss`, `lr` or `throughput`; empty when none does.
+
+    The shortest name wins, then the first in alphabetical order: `train/loss` before `train/aux/loss`.
+    """
+    test = {
+        "train_loss": is_train_loss,
+        "validation_loss": is_validation_loss,
+        "lr": is_lr,
+        "throughput": is_throughput,
+    }[role]
+    fitting = [name for name in metrics if test(name)]
+    plain = [name for name in fitting if "loss" in words(name)] if "loss" in role else fitting
+    return min(plain or fitting, key=lambda name: (len(words(name)), len(name), name), default="")
+
+
+def order(metric: str) -> tuple[int, str]:
+    """Sort key for lists: losses first (training before validation), then scores, then the rest, by name."""
+    parts = frozenset(words(metric))
+    if parts & _SPREAD:
+        return (5, metric)
+    if is_loss(metric):
+        return (1 if is_validation(metric) else 0, metric)
+    if parts & {"acc", "accuracy", "f1", "auc", "score", "r2", "error"}:
+        return (2 if is_validation(metric) else 3, metric)
+    return (4, metric)

@@ -1,0 +1,165 @@
+"""A learning rate that decays too early.
+
+Three causes, the surest first; at most one is reported.
+1. Batches counted as epochs: after its peak the rate falls below TINY of it within one epoch of a run of many, or swings
+   down and up again within an epoch: a scheduler made for epochs and stepped per batch.
+2. All but zero for the rest: the rate is below TINY of its peak for at least IDLE_SHARE of the planned steps, and was so
+   before LATE_SHARE of them. A cosine to zero is below 1 % of its peak for its last 6 % only, also within a cycle of warm
+   restarts.
+3. Dropped while the loss was still falling: the rate steps down (constant, then at most half, then constant), and over the
+   quarter of the run before that the loss surely fell by more than STEEP of all its progress.
+Smooth schedules are intent and never cause 3. Wrong when: a rate is taken down by hand to look at something; a second
+phase is trained at a tiny rate on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntui.analysis import roles
+from nntui.analysis.series import RunFacts, Series
+from nntui.analysis.ticks import format_number
+from nntui.analysis.trend import progress, thinned, trend
+from nntui.finding import Finding
+
+ID = "overfit.lr_decay"
+TINY = 0.01
+IDLE_SHARE = 0.10
+LATE_SHARE = 0.75
+STEEP = 0.10
+EPOCHS = 3
+"""A run of fewer epochs may well decay within one."""
+DROP = 0.5
+STEADY = 0.02
+"""Relative change between neighbours up to which the rate counts as constant."""
+STEADY_POINTS = 5
+LEAST_POINTS = 64
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """A warning for the surest cause."""
+    name = roles.pick(series, "lr")
+    if not name:
+        return []
+    rate = series[name].finite()
+    if len(rate) < 20 or not rate.value.max() > 0:
+        return []
+    finding = _batches_as_epochs(rate, facts) or _all_but_zero(rate, facts) or _dropped_early(rate, series, facts)
+    return [finding] if finding else []
+
+
+def _planned(rate: Series, facts: RunFacts) -> int:
+    """Steps of the whole run: as planned, or as done once it is over; 0 while unknown."""
+    return facts.total_steps or (int(rate.step[-1]) + 1 if facts.state in ("ended", "crashed") else 0)
+
+
+def _batches_as_epochs(rate: Series, facts: RunFacts) -> Finding | None:
+    epoch = facts.steps_per_epoch
+    length = max(facts.total_steps, int(rate.step[-1]) + 1)
+    if epoch < 2 or length < EPOCHS * epoch:
+        return None
+    peak = int(rate.value.argmax())
+    tiny = np.flatnonzero(rate.value[peak:] < TINY * rate.value[peak])
+    if not len(tiny):
+        return None
+    at = peak + int(tiny[0])
+    took = int(rate.step[at] - rate.step[peak])
+    if took > epoch or int(rate.step[-1] - rate.step[peak]) < epoch:
+        return None
+    return _finding(
+        f"The rate fell from {format_number(float(rate.value[peak]))} to {format_number(float(rate.value[at]))} within "
+        f"{took:,} steps; an epoch has {epoch:,}: the schedule seems to count batches as epochs.",
+        "batches counted as epochs",
+        "Most likely scheduler.step() is called per batch while its lengths (T_max, step_size, gamma) are in epochs. Refute: print "
+        "the rate over the first epoch; call step() once per epoch, or give the lengths in steps.",
+        (float(took), float(epoch), "steps"),
+        int(rate.step[at]),
+        {"peak": float(rate.value[peak]), "steps_to_tiny": took, "steps_per_epoch": epoch, "threshold": TINY},
+    )
+
+
+def _all_but_zero(rate: Series, facts: RunFacts) -> Finding | None:
+    planned = _planned(rate, facts)
+    peak = float(rate.value.max())
+    loud = np.flatnonzero(rate.value >= TINY * peak)
+    if not planned or int(loud[-1]) == len(rate) - 1:
+        return None
+    begin, now = int(rate.step[int(loud[-1]) + 1]), int(rate.step[-1])
+    if begin > LATE_SHARE * planned or now - begin < IDLE_SHARE * planned:
+        return None
+    return _finding(
+        f"The rate has been below {TINY:.0%} of its peak since step {begin:,}; {(planned - begin) / planned:.0%} of the "
+        f"{planned:,} steps are trained with next to none.",
+        "all but zero for the rest of the run",
+        "Most likely the schedule is shorter than the run, or decays too fast. Refute: plan it over all steps, or train at a constant "
+        "rate and compare the validation loss at the same step.",
+        (begin / planned, LATE_SHARE, "of the planned steps"),
+        begin,
+        {"peak": peak, "since_step": begin, "planned_steps": planned, "rate": float(rate.value[-1]), "threshold": TINY},
+    )
+
+
+def _dropped_early(rate: Series, series: Mapping[str, Series], facts: RunFacts) -> Finding | None:
+    name = roles.pick(series, "train_loss")
+    if not name:
+        return None
+    loss = series[name].finite()
+    for position in _drops(rate.value):
+        step = int(rate.step[position])
+        before = loss.value[loss.step < step]
+        if len(before) < 4 * LEAST_POINTS:
+            continue
+        value = thinned(before)
+        stretch = trend(value[-len(value) // 4 :])
+        gained = progress(value)
+        if stretch is None or gained <= 0 or stretch.surely_fell <= STEEP * gained:
+            continue
+        fell = -stretch.change / gained
+        old, new = float(rate.value[position - 1]), float(rate.value[position])
+        return _finding(
+            f"The rate dropped from {format_number(old)} to {format_number(new)} at step {step:,} while {name} was still falling: "
+            f"{fell:.0%} of all its progress came in the quarter before.",
+            "decay before the loss had stopped falling",
+            "Most likely the milestone was copied from another task. Refute: go on at the old rate from the checkpoint before the drop "
+            "and compare the validation loss at the same step.",
+            (fell, STEEP, "of the progress"),
+            step,
+            {"metric": name, "old": old, "new": new, "share_of_progress": fell, "threshold": STEEP, "at_step": step},
+        )
+    return None
+
+
+def _drops(value: NDArray[np.float64]) -> list[int]:
+    """Positions at which a constant rate steps down to at most DROP of it and stays constant."""
+    if len(value) < 2 * STEADY_POINTS:
+        return []
+    falls = np.flatnonzero(value[1:] <= DROP * value[:-1]) + 1
+    return [
+        int(p) for p in falls if _steady(value[max(0, p - STEADY_POINTS) : p]) and _steady(value[p : p + STEADY_POINTS])
+    ]
+
+
+def _steady(value: NDArray[np.float64]) -> bool:
+    if len(value) < STEADY_POINTS or not value.min() > 0:
+        return False
+    return bool((np.abs(np.diff(value)) <= STEADY * value[:-1]).all())
+
+
+def _finding(
+    message: str, cause: str, advice: str, measured: tuple[float, float, str], step: int, evidence: dict[str, Any]
+) -> Finding:
+    return Finding(
+        ID,
+        "warn",
+        message,
+        expected=measured[1],
+        measured=measured[0],
+        unit=measured[2],
+        advice=advice,
+        evidence={"cause": cause, **evidence},
+        step=step,
+    )

@@ -1,0 +1,91 @@
+"""NaN and infinities.
+
+Symptom: the loss or a gradient is NaN or infinite. Test: exact; what is weighed is whether it stays so.
+An error only for a training loss whose newest LOSS_STREAK points are all non-finite (every one, once the run is over);
+mixed precision skips its first steps with infinite gradients and recovers, so a gradient norm must stay so for
+GRADIENT_STREAK points. Wrong when: a metric is NaN by design; other metrics are therefore information at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nntui.analysis import roles
+from nntui.analysis.series import RunFacts, Series
+from nntui.finding import Finding, Severity
+
+ID = "live.nonfinite"
+LOSS_STREAK = 3
+VALIDATION_STREAK = 2
+GRADIENT_STREAK = 30
+"""Dynamic loss scaling starts at 2^16 and halves: 16 skipped steps are normal."""
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """One finding per metric that has non-finite points worth a word; the first metric to turn is named in each."""
+    bad = {name: np.flatnonzero(~np.isfinite(s.value)) for name, s in series.items() if len(s)}
+    bad = {name: index for name, index in bad.items() if len(index)}
+    if not bad:
+        return []
+    trailing = {name: _trailing(series[name]) for name in bad}
+    lasting = {n: int(series[n].step[-trailing[n]]) for n in bad if trailing[n] and trailing[n] < len(series[n])}
+    first = min(lasting, key=lambda n: lasting[n], default="")
+    found = []
+    for name, index in bad.items():
+        streak = trailing[name]
+        severity = _severity(name, streak, len(series[name]), facts)
+        if severity:
+            found.append(_finding(series[name], index, streak, severity, (first, lasting.get(first, -1))))
+    return found
+
+
+def _severity(name: str, streak: int, points: int, facts: RunFacts) -> Severity | None:
+    over = facts.state in ("ended", "crashed")
+    if roles.is_train_loss(name):
+        return "error" if streak >= LOSS_STREAK or (streak and over) else "info"
+    if roles.is_validation_loss(name):
+        return "warn" if streak >= VALIDATION_STREAK and streak < points else "info"
+    if roles.is_gradient_norm(name):
+        return "warn" if streak >= GRADIENT_STREAK else None
+    return "info" if streak >= LOSS_STREAK and streak < points else None
+
+
+def _finding(series: Series, index: np.ndarray, streak: int, severity: Severity, first: tuple[str, int]) -> Finding:
+    since = int(series.step[-streak]) if streak else int(series.step[index[0]])
+    value = series.value[-streak] if streak else series.value[index[0]]
+    kind = "NaN" if np.isnan(value) else "infinite"
+    if streak:
+        message = f"{series.metric} is {kind} since step {since:,} ({streak} points in a row)."
+    else:
+        message = f"{series.metric} was {kind} at {len(index)} of {len(series)} points, first at step {since:,}; it recovered."
+    if first[0] and first[0] != series.metric and streak:
+        message += f" First to turn: {first[0]} at step {first[1]:,}."
+    return Finding(
+        ID,
+        severity,
+        message,
+        expected="a finite number",
+        measured=kind,
+        tolerance=0.0,
+        advice="Most likely too high a learning rate, a log or a division of zero, or an overflow in half precision. Refute: "
+        "resume from the last checkpoint with a tenth of the rate, or with torch.autograd.set_detect_anomaly(True), which "
+        "names the operation.",
+        evidence={
+            "metric": series.metric,
+            "points": len(series),
+            "nonfinite": len(index),
+            "in_a_row": streak,
+            "since_step": since,
+            "first_metric": first[0],
+            "first_step": first[1],
+        },
+        step=since,
+    )
+
+
+def _trailing(series: Series) -> int:
+    """Non-finite points at the very end."""
+    finite = np.flatnonzero(np.isfinite(series.value))
+    return len(series) - (int(finite[-1]) + 1 if len(finite) else 0)

@@ -1,0 +1,53 @@
+"""Recorded columns as analysis sees them.
+
+Owns Series and RunFacts, the only inputs of a rule. Invariant: both are immutable, their arrays are never written to.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Series:
+    """One metric of the shown lineage, in the order logged. All arrays have shape (n,)."""
+
+    metric: str
+    step: Ints
+    wall_time: Floats
+    """Unix seconds."""
+    value: Floats
+    """As logged: NaN and ±inf included."""
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def finite(self) -> Series:
+        """The points whose value is finite."""
+        keep = np.isfinite(self.value)
+        return self if keep.all() else Series(self.metric, self.step[keep], self.wall_time[keep], self.value[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a rule may know of a run besides its columns."""
+
+    total_steps: int = 0
+    """Planned steps; 0 unknown."""
+    steps_per_epoch: int = 0
+    """0 unknown."""
+    state: str = "live"
+    """waiting | live | quiet | silent | ended | crashed"""
+    state_reason: str = ""
+    seconds_since_row: float = math.nan
+    seconds_since_beat: float = math.nan
+    last_step: int = -1
+    resumes: tuple[int, ...] = ()
+    """Steps at which a later launch took over."""

@@ -1,0 +1,141 @@
+"""Axes and numbers as a person reads them.
+
+Owns tick positions and the one style of numbers on every screen. Invariant: a label never claims more digits than its
+axis resolves, and two different ticks never share a label.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+
+Ticks = tuple[tuple[float, str], ...]
+
+
+def format_number(value: float, digits: int = 4) -> str:
+    """At most `digits` significant digits, never wider than 9 cells: 0.4121, 12.5, 3e-4, 1.25e+6, nan, -inf."""
+    if math.isnan(value):
+        return "nan"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if -4 < magnitude < 6:
+        text = f"{value:.{max(0, digits - 1 - magnitude)}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, _, exponent = f"{value:.{max(0, digits - 2)}e}".partition("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent)}"
+
+
+def format_count(value: float) -> str:
+    """A count in few cells: 950, 12.4k, 3M."""
+    if not math.isfinite(value):
+        return format_number(value)
+    for scale, suffix in _SUFFIXES:
+        if abs(value) >= scale:
+            text = f"{value / scale:.3g}"
+            return (text if "e" not in text else f"{value / scale:.0f}") + suffix
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}"
+
+
+def format_duration(seconds: float) -> str:
+    """A stretch of time in its two largest units: 45s, 3m20s, 1h12m, 2d4h; – when unknown."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600}h"
+
+
+def linear_ticks(low: float, high: float, count: int) -> Ticks:
+    """About `count` round positions (1, 2 or 5 times a power of ten apart) inside [low, high]."""
+    step = _round_step((high - low) / max(1, count))
+    first = math.ceil(low / step - 1e-9)
+    positions = [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+    return tuple((p, _plain(p, step)) for p in positions)
+
+
+def decade_ticks(low: float, high: float, count: int) -> Ticks:
+    """Powers of ten inside [low, high], thinned to about `count`; with 2 and 5 between them when there are few.
+
+    low, high: positive. Falls back to linear ticks within less than a factor of about 2.5.
+    """
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    decades = list(range(first, last + 1))
+    if len(decades) >= 3 or (len(decades) == 2 and count <= 3):
+        stride = -(-len(decades) // max(1, count))
+        return tuple(
+            (10.0**d, f"10{str(d).translate(_SUPERSCRIPT)}") for d in decades if d % stride == 0 or stride == 1
+        )
+    if high / low < 2.5:
+        return linear_ticks(low, high, count)
+    fine = [m * 10.0**d for d in range(first - 1, last + 1) for m in (1, 2, 5)]
+    return tuple((p, format_number(p, 2)) for p in fine if low * (1 - 1e-9) <= p <= high * (1 + 1e-9))
+
+
+def count_ticks(low: float, high: float, count: int) -> Ticks:
+    """Ticks of an axis of steps or epochs: 0, 3k, 12k, 1.5M."""
+    step = _round_step((high - low) / max(1, count))
+    ticks = linear_ticks(low, high, count)
+    return tuple((position, _short_count(position, step)) for position, _ in ticks)
+
+
+def duration_ticks(low: float, high: float, count: int) -> Ticks:
+    """Ticks of an axis of elapsed seconds, on whole minutes and hours where that fits."""
+    wanted = (high - low) / max(1, count)
+    step = next((s for s in _SECONDS if s >= wanted), 0) or 86400 * math.ceil(wanted / 86400)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    if wanted < 1:
+        return tuple((p, f"{text}s") for p, text in linear_ticks(low, high, count))
+    return tuple((float(k * step), _short_duration(k * step)) for k in range(first, last + 1))
+
+
+def clock_ticks(low: float, high: float, count: int) -> Ticks:
+    """Ticks of an axis of Unix seconds, as local clock time."""
+    offset = datetime.fromtimestamp(low).astimezone().utcoffset()
+    shift = offset.total_seconds() if offset else 0.0
+    style = "%H:%M:%S" if high - low < 600 else ("%H:%M" if high - low < 2 * 86400 else "%d %b")
+    ticks = duration_ticks(low + shift, high + shift, count)
+    return tuple((p - shift, datetime.fromtimestamp(p - shift).astimezone().strftime(style)) for p, _ in ticks)
+
+
+def _round_step(raw: float) -> float:
+    if not raw > 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
+
+
+def _plain(value: float, step: float) -> str:
+    """The value with just the digits that its step needs."""
+    if abs(value) < step / 2:
+        return "0"
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(step)) + 1
+    return format_number(value, max(1, digits))
+
+
+def _short_count(value: float, step: float) -> str:
+    for scale, suffix in _SUFFIXES:
+        if abs(value) >= scale:
+            return _plain(value / scale, step / scale) + suffix
+    return _plain(value, step)
+
+
+def _short_duration(seconds: float) -> str:
+    if seconds == 0:
+        return "0"
+    text = format_duration(seconds)
+    for empty in ("00m", "00s"):
+        text = text.removesuffix(empty)
+    return text.removesuffix("0h") if text.endswith("d0h") else text

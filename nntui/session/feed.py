@@ -1,0 +1,195 @@
+"""The feed: a thread that wakes, polls, folds and hands over snapshots.
+
+Owns when a run folder is looked at. Polling is the truth; a file event only ends a wait, and may be lost.
+Invariant: the thread never dies silently: what it cannot do is the `problem` of the next snapshot. Arrow is imported on
+the thread, so that a screen can be painted before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntui.runlog.errors import RunFolderError, RunNotFound
+from nntui.session.snapshot import Head, Snapshot, View
+
+if TYPE_CHECKING:
+    from nntui.runlog.reader import RunReader
+    from nntui.session.run_state import RunState
+
+BUSY_INTERVAL = 0.1
+IDLE_INTERVAL = 1.0
+POLLING_INTERVAL = 0.25
+"""Seconds between looks without file events."""
+SNAPSHOT_INTERVAL = 0.25
+"""Least seconds between two snapshots, unless the view changed."""
+RETRY_INTERVAL = 0.5
+"""Seconds between looks for a run that is not there."""
+
+
+class Feed:
+    """Watches one run folder and calls `on_snapshot`, from its own thread, with every new Snapshot."""
+
+    def __init__(self, path: Path, on_snapshot: Callable[[Snapshot], None], *, wait: bool = False) -> None:
+        """wait: a run that does not exist yet is no problem; the feed waits for it."""
+        self.path = path
+        self._on_snapshot = on_snapshot
+        self._wait = wait
+        self._view = View()
+        self._view_changed = False
+        self._wake = threading.Event()
+        self._stopped = False
+        self._number = 0
+        self._last = Snapshot(head=Head(name=path.name, path=str(path)))
+        self._posted_at = -SNAPSHOT_INTERVAL
+        self._thread = threading.Thread(target=self._run, name="nntui-feed", daemon=True)
+
+    def start(self) -> None:
+        """Begin watching."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Stop watching; waits at most `timeout` seconds for the thread."""
+        self._stopped = True
+        self._wake.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    def show(self, view: View) -> None:
+        """Ask for what this view needs; a snapshot of it comes at once."""
+        if view != self._view:
+            self._view = view
+            self._view_changed = True
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at the folder now."""
+        self._wake.set()
+
+    # --- on the thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopped:
+            try:
+                self._follow()
+            except RunFolderError as error:
+                self._report("" if self._wait and isinstance(error, RunNotFound) else str(error))
+            except Exception as error:  # noqa: BLE001 (a dead thread would be a frozen screen that looks alive)
+                self._report(
+                    f"{self.path}: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
+                )
+            self._pause(RETRY_INTERVAL)
+
+    def _follow(self) -> None:
+        """Read the run from its beginning for as long as it is there."""
+        from nntui.runlog.reader import RunReader
+        from nntui.session.run_state import RunState
+
+        reader = RunReader(self.path)
+        state = RunState(reader.identity.name or self.path.name, self.path)
+        hints = _Hints(self.path, self._wake)
+        try:
+            while not self._stopped:
+                self._turn(reader, state, hints)
+        finally:
+            hints.stop()
+
+    def _turn(self, reader: RunReader, state: RunState, hints: _Hints) -> None:
+        poll = reader.poll()
+        now = time.monotonic()
+        changed = state.fold(poll, now, time.time())
+        hints.follow([w.folder for w in poll.writers.values() if w.end is None])
+        state.watching = hints.words
+        self._dirty = changed or getattr(self, "_dirty", True)
+        due = now - self._posted_at >= SNAPSHOT_INTERVAL
+        if self._view_changed or (self._dirty and due and not (poll.more and self._number)):
+            self._view_changed = False
+            self._dirty = False
+            self._post(state.snapshot(self._view, now))
+        if poll.more:
+            return
+        if poll.bytes_read or self._dirty:
+            self._pause(BUSY_INTERVAL)
+        else:
+            self._pause(IDLE_INTERVAL if hints.working else POLLING_INTERVAL)
+
+    def _report(self, problem: str) -> None:
+        if problem != self._last.problem or not self._number:
+            self._post(dataclasses.replace(self._last, problem=problem))
+
+    def _post(self, snapshot: Snapshot) -> None:
+        self._number += 1
+        self._last = dataclasses.replace(snapshot, number=self._number)
+        self._posted_at = time.monotonic()
+        self._on_snapshot(self._last)
+
+    def _pause(self, seconds: float) -> None:
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+
+class _Hints:
+    """File events that end a wait early, where the system gives them."""
+
+    def __init__(self, path: Path, wake: threading.Event) -> None:
+        self._path = path
+        self._wake = wake
+        self._watched: dict[Path, Any] = {}
+        self._observer: Any = None
+        try:
+            self._start()
+        except (OSError, ImportError, RuntimeError):
+            self._observer = None
+
+    @property
+    def working(self) -> bool:
+        """Whether events can be expected."""
+        return self._observer is not None and self._path in self._watched
+
+    @property
+    def words(self) -> str:
+        """How changes are noticed, for the status bar."""
+        name = type(self._observer).__name__.removesuffix("Observer").lower() if self.working else ""
+        return f"{name} + poll" if name else f"poll {POLLING_INTERVAL:g} s"
+
+    def follow(self, folders: list[Path]) -> None:
+        """Watch the run and exactly these writer folders."""
+        wanted = {self._path, *folders}
+        if self._observer is None or wanted == self._watched.keys():
+            return
+        for gone in self._watched.keys() - wanted:
+            self._observer.unschedule(self._watched.pop(gone))
+        for folder in wanted - self._watched.keys():
+            try:
+                self._watched[folder] = self._observer.schedule(self._handler, os.fspath(folder), recursive=False)
+            except OSError:  # the watch limit, or a folder just removed: polling sees it all the same
+                return
+
+    def stop(self) -> None:
+        """Let the observer's thread go."""
+        if self._observer is not None:
+            self._observer.stop()
+
+    def _start(self) -> None:
+        from watchdog.events import FileSystemEventHandler
+        from watchdog.observers import Observer
+
+        wake = self._wake
+
+        class Wake(FileSystemEventHandler):
+            def on_created(self, event: Any) -> None:
+                wake.set()
+
+            def on_modified(self, event: Any) -> None:
+                wake.set()
+
+        self._handler = Wake()
+        self._observer = Observer()
+        self._observer.daemon = True
+        self._observer.start()
+        self.follow([])

@@ -1,0 +1,76 @@
+"""Whether a run is alive, judged from what its writers leave behind.
+
+Owns the states of a run. Invariant: `crashed` is only said of a process known to be gone, or of one that said so itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nntui.runlog import layout
+from nntui.runlog.layout import End
+from nntui.runlog.reader import Writer
+from nntui.session.snapshot import State
+
+SILENT_AFTER = 15.0
+"""Seconds without a new beat (they come every 2 s)."""
+QUIET_AFTER = 30.0
+"""Seconds without a new row while the beat goes on."""
+WORDS = {"interrupted": "interrupted from the keyboard", "signal": "ended by"}
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What this viewer saw of one writer, on its own monotonic clock."""
+
+    count: int = -1
+    beat_at: float = math.nan
+    row_at: float = math.nan
+    gone: bool = False
+
+    def see_beat(self, writer: Writer, now: float, wall: float) -> bool:
+        """Take note of the newest beat; True when it moved. The first one is dated by its own wall time."""
+        if writer.beat is None:
+            if math.isnan(self.beat_at):
+                self.beat_at = now - _age(writer.manifest.started_ns, wall)
+            return False
+        if writer.beat.count == self.count:
+            return False
+        self.beat_at = now if self.count >= 0 else now - _age(writer.beat.wall_time_ns, wall)
+        self.count = writer.beat.count
+        return True
+
+    def see_row(self, newest_wall_time: float, now: float, wall: float) -> None:
+        """Take note of new rows; the first ones are dated by their own wall time."""
+        self.row_at = now if not math.isnan(self.row_at) else now - max(0.0, wall - newest_wall_time)
+
+
+def judge(writer: Writer, pulse: Pulse, now: float) -> tuple[State, str]:
+    """State of one writer and the reason in words."""
+    if writer.end is not None:
+        return _ended(writer.end)
+    if not pulse.gone and layout.process_alive(writer.manifest) is False:
+        late = layout.read_end(writer.folder)  # it may have ended between the two looks
+        if late is not None:
+            return _ended(late)
+        pulse.gone = True
+    if pulse.gone:
+        return "crashed", f"process {writer.manifest.pid} is gone without a word"
+    if now - pulse.beat_at > SILENT_AFTER:
+        return "silent", f"no sign of life from {writer.manifest.host or 'its host'}"
+    if now - pulse.row_at > QUIET_AFTER:
+        return "quiet", "the process is alive but logs nothing"
+    return "live", ""
+
+
+def _ended(end: End) -> tuple[State, str]:
+    if end.reason == "exception" or (end.reason == "finished" and end.exit_code != 0):
+        return "crashed", end.message or f"exit code {end.exit_code}"
+    if end.reason == "finished":
+        return "ended", ""
+    return "ended", f"{WORDS.get(end.reason, end.reason)} {end.message if end.reason == 'signal' else ''}".strip()
+
+
+def _age(wall_time_ns: int, wall: float) -> float:
+    return max(0.0, wall - wall_time_ns / 1e9)

@@ -1,0 +1,155 @@
+"""Plots and numbers of metrics for one view.
+
+Owns the way from Series to PlotData and MetricSummary. Pure. Invariant: a plot's arrays have the number of columns that
+its view asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from nntui.analysis import ticks
+from nntui.analysis.downsampling import bridge, per_column
+from nntui.analysis.ranges import without_outliers, y_range
+from nntui.analysis.series import Series
+from nntui.analysis.smoothing import debiased_ema
+from nntui.session.snapshot import Floats, Mark, MetricSummary, PlotData, PlottedSeries, PlotView, XAxis
+
+COLUMNS_PER_X_TICK = 24
+Y_TICKS = 5
+LR_JUMP = 1.9
+"""Factor between two neighbouring learning rates from which the change is marked."""
+MARK_LIMIT = 24
+
+Lineage = tuple[Series, Series]
+"""Points that count, and superseded ones."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class XScale:
+    """How the x axes are made of steps and wall times."""
+
+    steps_per_epoch: int
+    start: float
+    """Unix seconds of the first launch."""
+
+    def values(self, series: Series, axis: XAxis) -> Floats:
+        """x of every point; shape (n,). Epochs fall back to steps when their length is unknown."""
+        if axis == "wall":
+            return series.wall_time
+        if axis == "relative":
+            return series.wall_time - self.start
+        if axis == "epoch" and self.steps_per_epoch > 0:
+            return series.step / self.steps_per_epoch
+        return series.step.astype(np.float64)
+
+
+def plot(view: PlotView, lineages: Sequence[Lineage], scale: XScale, marks: Iterable[Mark]) -> PlotData:
+    """One plot of the given metrics; `marks` have their x in the view's unit."""
+    x_range = _x_range(view, lineages, scale)
+    drawn: list[PlottedSeries] = []
+    visible: list[Floats] = []
+    for current, replaced in lineages:
+        for series, superseded in ((replaced, True), (current, False)):
+            if len(series):
+                x = scale.values(series, view.x)
+                drawn.append(_columns(series, x, view, x_range, superseded))
+                visible.append(series.value[(x >= x_range[0]) & (x <= x_range[1])])
+    drawn = [s for s in drawn if not s.superseded or np.isfinite(s.low).any() or s.nonfinite.any()]
+    bounds, log_y = y_range([a for s in drawn for a in (s.low, s.high)], log=view.log_y)
+    clipped = 0
+    if view.clip_outliers and visible:
+        bounds, clipped = without_outliers(np.concatenate(visible), bounds)
+    make = ticks.decade_ticks if log_y else ticks.linear_ticks
+    inside = [m for m in marks if x_range[0] <= m.x <= x_range[1]]
+    return PlotData(
+        view=view,
+        series=tuple(drawn),
+        x_range=x_range,
+        y_range=bounds,
+        log_y=log_y,
+        x_ticks=_x_ticks(view, x_range, scale),
+        y_ticks=make(*bounds, Y_TICKS),
+        marks=tuple(inside[-MARK_LIMIT:]),
+        clipped=clipped,
+    )
+
+
+def summary(series: Series, columns: int) -> MetricSummary:
+    """One metric in numbers. An empty series gives NaN and step -1."""
+    finite = series.value[np.isfinite(series.value)]
+    spark = np.full(columns, np.nan)
+    if len(finite):
+        low, high = float(series.step.min()), float(series.step.max())
+        x = series.step.astype(np.float64)
+        spark = per_column(x, series.value, (low, high if high > low else low + 1), columns).mean
+    return MetricSummary(
+        metric=series.metric,
+        last=float(series.value[-1]) if len(series) else math.nan,
+        step=int(series.step[-1]) if len(series) else -1,
+        low=float(finite.min()) if len(finite) else math.nan,
+        high=float(finite.max()) if len(finite) else math.nan,
+        points=len(series),
+        nonfinite=len(series) - len(finite),
+        sparkline=spark,
+    )
+
+
+def lr_marks(series: Series, x: Floats) -> list[Mark]:
+    """A mark where the learning rate jumps by LR_JUMP or more from one point to the next."""
+    value = np.abs(series.value)
+    known = np.isfinite(value) & (value > 0)
+    value, x = value[known], x[known]
+    if len(value) < 2:
+        return []
+    ratio = value[1:] / value[:-1]
+    jumps = np.flatnonzero((ratio >= LR_JUMP) | (ratio <= 1 / LR_JUMP))[-MARK_LIMIT:]
+    return [Mark(float(x[i + 1]), _factor(float(ratio[i]))) for i in jumps]
+
+
+def _factor(ratio: float) -> str:
+    sign, factor = ("×", ratio) if ratio >= 1 else ("÷", 1 / ratio)
+    return f"lr{sign}{ticks.format_number(factor, 2)}"
+
+
+def _columns(
+    series: Series, x: Floats, view: PlotView, x_range: tuple[float, float], superseded: bool
+) -> PlottedSeries:
+    raw = per_column(x, series.value, x_range, view.columns)
+    line = raw.mean
+    if view.smoothing > 0:
+        line = per_column(x, debiased_ema(series.value, view.smoothing), x_range, view.columns).mean
+    return PlottedSeries(
+        metric=series.metric,
+        low=raw.low,
+        high=raw.high,
+        line=bridge(line),
+        nonfinite=raw.nonfinite > 0,
+        superseded=superseded,
+        last=float(series.value[-1]),
+    )
+
+
+def _x_range(view: PlotView, lineages: Sequence[Lineage], scale: XScale) -> tuple[float, float]:
+    asked = view.x_range
+    if math.isfinite(asked[0]) and math.isfinite(asked[1]) and asked[1] > asked[0]:
+        return asked
+    ends: list[float] = []
+    for series in (s for lineage in lineages for s in lineage if len(s)):
+        x = scale.values(series, view.x)
+        ends += [float(x.min()), float(x.max())]
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _x_ticks(view: PlotView, x_range: tuple[float, float], scale: XScale) -> ticks.Ticks:
+    makers: dict[str, Callable[[float, float, int], ticks.Ticks]] = {
+        "wall": ticks.clock_ticks,
+        "relative": ticks.duration_ticks,
+    }
+    make = makers.get(view.x, ticks.count_ticks)
+    return make(*x_range, max(2, view.columns // COLUMNS_PER_X_TICK))

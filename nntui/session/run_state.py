@@ -1,0 +1,310 @@
+"""A run as it becomes known: the one mutable object of the viewer, owned by the feed thread.
+
+Owns folding polls and freezing snapshots. Touches no file except to ask whether a process lives.
+Invariant: the same batches in any chunks give the same snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from nntui.analysis import roles, rules
+from nntui.analysis.series import RunFacts, Series
+from nntui.finding import STATUSES, Finding
+from nntui.runlog.lineage import Cut, Launch, cuts
+from nntui.runlog.reader import Damage, Poll, Writer
+from nntui.session import plotting, recipe
+from nntui.session.liveness import Pulse, judge
+from nntui.session.snapshot import (
+    EventRow,
+    Head,
+    Lost,
+    Mark,
+    MetricSummary,
+    PlotData,
+    PlotView,
+    Snapshot,
+    State,
+    View,
+)
+from nntui.session.columns import Recorded
+
+EVENT_LIMIT = 2000
+ALERT_INTERVAL = 1.0
+PACE_POINTS = 200
+"""Newest points from which the pace is taken."""
+_OVER: tuple[State, ...] = ("ended", "crashed", "silent")
+
+
+class RunState:
+    """Everything known of one run."""
+
+    def __init__(self, name: str, path: str | Path) -> None:
+        self.name = name
+        self.path = str(path)
+        self.watching = ""
+        self._recorded = Recorded()
+        self._writers: dict[str, Writer] = {}
+        self._pulses: dict[str, Pulse] = {}
+        self._states: dict[str, tuple[State, str]] = {}
+        self._checks: dict[str, tuple[int, Finding]] = {}
+        self._events: deque[EventRow] = deque(maxlen=EVENT_LIMIT)
+        self._lost_reported: dict[str, int] = {}
+        self._damage = Damage()
+        self._newest = math.nan
+        self._cuts: dict[str, Cut] = {}
+        self._summaries: dict[str, tuple[object, MetricSummary]] = {}
+        self._alerts: tuple[Finding, ...] = ()
+        self._alerts_key: object = None
+        self._alerts_at = -math.inf
+        self._number = 0
+
+    # --- folding ------------------------------------------------------------------------------
+
+    def fold(self, poll: Poll, now: float, wall: float) -> bool:
+        """Take in one poll. now: the viewer's monotonic clock; wall: Unix seconds. True when anything changed."""
+        changed = bool(poll.batches) or poll.lost != self._damage or poll.writers.keys() != self._writers.keys()
+        self._writers = dict(poll.writers)
+        self._damage = poll.lost
+        for name, writer in self._writers.items():
+            changed |= self._pulses.setdefault(name, Pulse()).see_beat(writer, now, wall)
+        newest: dict[str, float] = {}
+        for batch in poll.batches:
+            newest[batch.writer] = max(
+                newest.get(batch.writer, 0.0), self._fold_batch(batch.kind, batch.writer, batch.data)
+            )
+        for name, at in newest.items():
+            if at > 0:
+                pulse = self._pulses.setdefault(name, Pulse())
+                pulse.see_row(at, now, wall)
+                self._newest = pulse.row_at if math.isnan(self._newest) else max(self._newest, pulse.row_at)
+        return self._judge(now) or changed
+
+    def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:
+        """Fold one batch; the newest wall time in it, in Unix seconds."""
+        if kind == "metrics":
+            self._recorded.fold(writer, data)
+            times = data.column("wall_time_ns").flatten()
+            return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
+        if kind == "checks":
+            for row in data.to_pylist():
+                self._fold_check(row)
+        elif kind == "events":
+            for row in data.to_pylist():
+                self._fold_event(writer, row)
+        times = data.column("wall_time_ns")
+        return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
+
+    def _fold_check(self, row: dict[str, Any]) -> None:
+        known = self._checks.get(row["id"])
+        if known is None or row["wall_time_ns"] >= known[0]:
+            self._checks[row["id"]] = (row["wall_time_ns"], _finding(row))
+
+    def _fold_event(self, writer: str, row: dict[str, Any]) -> None:
+        moment = row["wall_time_ns"] / 1e9
+        self._events.append(EventRow(moment, row["step"], row["level"], row["event"], row["message"], writer))
+        if row["event"] == "lost":
+            points = _object(row["data"]).get("points")
+            self._lost_reported[writer] = self._lost_reported.get(writer, 0) + (
+                points if isinstance(points, int) else 0
+            )
+
+    def _judge(self, now: float) -> bool:
+        states = {name: judge(writer, self._pulses[name], now) for name, writer in self._writers.items()}
+        changed, self._states = states != self._states, states
+        if changed or not self._cuts or any(s not in _OVER for s, _ in states.values()):
+            launches = [
+                Launch(
+                    name,
+                    writer.manifest.rank,
+                    writer.manifest.started_ns,
+                    writer.manifest.resume_step,
+                    states[name][0] in _OVER,
+                    self._recorded.first_steps(name) if writer.manifest.resume_step < 0 and len(states) > 1 else {},
+                )
+                for name, writer in self._writers.items()
+            ]
+            self._cuts = cuts(launches)
+        return changed
+
+    # --- freezing -----------------------------------------------------------------------------
+
+    def snapshot(self, view: View, now: float) -> Snapshot:
+        """Everything the view needs, as of now."""
+        self._number += 1
+        lead = self._lead()
+        series = {metric: self._lineage(metric)[0] for metric in self._recorded.metrics}
+        series = {metric: one for metric, one in series.items() if len(one)}
+        head = self._head(lead, series)
+        alerts = self._find_alerts(series, head, now)
+        checks = recipe.ordered(finding for _, finding in self._checks.values())
+        metrics = [self._summary(one, view.sparkline_columns) for one in series.values()]
+        return Snapshot(
+            number=self._number,
+            head=head,
+            plots=self._plots(view, alerts),
+            metrics=tuple(sorted(metrics, key=lambda m: roles.order(m.metric))),
+            checks=checks,
+            alerts=alerts,
+            stages=recipe.stages(checks),
+            events=tuple(sorted(self._events, key=lambda event: event.wall_time)),
+        )
+
+    def _rank(self) -> int:
+        return min((w.manifest.rank for w in self._writers.values()), default=0)
+
+    def _primary(self) -> list[str]:
+        """Writers of the shown rank, oldest first."""
+        rank = self._rank()
+        names = [n for n, w in self._writers.items() if w.manifest.rank == rank]
+        return sorted(names, key=lambda n: (self._writers[n].manifest.started_ns, n))
+
+    def _lead(self) -> str:
+        """The writer whose state is the run's: the newest one still going, else the newest."""
+        names = self._primary()
+        going = [n for n in names if self._states[n][0] not in _OVER]
+        return (going or names or [""])[-1]
+
+    def _lineage(self, metric: str) -> plotting.Lineage:
+        return self._recorded.lineage(metric, self._primary(), self._cuts)
+
+    def _head(self, lead: str, series: Mapping[str, Series]) -> Head:
+        primary = self._primary()
+        manifest = self._writers[lead].manifest if lead else None
+        state, reason = self._states.get(lead, ("waiting", ""))
+        loss, lr, speed = (roles.pick(series, role) for role in ("train_loss", "lr", "throughput"))
+        step = max((int(s.step[-1]) for s in series.values()), default=-1)
+        total = manifest.total_steps if manifest else 0
+        steps_per_epoch = manifest.steps_per_epoch if manifest else 0
+        begun = min((self._writers[n].manifest.started_ns / 1e9 for n in primary), default=math.nan)
+        ended = max((float(s.wall_time[-1]) for s in series.values()), default=math.nan)
+        going = state in ("live", "quiet")
+        return Head(
+            name=self.name,
+            path=self.path,
+            state=state,
+            state_reason=reason,
+            step=step,
+            total_steps=total,
+            epoch=step / steps_per_epoch if steps_per_epoch > 0 and step >= 0 else math.nan,
+            eta=(total - step) * _pace(series) if going and total > step >= 0 else math.nan,
+            loss=_last(series, loss),
+            loss_metric=loss,
+            lr=_last(series, lr),
+            samples_per_second=_last(series, speed),
+            elapsed=max(0.0, ended - begun),
+            newest=self._newest,
+            launches=len(primary),
+            ranks=len({w.manifest.rank for w in self._writers.values()}),
+            watching=self.watching,
+            lost=self._lost(),
+        )
+
+    def _lost(self) -> Lost:
+        points = 0
+        for name, writer in self._writers.items():
+            points += max(self._lost_reported.get(name, 0), writer.beat.lost if writer.beat else 0)
+        return Lost(points, self._damage.frames, self._damage.torn, self._damage.ignored)
+
+    def _find_alerts(self, series: Mapping[str, Series], head: Head, now: float) -> tuple[Finding, ...]:
+        key = (self._recorded.points, head.state, tuple(self._cuts.items()).__len__())
+        quiet_for = now - head.newest if head.state in ("live", "quiet") else math.nan
+        due = now - self._alerts_at >= ALERT_INTERVAL
+        if due and (key != self._alerts_key or head.state in ("live", "quiet")):
+            lead = self._writers.get(self._lead())
+            facts = RunFacts(
+                total_steps=head.total_steps,
+                steps_per_epoch=lead.manifest.steps_per_epoch if lead else 0,
+                state=head.state,
+                state_reason=head.state_reason,
+                seconds_since_row=quiet_for,
+                last_step=head.step,
+                resumes=tuple(self._resumes()),
+            )
+            self._alerts = tuple(rules.find(series, facts))
+            self._alerts_key, self._alerts_at = key, now
+        return self._alerts
+
+    def _resumes(self) -> list[int]:
+        manifests = [self._writers[n].manifest for n in self._primary()[1:]]
+        return [m.resume_step for m in manifests if m.resume_step >= 0]
+
+    def _summary(self, series: Series, columns: int) -> MetricSummary:
+        key = (len(series), columns, id(series.step.base) if len(self._writers) > 1 else 0)
+        known = self._summaries.get(series.metric)
+        if known is None or known[0] != key:
+            known = (key, plotting.summary(series, columns))
+            self._summaries[series.metric] = known
+        return known[1]
+
+    def _plots(self, view: View, alerts: tuple[Finding, ...]) -> dict[str, PlotData]:
+        lead = self._writers.get(self._lead())
+        begun = min((w.manifest.started_ns / 1e9 for w in self._writers.values()), default=0.0)
+        scale = plotting.XScale(lead.manifest.steps_per_epoch if lead else 0, begun)
+        return {
+            one.key: plotting.plot(one, [self._lineage(m) for m in one.metrics], scale, self._marks(one, scale, alerts))
+            for one in view.plots
+        }
+
+    def _marks(self, view: PlotView, scale: plotting.XScale, alerts: tuple[Finding, ...]) -> list[Mark]:
+        rate = roles.pick(self._recorded.metrics, "lr")
+        marks: list[Mark] = []
+        if rate:
+            series = self._lineage(rate)[0]
+            marks += plotting.lr_marks(series, scale.values(series, view.x))
+        clock = self._lineage(view.metrics[0])[0] if view.metrics else None
+        if clock is None or not len(clock):
+            return marks
+        x = scale.values(clock, view.x)
+        places = [(step, "restart", "") for step in self._resumes()]
+        places += [(a.step, a.id.rpartition(".")[2], a.status) for a in alerts if a.step >= 0]
+        for step, label, severity in places:
+            position = min(int(np.searchsorted(clock.step, step)), len(x) - 1)
+            marks.append(Mark(float(x[position]), label, severity))  # pyright: ignore[reportArgumentType]
+        return sorted(marks, key=lambda mark: mark.x)
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    return Finding(
+        id=row["id"],
+        status=row["status"] if row["status"] in STATUSES else "crash",
+        message=row["message"],
+        expected=row["expected_text"] or row["expected"],
+        measured=row["measured_text"] or row["measured"],
+        tolerance=row["tolerance"],
+        unit=row["unit"],
+        advice=row["advice"],
+        evidence=_object(row["evidence"]),
+        seconds=row["seconds"],
+        step=row["step"],
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _last(series: Mapping[str, Series], metric: str) -> float:
+    return float(series[metric].value[-1]) if metric in series else math.nan
+
+
+def _pace(series: Mapping[str, Series]) -> float:
+    """Seconds per step over the newest points of the metric with the most points, pauses included; NaN when unknown."""
+    longest = max(series.values(), key=len, default=None)
+    if longest is None or len(longest) < 2:
+        return math.nan
+    step, time = longest.step[-PACE_POINTS:], longest.wall_time[-PACE_POINTS:]
+    steps = float(step[-1] - step[0])
+    return float(time[-1] - time[0]) / steps if steps > 0 else math.nan
