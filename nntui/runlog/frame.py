@@ -9,14 +9,16 @@ A frame is one encapsulated Arrow IPC message (schema or record batch). Its cust
     nntui1 len=0000001344 at=000604 seq=0000000007 kind=metrics______ msg=b nonce=5f0c1a2b crc=89abcdef
 
 len: bytes of the frame; at: offset of the marker inside it, so that finding the marker is finding the frame; seq: per
-kind over all segments of a writer; msg: s(chema) or b(atch); nonce: random per file, so that a frame quoted in user data
-is never taken for ours; crc: CRC-32 (zlib) of the frame with the eight crc digits as `0`.
+kind over all segments of a writer; msg: s(chema) or b(atch); nonce: of this file alone (`nonce_of`), so that a frame
+quoted in user data is never taken for ours; crc: CRC-32 (zlib) of the frame with the eight crc digits as `0`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -60,6 +62,14 @@ class Scan:
     """Offset up to which everything is frames or gaps; what follows may still become a frame."""
 
 
+def nonce_of(folder: str, file: str) -> bytes:
+    """The nonce of a file: CRC-32 of `folder/file` in hex.
+
+    The folder's name holds random digits, so it is a file's own; and a reader knows it without the first frame.
+    """
+    return b"%08x" % zlib.crc32(os.fsencode(f"{folder}/{file}"))
+
+
 def encode_schema(kind: str, *, sequence: int, nonce: bytes) -> bytes:
     """The first frame of a file: the schema of its kind."""
     blank = _marker(0, 0, sequence, kind, b"s", nonce, _ZEROS)
@@ -87,37 +97,48 @@ def encode(batch: pa.RecordBatch, kind: str, *, sequence: int, nonce: bytes) -> 
     return _patch(message, sequence, kind, b"b", nonce)
 
 
-def scan(data: bytes, *, kind: str, nonce: bytes | None = None) -> Scan:
-    """Every whole frame of `kind` in the buffer, in order.
+def schema_nonce(data: bytes, kind: str) -> bytes | None:
+    """The nonce of the whole schema frame at the very start of a file: it holds no user data, so it is believed."""
+    first = _frame_at(data, 0, kind, None, 0)
+    return first.nonce if first is not None and first.is_schema and first.start == 0 else None
 
-    nonce: the file's, once known; None takes it from the first whole frame. A frame that claims more bytes than there
-    are hides no whole frame behind it: the search goes on inside the claimed extent.
+
+def scan(data: bytes, *, kind: str, nonce: bytes, lowest: int = 0) -> Scan:
+    """Every whole frame of `kind` with this nonce in the buffer, in order, its sequence numbers `lowest` or above.
+
+    A frame that claims more bytes than there are hides no whole frame behind it: the search goes on inside the claimed
+    extent. Sequence numbers only rise, so that an older frame of the file, quoted in user data, is not taken twice.
     """
     frames: list[Frame] = []
     gaps: list[tuple[int, int]] = []
     position = 0
     while position < len(data):
-        frame = _frame_at(data, position, kind, nonce) or _next_frame(data, position, kind, nonce)
+        frame = _frame_at(data, position, kind, nonce, lowest) or _next_frame(data, position, kind, nonce, lowest)
         if frame is None:
             break
         if frame.start > position:
             gaps.append((position, frame.start))
         frames.append(frame)
-        nonce, position = frame.nonce, frame.end
+        lowest, position = frame.sequence + 1, frame.end
     return Scan(tuple(frames), tuple(gaps), position)
 
 
-def decode(data: bytes, frames: tuple[Frame, ...], kind: str) -> list[pa.RecordBatch]:
+def decode(data: bytes, frames: Sequence[Frame], kind: str) -> list[pa.RecordBatch]:
     """The record batches of whole frames, decoded with the built-in schema of their kind and fully validated.
 
-    Schema frames give nothing. Raises pa.ArrowInvalid (or another pa.ArrowException) when a batch is not valid Arrow.
+    Schema frames give nothing. Raises pa.ArrowException when they do not hold exactly one valid batch each.
     """
     pieces = [data[f.start : f.end] for f in frames if not f.is_schema]
     if not pieces:
         return []
     schema = SCHEMAS[kind]
-    with pa.ipc.open_stream(b"".join([schema.serialize().to_pybytes(), *pieces])) as stream:
-        batches = list(stream)
+    try:
+        with pa.ipc.open_stream(b"".join([schema.serialize().to_pybytes(), *pieces])) as stream:
+            batches = list(stream)
+    except OSError as error:  # what pyarrow raises for a body shorter than its metadata says
+        raise pa.ArrowInvalid(str(error)) from None
+    if len(batches) != len(pieces):
+        raise pa.ArrowInvalid(f"{kind}: {len(pieces)} frames held {len(batches)} batches; expected one in each.")
     for batch in batches:
         batch.validate(full=True)
     return batches
@@ -137,35 +158,36 @@ def _patch(message: bytearray, sequence: int, kind: str, letter: bytes, nonce: b
     return bytes(message)
 
 
-def _frame_at(data: bytes, start: int, kind: str, nonce: bytes | None) -> Frame | None:
+def _frame_at(data: bytes, start: int, kind: str, nonce: bytes | None, lowest: int) -> Frame | None:
     """The whole frame that starts exactly here."""
     if data[start : start + 4] != _PREFIX:
         return None
     metadata_end = start + 8 + int.from_bytes(data[start + 4 : start + 8], "little")
     at = data.find(_MAGIC, start + 8, min(metadata_end, len(data)))
-    return None if at < 0 else _frame_of_marker(data, at, start, kind, nonce)
+    return None if at < 0 else _frame_of_marker(data, at, start, kind, nonce, lowest)
 
 
-def _next_frame(data: bytes, after: int, kind: str, nonce: bytes | None) -> Frame | None:
+def _next_frame(data: bytes, after: int, kind: str, nonce: bytes, lowest: int) -> Frame | None:
     """The first whole frame that starts behind `after`."""
     at = data.find(_MAGIC, after + 8)
     while at >= 0:
-        frame = _frame_of_marker(data, at, after + 1, kind, nonce)
+        frame = _frame_of_marker(data, at, after + 1, kind, nonce, lowest)
         if frame is not None:
             return frame
         at = data.find(_MAGIC, at + 1)
     return None
 
 
-def _frame_of_marker(data: bytes, at: int, lowest: int, kind: str, nonce: bytes | None) -> Frame | None:
+def _frame_of_marker(data: bytes, at: int, floor: int, kind: str, nonce: bytes | None, lowest: int) -> Frame | None:
+    """The whole frame this marker belongs to, unless it starts before `floor` or is not one of those looked for."""
     found = _MARKER.match(data, at)
     if found is None:
         return None
     length, offset, start = int(found[1]), int(found[2]), at - int(found[2])
     end = start + length
-    if start < lowest or end > len(data) or length > FRAME_LIMIT or offset + len(found[0]) > length:
+    if start < floor or end > len(data) or length > FRAME_LIMIT or offset + len(found[0]) > length:
         return None
-    if found[4].rstrip(b"_") != kind.encode() or (nonce is not None and found[6] != nonce):
+    if found[4].rstrip(b"_") != kind.encode() or (nonce is not None and found[6] != nonce) or int(found[3]) < lowest:
         return None
     view = memoryview(data)
     crc_at = found.start(7)

@@ -121,9 +121,14 @@ def read_identity(path: Path) -> Identity:
 
     Raises RunNotFound, NotARun or NewerFormat with a line for the user.
     """
-    if not path.exists():
-        raise RunNotFound(f"{path}: no such run; expected a run folder. List runs with `ls {path.parent}`.")
-    if not path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
+        message = f"{path}: no such run; expected a run folder. List runs with `ls {path.parent}`."
+        raise RunNotFound(message) from None
+    except OSError as error:
+        raise NotARun(f"{path}: cannot be opened ({error.strerror}); expected a readable run folder.") from None
+    if not stat.S_ISDIR(mode):
         raise NotARun(f"{path}: found a file; expected a run folder holding {RUN_FILE}. Name the folder above it.")
     raw = read_json(path / RUN_FILE)
     if raw is None:
@@ -138,7 +143,8 @@ def read_identity(path: Path) -> Identity:
         raise NotARun(f"{path / RUN_FILE}: format was {number!r}; expected a whole number from 1 to {FORMAT}.")
     if number > FORMAT:
         raise NewerFormat(
-            f"{path}: written in format {number}; this nntui reads up to format {FORMAT}. Upgrade with `pip install -U nntui`."
+            f"{path}: written in format {number}; this nntui reads up to format {FORMAT}. "
+            "Upgrade with `pip install -U nntui`."
         )
     return _from_json(Identity, raw)
 
@@ -210,6 +216,8 @@ def process_alive(manifest: Manifest) -> bool | None:
     if not same_machine or not here["pid_namespace"] or here["pid_namespace"] != manifest.pid_namespace:
         return None
     start, state = _process_stat(manifest.pid)
+    if start < 0 < manifest.pid and _exists(manifest.pid):
+        return None  # another user's process, hidden from /proc
     return start == manifest.pid_start and start >= 0 and state not in "ZX"
 
 
@@ -222,6 +230,16 @@ def process_identity() -> dict[str, Any]:
         boot_id = namespace = ""
     pid = os.getpid()
     return {"pid": pid, "pid_start": _process_stat(pid)[0], "boot_id": boot_id, "pid_namespace": namespace}
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _process_stat(pid: int) -> tuple[int, str]:
@@ -311,6 +329,8 @@ def _to_json(value: Any) -> dict[str, Any]:
     return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in plain.items()}
 
 
+_LARGEST = 2**63 - 1
+
 _Plain = TypeVar("_Plain", Identity, Manifest, Beat, End)
 
 
@@ -320,6 +340,8 @@ def _from_json(kind: type[_Plain], raw: dict[str, Any]) -> _Plain:
     known: dict[str, Any] = {}
     for f in dataclasses.fields(kind):
         value, usual = raw.get(f.name), getattr(default, f.name)
+        if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            continue  # no number of ours
         if isinstance(usual, float) and (isinstance(value, int | float) or value in ("nan", "inf", "-inf")):
             known[f.name] = float(value)
         elif type(value) is type(usual):

@@ -1,7 +1,7 @@
 """Which points a restart replaced.
 
 Owns the one rule of superseding, shared by every reader. Pure: no files, no clock.
-Invariant: a point is superseded only by a later launch of the same rank, and only once its own writer is over.
+Invariant: a point is superseded only by a launch of the same rank that began after its own writer was over.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ class Launch:
     resume_step: int
     """-1: it did not say."""
     over: bool
-    """Whether it ended, is gone, or has been silent: an evaluation job beside a living trainer hides nothing."""
+    """Whether it ended, is gone, or has been silent."""
     first_steps: Mapping[str, int] = field(default_factory=dict)
     """First step it logged, per metric."""
+    last_ns: int = 0
+    """Unix time of its last sign of life (end, beat); 0: unknown. What began before that ran beside it: an evaluation
+    job hides nothing of its trainer, also when both are long over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class Cut:
 def cuts(launches: Iterable[Launch]) -> dict[str, Cut]:
     """The cut of every writer.
 
-    A later launch that said where it resumes replaces everything from there on. One that did not say replaces, of the
-    metrics it logs itself, what lies at or past its own first step: a script started over, not a job that adds a metric.
+    A later launch that said where it resumes replaces everything from there on. One that did not say replaces, of
+    the metrics it logs itself, what lies at or past its own first step: a script started over, not a job that adds a
+    metric.
     """
     ordered = sorted(launches, key=lambda launch: (launch.started_ns, launch.writer))
     result: dict[str, Cut] = {}
@@ -54,7 +58,7 @@ def cuts(launches: Iterable[Launch]) -> dict[str, Cut]:
         everything, metrics = NEVER, {}
         if earlier.over:
             for later in ordered[position + 1 :]:
-                if later.rank != earlier.rank:
+                if later.rank != earlier.rank or later.started_ns < earlier.last_ns:
                     continue
                 if later.resume_step >= 0:
                     everything = min(everything, later.resume_step)

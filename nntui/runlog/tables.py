@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from nntui.runlog import layout
 from nntui.runlog.lineage import Cut, Launch, cuts
@@ -22,6 +22,8 @@ from nntui.runlog.schema import SCHEMAS
 
 SILENT_AFTER = 60.0
 """Seconds without a beat after which a writer of another machine counts as over."""
+
+_GROUP_BYTES = 32 << 20
 
 _EXPLODED = pa.schema(
     [("metric", pa.utf8()), ("step", pa.int64()), ("wall_time_ns", pa.int64()), ("value", pa.float64())]
@@ -33,7 +35,7 @@ class RunTables:
     """One table per kind; each has, after its own columns, writer, rank, launch and superseded."""
 
     metrics: pa.Table
-    """metric, step, wall_time_ns, value, writer, rank, launch, superseded: one row per point, as logged (NaN and ±inf too)."""
+    """metric, step, wall_time_ns, value, writer, rank, launch, superseded: one row per point, as logged."""
     predictions: pa.Table
     samples: pa.Table
     dependencies: pa.Table
@@ -49,16 +51,18 @@ def read(path: str | os.PathLike[str]) -> RunTables:
     Raises RunFolderError when there is no run to read.
     """
     reader = RunReader(path)
-    pieces: dict[str, list[tuple[str, pa.Table]]] = {kind: [] for kind in SCHEMAS}
+    pieces: dict[str, dict[str, list[pa.RecordBatch]]] = {kind: {} for kind in SCHEMAS}
     while True:
         poll = reader.poll(max_bytes=64 << 20, max_seconds=60.0)
         for batch in poll.batches:
-            table = pa.Table.from_batches([batch.data])
-            pieces[batch.kind].append((batch.writer, explode(batch.data) if batch.kind == "metrics" else table))
+            pieces[batch.kind].setdefault(batch.writer, []).append(batch.data)
         if not poll.more:
             break
     by_writer = {
-        kind: {w: pa.concat_tables([t for name, t in found if name == w]) for w in dict.fromkeys(n for n, _ in found)}
+        kind: {
+            name: pa.concat_tables(map(explode, _groups(batches))) if kind == "metrics" else _table(batches)
+            for name, batches in sorted(found.items())
+        }
         for kind, found in pieces.items()
     }
     launches = [_launch(writer, by_writer["metrics"].get(name)) for name, writer in poll.writers.items()]
@@ -68,24 +72,66 @@ def read(path: str | os.PathLike[str]) -> RunTables:
 
 
 def explode(batch: pa.RecordBatch) -> pa.Table:
-    """A metrics batch with one row per point: groups of k metrics × n steps become k·n rows, metric-major."""
-    parts: list[pa.RecordBatch] = []
-    for row in range(batch.num_rows):
-        names, steps, times, values = (batch.column(i)[row].values for i in range(4))
-        flat, n = values.flatten(), len(steps)
-        lengths = np.diff(values.offsets.to_numpy())
-        if len(names) != len(values) or len(times) != n or (lengths != n).any():
-            continue  # not what a recorder writes: no rectangle of metrics and steps
-        k = len(names)
-        tiles = np.tile(np.arange(n), k)
-        columns = [
-            names.take(pa.array(np.repeat(np.arange(k), n))),
-            steps.take(tiles),
-            times.take(tiles),
-            flat,
-        ]
-        parts.append(pa.RecordBatch.from_arrays(columns, schema=_EXPLODED))
-    return pa.Table.from_batches(parts, schema=_EXPLODED)
+    """A metrics batch with one row per point: groups of k metrics × n steps become k·n rows, metric-major.
+
+    A group that is no rectangle (not k names for k lists of n values at n steps and times) gives no rows: no recorder
+    writes such a one.
+    """
+    names, steps, times, values = (batch.column(i) for i in range(4))
+    rectangular = _rectangular(batch)
+    if not rectangular.all():
+        return explode(batch.filter(pa.array(rectangular))) if rectangular.any() else _EXPLODED.empty_table()
+    series = values.flatten()  # one list per metric of each group
+    points = np.diff(series.offsets.to_numpy())
+    of_series = np.repeat(np.arange(len(series)), points)  # which series each point belongs to
+    within = np.arange(len(of_series)) - np.repeat(np.cumsum(points) - points, points)
+    lengths = np.diff(steps.offsets.to_numpy())
+    first = np.repeat(np.cumsum(lengths) - lengths, np.diff(values.offsets.to_numpy()))  # per series, its first step
+    moment = pa.array(first[of_series] + within)
+    columns = [
+        names.flatten().take(pa.array(of_series)),
+        steps.flatten().take(moment),
+        times.flatten().take(moment),
+        series.flatten(),
+    ]
+    return pa.Table.from_arrays(columns, schema=_EXPLODED)
+
+
+def _rectangular(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Which rows are k names, k series of n values, n steps and n times, nothing null but values. Shape (rows,)."""
+    names, steps, times, values = (batch.column(i) for i in range(4))
+    if any(column.null_count or column.values.null_count for column in (names, steps, times, values)):
+        return np.array([_is_rectangle(row) for row in batch.to_pylist()], bool)
+    k, n, m, series = (np.diff(column.offsets.to_numpy()) for column in (names, steps, times, values))
+    points = np.diff(values.flatten().offsets.to_numpy())
+    of_group = np.repeat(np.arange(batch.num_rows), series)
+    wrong = np.bincount(of_group[points != n[of_group]], minlength=batch.num_rows)
+    return (k == series) & (n == m) & (wrong == 0)
+
+
+def _is_rectangle(row: Mapping[str, Any]) -> bool:
+    columns = [row["metric"], row["step"], row["wall_time_ns"], row["value"]]
+    if any(column is None or None in column for column in columns):
+        return False
+    names, steps, times, series = columns
+    return len(names) == len(series) and len(steps) == len(times) and all(len(one) == len(steps) for one in series)
+
+
+def _groups(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in fewer batches: many small ones cost more than their points."""
+    group: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        group.append(batch)
+        size += batch.nbytes
+        if size > _GROUP_BYTES:
+            yield from _table(group).to_batches()
+            group, size = [], 0
+    yield from _table(group).to_batches() if group else []
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(batches).combine_chunks()
 
 
 def is_over(writer: Writer) -> bool:
@@ -105,7 +151,14 @@ def _launch(writer: Writer, points: pa.Table | None) -> Launch:
     if points is not None and manifest.resume_step < 0:
         least = points.group_by("metric").aggregate([("step", "min")])
         first = dict(zip(least["metric"].to_pylist(), least["step_min"].to_pylist(), strict=True))
-    return Launch(manifest.writer, manifest.rank, manifest.started_ns, manifest.resume_step, is_over(writer), first)
+    return Launch(
+        manifest.writer, manifest.rank, manifest.started_ns, manifest.resume_step, is_over(writer), first, _last(writer)
+    )
+
+
+def _last(writer: Writer) -> int:
+    """Unix nanoseconds of its last sign of life; 0 when it gave none."""
+    return max(writer.end.wall_time_ns if writer.end else 0, writer.beat.wall_time_ns if writer.beat else 0)
 
 
 def _label(kind: str, found: Mapping[str, pa.Table], writers: Mapping[str, Writer], cut: Mapping[str, Cut]) -> pa.Table:
@@ -129,9 +182,15 @@ def _label_one(table: pa.Table, manifest: layout.Manifest, cut: Cut) -> pa.Table
     return table
 
 
-def _superseded(table: pa.Table, cut: Cut) -> pa.Array:
-    step = table["step"]
-    result = pc.greater_equal(step, cut.everything)
-    for metric, first in cut.metrics.items() if "metric" in table.column_names else ():
-        result = pc.or_(result, pc.and_(pc.equal(table["metric"], metric), pc.greater_equal(step, first)))
-    return result
+def _superseded(table: pa.Table, cut: Cut) -> pa.ChunkedArray:
+    chunks = [_superseded_in(batch, cut) for batch in table.to_batches()]
+    return pa.chunked_array(chunks, pa.bool_())
+
+
+def _superseded_in(batch: pa.RecordBatch, cut: Cut) -> pa.Array:
+    step = batch.column(batch.schema.get_field_index("step")).fill_null(-1).to_numpy(zero_copy_only=False)
+    if not cut.metrics or "metric" not in batch.schema.names:
+        return pa.array(step >= cut.everything)
+    metric = batch.column(batch.schema.get_field_index("metric")).dictionary_encode()
+    first = np.array([cut.step(name) for name in metric.dictionary.to_pylist()], np.int64)
+    return pa.array(step >= first[metric.indices.to_numpy()])

@@ -8,17 +8,21 @@ interrupted; a file once closed is never opened for writing again.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
+import itertools
 import json
+import math
 import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -29,6 +33,10 @@ SEGMENT_LIMIT = 64 << 20
 """A file that has grown past this many bytes is followed by a new one."""
 CONFIG_LIMIT = 64 << 10
 """Most bytes of the config stored in writer.json; a longer one is replaced by a note of its size."""
+CONFIG_ITEMS = 1 << 14
+"""Most values of a config that are looked at: a structure that shares or contains itself unfolds without end."""
+
+_Item = TypeVar("_Item")
 
 
 class WriterFolder:
@@ -87,9 +95,10 @@ class WriterFolder:
                 **layout.process_identity(),
             )
             layout.write_once(folder / layout.WRITER_FILE, manifest)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            reason = error.strerror if isinstance(error, OSError) else str(error)
             raise RunFolderError(
-                f"{root}: cannot be written ({error.strerror or error}); expected a folder with room that you may write to."
+                f"{root}: cannot be written ({reason or error}); expected a folder with room that you may write to."
             ) from None
         return cls(folder, manifest, segment_limit=segment_limit)
 
@@ -98,11 +107,11 @@ class WriterFolder:
 
         Raises OSError after rolling the file back to its last whole frame; the batch may then be appended again.
         """
-        segment = self._segments.get(kind)
-        if segment is None:
-            segment = self._open(kind)
-        data = frame.encode(batch, kind, sequence=self._sequence[kind], nonce=segment.nonce)
-        self._write(kind, segment, data)
+        segment = self._segments.get(kind) or self._open(kind)
+        sequence = self._sequence.get(kind, 0)
+        frames = [] if segment.frames else [frame.encode_schema(kind, sequence=sequence, nonce=segment.nonce)]
+        frames.append(frame.encode(batch, kind, sequence=sequence + len(frames), nonce=segment.nonce))
+        self._write(kind, segment, frames)
         if segment.size > self._segment_limit:
             self._retire(kind, segment)
 
@@ -137,23 +146,17 @@ class WriterFolder:
         number = self._opened.get(kind, 0)
         path = self.folder / f"{kind}-{number:05d}.arrows"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        segment = _Segment(os.open(path, flags, 0o666), path.name, secrets.token_hex(4).encode())
+        segment = _Segment(os.open(path, flags, 0o666), path.name, frame.nonce_of(self.folder.name, path.name))
         self._opened[kind] = number + 1
-        self._files[path.name] = (0, 0)
-        sequence = self._sequence.setdefault(kind, 0)
-        try:
-            self._write(kind, segment, frame.encode_schema(kind, sequence=sequence, nonce=segment.nonce))
-        except OSError:
-            _close_quietly(segment.fd)  # the empty file stays; the next try opens the next number
-            raise
         self._segments[kind] = segment
         return segment
 
-    def _write(self, kind: str, segment: _Segment, data: bytes) -> None:
+    def _write(self, kind: str, segment: _Segment, frames: list[bytes]) -> None:
+        data = b"".join(frames)
         try:
             written = os.write(segment.fd, data)
             if written != len(data):
-                raise OSError(28, os.strerror(28), segment.name)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), segment.name)
         except OSError:
             try:
                 os.ftruncate(segment.fd, segment.size)
@@ -161,13 +164,15 @@ class WriterFolder:
                 self._retire(kind, segment)  # the torn tail stays; whole frames go on in the next file
             raise
         segment.size += len(data)
-        segment.frames += 1
+        segment.frames += len(frames)
         segment.dirty = True
-        self._sequence[kind] += 1
+        self._sequence[kind] = self._sequence.get(kind, 0) + len(frames)
         self._files[segment.name] = (segment.frames, segment.size)
 
     def _retire(self, kind: str, segment: _Segment) -> None:
         self._segments.pop(kind, None)
+        with contextlib.suppress(OSError):
+            os.fdatasync(segment.fd)
         _close_quietly(segment.fd)
 
 
@@ -182,24 +187,37 @@ class _Segment:
 
 
 def storable(value: Mapping[str, Any]) -> dict[str, Any]:
-    """What JSON can carry of a mapping that a user gave: other values as text, at most CONFIG_LIMIT bytes. Never raises."""
+    """What JSON can carry of a mapping that a user gave, at most CONFIG_LIMIT bytes. Never raises.
+
+    Other values, and numbers that are not finite, become text; what contains itself is cut where it does.
+    """
     try:
-        text = json.dumps(_plain(value, 8), allow_nan=True)
+        text = json.dumps(_plain(value, 8, [CONFIG_ITEMS]), allow_nan=False)
+        result = json.loads(text)
     except Exception as error:  # noqa: BLE001 (a user's object may do anything when it is turned into text)
         return {"unreadable": f"{type(error).__name__} while writing it down"}
     if len(text) > CONFIG_LIMIT:
         return {"too_long": f"{len(text)} bytes of JSON; at most {CONFIG_LIMIT} are stored"}
-    return json.loads(text)
+    return result
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(value: Any, depth: int, left: list[int]) -> Any:
+    left[0] -= 1
+    if left[0] < 0:
+        return "…"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(float(value))
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if depth > 0 and isinstance(value, Mapping):
-        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
+        return {str(key): _plain(item, depth - 1, left) for key, item in _first(value.items(), left)}
     if depth > 0 and isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item, depth - 1) for item in value]
+        return [_plain(item, depth - 1, left) for item in _first(value, left)]
     return str(value)[:1000]
+
+
+def _first(items: Iterable[_Item], left: list[int]) -> Iterator[_Item]:
+    return itertools.islice(items, max(left[0], 0) + 1)
 
 
 def _create_run(root: Path) -> None:
@@ -207,11 +225,8 @@ def _create_run(root: Path) -> None:
         raise NotARun(f"{root}: found a file; expected a folder or nothing. Choose another path for the run.")
     if not layout.is_run(root):
         root.mkdir(parents=True, exist_ok=True)
-        if any(
-            not entry.name.startswith(f".{layout.RUN_FILE}")
-            for entry in root.iterdir()
-            if entry.name != layout.RUN_FILE
-        ):
+        others = [entry for entry in root.iterdir() if not entry.name.removeprefix(".").startswith(layout.RUN_FILE)]
+        if others and not layout.is_run(root):  # asked again: another process may be making the same run
             raise NotARun(
                 f"{root}: found a folder of something else; expected an empty folder, a run or nothing. "
                 f"Choose a new path, such as {root / 'run1'}."
@@ -234,7 +249,5 @@ def _create_folder(root: Path, rank: int) -> Path:
 
 
 def _close_quietly(fd: int) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.close(fd)
-    except OSError:
-        return

@@ -1,0 +1,254 @@
+"""Where one kind of file of one writer was read up to, and what is missing there.
+
+Owns the reading of segments in order, the holes that are read again, and the count of frames. Knows nothing of other
+writers, liveness or polling. Never keeps a file open, never maps one, never writes.
+Invariant: a frame is delivered at most once; `next_sequence - whole` frames of those seen to exist were not read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from nntui.runlog import frame
+
+HOLE_PATIENCE = 60.0
+"""Seconds for which a hole is read again: network file systems deliver pages out of order."""
+HOLE_INTERVAL = 1.0
+"""Seconds between two looks at the same hole, or at an unfinished tail that does not grow."""
+HOLES = 64
+"""Most holes kept in mind per kind; the oldest is given up first."""
+CHUNK = 1 << 16
+"""Fewest bytes read at once."""
+LARGEST_READ = 2 * frame.FRAME_LIMIT
+"""Most bytes held at once: any frame that starts in the first half is whole in it."""
+_TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.EIO}
+
+
+@dataclass(slots=True)
+class _Hole:
+    segment: int
+    start: int
+    end: int | None
+    """None: to the end of the file."""
+    nonce: bytes | None
+    lowest: int
+    """Sequence number below which no frame of the hole can be."""
+    found: float
+    tried: float
+
+
+class KindCursor:
+    """All segments of one kind of one writer, read in order."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.kind = kind
+        self.next_sequence = 0
+        self.whole = 0
+        """Frames that were read whole, schema frames among them."""
+        self.undecodable = 0
+        """Whole frames that were no valid Arrow."""
+        self.behind = True
+        """Whether bytes may be left that no poll has looked at."""
+        self.tail_since = -1.0
+        """When the unfinished frame at the end was first seen as it is; -1 when there is none."""
+        self.unreadable: set[int] = set()
+        """Segments that cannot be opened."""
+        self._folder = folder
+        self._segment = 0
+        self._offset = 0
+        self._nonce: bytes | None = None
+        self._tail_size = -1
+        self._tail_tried = 0.0
+        self._need = 0
+        self._holes: list[_Hole] = []
+
+    def read(self, segments: Sequence[int], budget: int, now: float) -> tuple[list[pa.RecordBatch], int, bool]:
+        """New batches, bytes read, and whether there is more.
+
+        segments: the numbers of the segments there are, listed *before* this call, ascending. So whatever has a later
+        one behind it was finished when it was listed, and may be left once it is read to its end.
+        """
+        batches = self._fill_holes(now)
+        total = 0
+        while True:
+            found, count, progress = self._read_segment(max(budget - total, CHUNK), now)
+            batches += found
+            total += count
+            later = [] if progress else [number for number in segments if number > self._segment]
+            if later:
+                self._leave_for(later[0], now)
+            elif not progress:
+                self.behind = False
+                return batches, total, False
+            if total >= budget:
+                self.behind = True
+                return batches, total, True
+
+    def lost(self, promised: int = 0) -> int:
+        """Frames known to have been written that were not read. promised: how many there are, according to end.json."""
+        behind = 0 if self.behind else promised
+        return max(0, self.next_sequence, behind) - min(self.whole, self.next_sequence) + self.undecodable
+
+    def promised(self, files: Mapping[str, tuple[int, int]]) -> int:
+        """Frames of this kind that end.json speaks of."""
+        return sum(max(0, frames) for name, (frames, _) in files.items() if name.startswith(f"{self.kind}-"))
+
+    def _name(self, segment: int) -> str:
+        return f"{self.kind}-{segment:05d}.arrows"
+
+    def _read_segment(self, budget: int, now: float) -> tuple[list[pa.RecordBatch], int, bool]:
+        """New batches, bytes read, and whether the cursor moved."""
+        opened = self._open(self._segment)
+        if opened is None:
+            return [], 0, False
+        fd, size = opened
+        try:
+            left = size - self._offset
+            if left <= 0:
+                self.tail_since = -1.0
+                return [], 0, False
+            if self.tail_since >= 0 and left == self._tail_size and 0 <= now - self._tail_tried < HOLE_INTERVAL:
+                return [], 0, False
+            data = _read_at(fd, self._offset, min(left, LARGEST_READ, max(self._need, budget)))
+        except OSError:
+            return [], 0, False
+        finally:
+            os.close(fd)
+        return self._take(data, left, now)
+
+    def _take(self, data: bytes, left: int, now: float) -> tuple[list[pa.RecordBatch], int, bool]:
+        nonce = self._nonce or self._first_nonce(data if self._offset == 0 else b"", self._segment)
+        scan = frame.scan(data, kind=self.kind, nonce=nonce, lowest=self.next_sequence)
+        if scan.frames:
+            self._note_gaps(scan, nonce, now)
+            batches = self._deliver(data, scan.frames)
+            self._nonce, self._need = nonce, 0
+            self._offset += scan.settled
+            self.tail_since = -1.0
+            return batches, len(data), True
+        if len(data) >= LARGEST_READ:  # no frame starts in the first half
+            self._offset += frame.FRAME_LIMIT
+            return [], len(data), True
+        if len(data) < left:
+            self._need = len(data) * 4
+            return [], len(data), True
+        if self._tail_size != left or self.tail_since < 0:
+            self.tail_since, self._tail_size = now, left
+        self._tail_tried = now
+        return [], len(data), False
+
+    def _note_gaps(self, scan: frame.Scan, nonce: bytes, now: float) -> None:
+        lowest, following = self.next_sequence, iter(scan.frames)
+        before: dict[int, int] = {}
+        for one in following:  # start of a frame to the lowest number that what lies before it may have
+            before[one.start] = lowest
+            lowest = one.sequence + 1
+        for start, end in scan.gaps:
+            whole = (self._offset + start, self._offset + end)
+            self._add_hole(_Hole(self._segment, *whole, nonce, before[end], now, now))
+
+    def _first_nonce(self, head: bytes, segment: int) -> bytes:
+        return frame.schema_nonce(head, self.kind) or frame.nonce_of(self._folder.name, self._name(segment))
+
+    def _deliver(self, data: bytes, frames: Sequence[frame.Frame]) -> list[pa.RecordBatch]:
+        self.whole += len(frames)
+        self.next_sequence = max(self.next_sequence, frames[-1].sequence + 1)
+        try:
+            return frame.decode(data, frames, self.kind)
+        except pa.ArrowException:
+            return [batch for one in frames for batch in self._decode_one(data, one)]
+
+    def _decode_one(self, data: bytes, one: frame.Frame) -> list[pa.RecordBatch]:
+        try:
+            return frame.decode(data, [one], self.kind)
+        except pa.ArrowException:
+            self.undecodable += 1
+            return []
+
+    def _leave_for(self, segment: int, now: float) -> None:
+        """Go on with a later segment; what is left of this one, and any between, may still arrive."""
+        skipped = range(self._segment + 1, min(segment, self._segment + HOLES // 2))
+        for number, start, nonce in [(self._segment, self._offset, self._nonce), *((n, 0, None) for n in skipped)]:
+            self._add_hole(_Hole(number, start, None, nonce, self.next_sequence, now, now))
+        self._segment, self._offset, self._nonce, self._need = segment, 0, None, 0
+        self.tail_since, self._tail_size = -1.0, -1
+
+    # --- holes --------------------------------------------------------------------------------
+
+    def _add_hole(self, hole: _Hole) -> None:
+        self._holes.append(hole)
+        del self._holes[:-HOLES]
+
+    def _fill_holes(self, now: float) -> list[pa.RecordBatch]:
+        batches: list[pa.RecordBatch] = []
+        kept: list[_Hole] = []
+        for hole in self._holes:
+            if 0 <= now - hole.tried < HOLE_INTERVAL:
+                kept.append(hole)
+                continue
+            hole.tried = now
+            found, remaining = self._look_into(hole)
+            batches += found
+            kept += [one for one in remaining if now - one.found < HOLE_PATIENCE]
+        self._holes = kept
+        return batches
+
+    def _look_into(self, hole: _Hole) -> tuple[list[pa.RecordBatch], Iterable[_Hole]]:
+        data = self._read_hole(hole)
+        nonce = hole.nonce or self._first_nonce(data if hole.start == 0 else b"", hole.segment)
+        scan = frame.scan(data, kind=self.kind, nonce=nonce, lowest=hole.lowest)
+        if not scan.frames:
+            return [], [hole]
+        ends = [(start, hole.start + end) for start, end in scan.gaps]
+        last = hole.end is None or hole.start + scan.settled < hole.end
+        spans = [*ends, (scan.settled, hole.end)] if last else ends
+        rest = [_Hole(hole.segment, hole.start + a, b, nonce, hole.lowest, hole.found, hole.tried) for a, b in spans]
+        return self._deliver(data, scan.frames), rest
+
+    def _read_hole(self, hole: _Hole) -> bytes:
+        opened = self._open(hole.segment)
+        if opened is None:
+            return b""
+        fd, size = opened
+        try:
+            end = size if hole.end is None else min(hole.end, size)
+            return _read_at(fd, hole.start, min(end - hole.start, LARGEST_READ))
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
+
+    def _open(self, segment: int) -> tuple[int, int] | None:
+        """A descriptor and the size of a regular file; None when there is none to be read."""
+        try:
+            fd = os.open(self._folder / self._name(segment), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENOENT and error.errno not in _TRANSIENT:
+                self.unreadable.add(segment)
+            return None
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            self.unreadable.add(segment)
+            return None
+        self.unreadable.discard(segment)
+        return fd, status.st_size
+
+
+def _read_at(fd: int, offset: int, count: int) -> bytes:
+    pieces: list[bytes] = []
+    while count > 0:
+        piece = os.pread(fd, count, offset)
+        if not piece:
+            break
+        pieces.append(piece)
+        offset += len(piece)
+        count -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
