@@ -1,0 +1,241 @@
+"""The Textual app: one snapshot, one set of options, a few screens.
+
+Owns the way from keys to options and from the feed to the screen in front. Draws nothing itself.
+Invariant: widgets learn of a run through `show` alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from nntui.session.feed import Feed
+from nntui.session.snapshot import EMPTY, Snapshot
+from nntui.tui.actions import ACTIONS
+from nntui.tui.glyphs import SETS
+from nntui.tui.messages import SnapshotReady
+from nntui.tui.options import Options
+from nntui.tui.paint import Paint
+from nntui.tui.screens.base import RunScreen
+from nntui.tui.screens.browse import AlertsScreen, LogScreen, RecipeScreen
+from nntui.tui.screens.help import HelpScreen
+from nntui.tui.screens.live import LiveScreen
+from nntui.tui.themes import DARK, LIGHT
+from nntui.tui.widgets.filter import FilterScreen
+
+AGE_INTERVAL = 1.0
+
+
+class NntuiApp(App[None]):
+    """Watches one run."""
+
+    TITLE = "nntui"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "colon"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, action.name, action.words, show=False, priority=key in ("ctrl+c", "ctrl+q"))
+        for action in ACTIONS
+        if action.name != "command_palette"
+        for key in action.keys
+    ]
+
+    snapshot: reactive[Snapshot] = reactive(EMPTY, always_update=True)
+    options: reactive[Options] = reactive(Options())
+    paused: reactive[bool] = reactive(False)
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait: bool = False,
+        glyphs: str = "braille",
+        light: bool = False,
+        feed: Callable[..., Any] = Feed,
+    ) -> None:
+        """feed: what makes the feed; tests give one that does nothing."""
+        super().__init__(ansi_color=False)
+        self.animation_level = "none"
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = LIGHT.name if light else DARK.name
+        self.glyphs = SETS[glyphs]
+        self.newest: Snapshot = EMPTY
+        self._frozen: Snapshot = EMPTY
+        self._feed = feed(path, self._take, wait=wait)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        """From the feed's thread: one message, nothing else."""
+        self.post_message(SnapshotReady(snapshot))
+
+    @property
+    def paint(self) -> Paint:
+        """What panels draw with."""
+        return Paint(self.current_theme, self.glyphs)
+
+    def on_mount(self) -> None:
+        """Show the first screen, then begin to read."""
+        self.push_screen(LiveScreen())
+        self.set_interval(AGE_INTERVAL, self._tick)
+        self._feed.start()
+
+    def on_unmount(self) -> None:
+        """Let the feed's thread go."""
+        self._feed.stop()
+
+    def on_snapshot_ready(self, message: SnapshotReady) -> None:
+        """Take the newest snapshot; a paused screen keeps its plots."""
+        if message.snapshot.number < self.newest.number:
+            return
+        self.newest = message.snapshot
+        self.snapshot = replace(self._frozen, head=self.newest.head) if self.paused else self.newest
+
+    def watch_snapshot(self) -> None:
+        """Draw it on the screen in front."""
+        self._redraw()
+
+    def watch_options(self) -> None:
+        """A changed option changes what is asked for."""
+        self.ask()
+        self._redraw()
+
+    def watch_paused(self, paused: bool) -> None:
+        """Freeze what is shown, or catch up."""
+        self._frozen = self.newest
+        self.snapshot = self.newest
+        if not paused:
+            self.ask()
+
+    def ask(self) -> None:
+        """Tell the feed what the screen in front shows."""
+        screen = self._front()
+        if screen is not None and not self.paused:
+            self._feed.show(screen.view())
+
+    def _front(self) -> RunScreen | None:
+        return (
+            next((s for s in reversed(self.screen_stack) if isinstance(s, RunScreen)), None)
+            if self._screen_stack
+            else None
+        )
+
+    def _redraw(self) -> None:
+        screen = self._front()
+        if screen is not None and screen.is_mounted:
+            screen.show(self.snapshot)
+
+    def _tick(self) -> None:
+        screen = self._front()
+        if screen is not None:
+            screen.tick()
+
+    def data_age(self) -> float:
+        """Seconds since the newest data arrived; NaN before any."""
+        return time.monotonic() - self.newest.head.newest
+
+    # --- actions ------------------------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Leave the dashboard."""
+        self.exit()
+
+    def action_show_screen(self, name: str) -> None:
+        """Put one of the screens in front."""
+        kinds: dict[str, type[RunScreen]] = {
+            "live": LiveScreen,
+            "recipe": RecipeScreen,
+            "alerts": AlertsScreen,
+            "log": LogScreen,
+            "help": HelpScreen,
+        }
+        front = self._front()
+        if front is not None and type(front) is not kinds[name]:
+            self.switch_screen(kinds[name]())
+
+    def action_back(self) -> None:
+        """Back to the live screen; there, back from full size, crosshair and filter."""
+        if isinstance(self._front(), LiveScreen):
+            options = self.options
+            cleared = (
+                replace(options, full=False)
+                if options.full
+                else replace(options, cursor=float("nan"), pattern="", chosen="")
+            )
+            self.options = cleared
+        self.action_show_screen("live")
+
+    def action_next_alert(self) -> None:
+        """The alerts; on that screen, the next one."""
+        front = self._front()
+        if isinstance(front, AlertsScreen):
+            front.move(1, wrap=True)
+        self.action_show_screen("alerts")
+
+    def action_toggle_pause(self) -> None:
+        """Freeze or go on."""
+        self.paused = not self.paused
+
+    def action_choose(self, by: int) -> None:
+        """The next metric, or the next row of a list."""
+        front = self._front()
+        if front is not None:
+            front.move(by)
+
+    def action_open(self) -> None:
+        """Full size, or a finding's evidence."""
+        front = self._front()
+        if front is not None:
+            front.open()
+
+    def action_filter(self) -> None:
+        """Ask for letters that a metric's name must hold."""
+        self.push_screen(FilterScreen(self.options.pattern), self._filtered)
+
+    def _filtered(self, pattern: str | None) -> None:
+        if pattern is not None:
+            self.options = replace(self.options, pattern=pattern, chosen="")
+
+    def action_toggle_log_y(self) -> None:
+        """Logarithmic or linear."""
+        self.options = replace(self.options, log_y=not self.options.log_y)
+
+    def action_cycle_x(self) -> None:
+        """The next x axis."""
+        self.options = self.options.cycle_x()
+
+    def action_smooth(self, by: int) -> None:
+        """More or less smoothing."""
+        self.options = self.options.smooth(by)
+
+    def action_toggle_outliers(self) -> None:
+        """Clip them or not."""
+        self.options = replace(self.options, clip=not self.options.clip)
+
+    def action_move(self, by: int) -> None:
+        """Move the crosshair."""
+        self.options = self.options.move(by, self.snapshot.plots.get("main"))
+
+    def action_zoom(self, factor: float) -> None:
+        """Zoom in, out, or show the whole run."""
+        self.options = self.options.zoom(factor, self.snapshot.plots.get("main"))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: the table of actions."""
+        for action in ACTIONS:
+            if action.name != "command_palette":
+                run = action.name
+                yield SystemCommand(
+                    action.words, f"{action.help}  [{action.label}]", lambda run=run: self.run_later(run)
+                )
+
+    def run_later(self, action: str) -> None:
+        """Run an action by name once the palette is gone."""
+        self.call_later(self.run_action, action)

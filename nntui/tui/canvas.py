@@ -1,0 +1,150 @@
+"""A raster of dots drawn in text cells.
+
+Owns the way from columns of numbers to characters. numpy only; no Textual. Invariant: the extremes of every column are
+lit, however many columns and however few rows there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntui.session.snapshot import PlotData
+
+Cells = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+DOTS: dict[str, tuple[int, int]] = {"braille": (2, 4), "block": (1, 2), "ascii": (1, 1)}
+"""Dots per cell, across and down."""
+
+# Bit of each dot of a braille cell, [row, column], as Unicode numbers them.
+_BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+_BLOCK = np.array([[1], [2]])
+_BLOCK_CHARS = " ▀▄█"
+
+NOWHERE = -(1 << 30)
+"""Dot row of a value that is not there."""
+EMPTY, BAND, LINE, BAD = 0, 1, 2, 3
+"""What a cell shows; a larger one wins."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Raster:
+    """Characters with what they mean, shape (height, width)."""
+
+    chars: list[str]
+    """One string per row."""
+    layer: Cells
+    """EMPTY | BAND | LINE | BAD per cell."""
+    series: Cells
+    """Index of the series shown in each cell; -1 where there is none."""
+
+
+def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x") -> Raster:
+    """The plot in width × height cells. Bands lie behind lines; of two lines the later series wins; NaN wins over both."""
+    across, down = DOTS[kind]
+    dots_wide, dots_high = width * across, height * down
+    bits = np.zeros((height, width), np.int64)
+    layer = np.zeros((height, width), np.int64)
+    owner = np.full((height, width), -1, np.int64)
+    weights = {"braille": _BRAILLE, "block": _BLOCK}.get(kind, np.ones((1, 1), np.int64))
+
+    def light(mask: NDArray[np.bool_], index: int, level: int) -> None:
+        cells = mask.reshape(height, down, width, across)
+        touched = cells.any(axis=(1, 3))
+        pattern = (cells * weights[None, :, None, :]).sum(axis=(1, 3))
+        # A line is drawn alone: the band's dots around it would hide its shape.
+        fresh = touched & (layer < level)
+        bits[fresh] = pattern[fresh]
+        same = touched & (layer == level) & ~fresh
+        bits[same] |= pattern[same]
+        shown = touched & (layer <= level)
+        owner[shown], layer[shown] = index, level
+
+    for index, one in enumerate(data.series):
+        low, high = (_rows(a, data, dots_high)[:dots_wide] for a in (one.low, one.high))
+        light(_spans(low, high, dots_wide, dots_high), index, BAND)
+    for index, one in enumerate(data.series):
+        rows = _rows(one.line, data, dots_high)[:dots_wide]
+        light(_stroke(rows, dots_wide, dots_high), index, LINE)
+    chars = _characters(bits, kind, layer)
+    for index, one in enumerate(data.series):
+        columns = np.unique(np.flatnonzero(one.nonfinite[:dots_wide]) // across)
+        layer[0, columns], owner[0, columns] = BAD, index
+        for column in columns:
+            chars[0][column] = bad
+    return Raster(["".join(row) for row in chars], layer, owner)
+
+
+def row_of(value: float, data: PlotData, height: int) -> int:
+    """The text row of a value in a plot of `height` rows, 0 at the top; -1 outside."""
+    row = _rows(np.array([value]), data, height)[0]
+    return int(row) if 0 <= row < height else -1
+
+
+def column_of(x: float, data: PlotData, width: int) -> int:
+    """The text column of an x in a plot of `width` columns; -1 outside."""
+    low, high = data.x_range
+    column = int((x - low) / (high - low) * width)
+    return min(column, width - 1) if low <= x <= high else -1
+
+
+def spark(values: Floats, width: int, bar: str) -> str:
+    """The values as one row of bars, lowest to highest; blank where there is no value."""
+    if not len(values) or width < 1:
+        return " " * max(0, width)
+    picked = values[np.minimum((np.arange(width) * len(values)) // width, len(values) - 1)]
+    finite = np.isfinite(picked)
+    if not finite.any():
+        return " " * width
+    low, high = float(picked[finite].min()), float(picked[finite].max())
+    levels = len(bar) - 1
+    scaled = np.full(width, 0.5) if not high > low else (picked - low) / (high - low)
+    return "".join(
+        bar[1 + min(int(s * levels), levels - 1)] if ok else " " for s, ok in zip(scaled, finite, strict=True)
+    )
+
+
+def _rows(values: Floats, data: PlotData, dots_high: int) -> Cells:
+    """Dot row of every value, 0 at the top; clipped values lie outside; NOWHERE where there is none."""
+    low, high = data.y_range
+    if data.log_y:
+        values, low, high = np.log(np.maximum(values, 1e-300)), float(np.log(low)), float(np.log(high))
+    scaled = (values / 2 - low / 2) / (high / 2 - low / 2)  # halved: the range may be the whole of float64
+    known = np.isfinite(scaled)
+    rows = np.full(len(values), NOWHERE, np.int64)
+    clipped = np.clip(scaled[known], -1.0, 2.0)
+    rows[known] = np.floor((1.0 - clipped) * (dots_high - 1) + 0.5).astype(np.int64)
+    return rows
+
+
+def _spans(low: Cells, high: Cells, dots_wide: int, dots_high: int) -> NDArray[np.bool_]:
+    """Dots from the low to the high row of every column; shape (dots_high, dots_wide)."""
+    mask = np.zeros((dots_high, dots_wide), bool)
+    rows = np.arange(dots_high)[:, None]
+    known = (low != NOWHERE) & (high != NOWHERE)
+    mask[:, : len(low)] = known & (rows >= high) & (rows <= low)
+    return mask
+
+
+def _stroke(rows: Cells, dots_wide: int, dots_high: int) -> NDArray[np.bool_]:
+    """A line through one row per column, with no holes where it is steep."""
+    if not len(rows):
+        return np.zeros((dots_high, dots_wide), bool)
+    before = np.concatenate([rows[:1], rows[:-1]])
+    before = np.where(before == NOWHERE, rows, before)
+    step = np.sign(rows - before)
+    start = np.where(rows == before, rows, before + step)
+    low, high = np.maximum(start, rows), np.minimum(start, rows)
+    low, high = np.where(rows == NOWHERE, NOWHERE, low), np.where(rows == NOWHERE, NOWHERE, high)
+    return _spans(low, high, dots_wide, dots_high)
+
+
+def _characters(bits: Cells, kind: str, layer: Cells) -> list[list[str]]:
+    if kind == "braille":
+        return [[chr(0x2800 + int(b)) if b else " " for b in row] for row in bits]
+    if kind == "block":
+        return [[_BLOCK_CHARS[int(b)] for b in row] for row in bits]
+    return [[" :*x"[int(level)] for level in row] for row in layer]

@@ -1,0 +1,86 @@
+"""Which characters a terminal is given.
+
+Owns the three sets of glyphs. Invariant: the ASCII set holds ASCII only, and every meaning has a glyph in each set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["braille", "block", "ascii"]
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The characters of one set."""
+
+    kind: Kind
+    live: str
+    ended: str
+    failed: str
+    waiting: str
+    passed: str
+    warned: str
+    skipped: str
+    alert: str
+    info: str
+    cursor: str
+    nan: str
+    down: str
+    bar: str
+    """From empty to full, for sparklines and progress."""
+    dot: str
+    rule: str
+    corner: str
+    wall: str
+    series: str
+    """One mark per series, so that colour is never needed to tell them apart."""
+
+
+_UNICODE = {
+    "live": "●",
+    "ended": "■",
+    "failed": "✗",
+    "waiting": "○",
+    "passed": "✓",
+    "warned": "▲",
+    "skipped": "–",
+    "alert": "▲",
+    "info": "·",
+    "cursor": "▸",
+    "nan": "✗",
+    "down": "▼",
+    "bar": " ▁▂▃▄▅▆▇█",
+    "dot": "·",
+    "rule": "─",
+    "corner": "┤",
+    "wall": "│",
+    "series": "─┄·═┈",
+}
+
+SETS: dict[str, Glyphs] = {
+    "braille": Glyphs("braille", **_UNICODE),
+    "block": Glyphs("block", **_UNICODE),
+    "ascii": Glyphs(
+        "ascii",
+        live="*",
+        ended="#",
+        failed="X",
+        waiting="o",
+        passed="+",
+        warned="!",
+        skipped="-",
+        alert="!",
+        info=".",
+        cursor=">",
+        nan="X",
+        down="v",
+        bar=" ..--==##",
+        dot=".",
+        rule="-",
+        corner="+",
+        wall="|",
+        series="-~.=:",
+    ),
+}

@@ -1,0 +1,97 @@
+"""How a user wants the plots: chosen metric, axes, smoothing, zoom, crosshair.
+
+Owns the arithmetic of the view. Immutable; knows nothing of widgets. Invariant: every option value gives a valid View.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from nntui.analysis import roles
+from nntui.session.snapshot import MetricSummary, PlotData, PlotView, XAxis
+
+SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99, 0.997)
+AXES: tuple[XAxis, ...] = ("step", "epoch", "relative", "wall")
+LOSS_LIMIT = 4
+"""Losses drawn together in the first plot."""
+CURSOR_STEPS = 100
+"""Crosshair positions over the visible range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the keys have changed so far."""
+
+    chosen: str = ""
+    """Metric in the main plot; empty for the losses together."""
+    pattern: str = ""
+    x: XAxis = "step"
+    log_y: bool = False
+    smoothing: int = 0
+    clip: bool = False
+    x_range: tuple[float, float] = (math.nan, math.nan)
+    cursor: float = math.nan
+    full: bool = False
+
+    def visible(self, metrics: Sequence[MetricSummary]) -> list[MetricSummary]:
+        """The metrics that the filter lets through, in order."""
+        return [m for m in metrics if self.pattern.lower() in m.metric.lower()]
+
+    def main(self, metrics: Sequence[MetricSummary]) -> tuple[str, ...]:
+        """Metrics of the main plot: the chosen one, or training and validation losses, or whatever comes first."""
+        names = [m.metric for m in self.visible(metrics)]
+        if self.chosen in names:
+            return (self.chosen,)
+        losses = [roles.pick(names, "train_loss"), roles.pick(names, "validation_loss")]
+        found = [name for name in losses if name] or names[:1]
+        return tuple(dict.fromkeys(found))[:LOSS_LIMIT]
+
+    def plot(self, key: str, metrics: tuple[str, ...], columns: int) -> PlotView:
+        """The view of one plot."""
+        weight = SMOOTHING[self.smoothing]
+        return PlotView(key, metrics, max(1, columns), self.x, self.x_range, self.log_y, weight, self.clip)
+
+    def choose(self, metrics: Sequence[MetricSummary], by: int) -> Options:
+        """The next or previous metric; the losses together come before the first."""
+        names = ["", *(m.metric for m in self.visible(metrics))]
+        at = names.index(self.chosen) if self.chosen in names else 0
+        return replace(self, chosen=names[(at + by) % len(names)])
+
+    def cycle_x(self) -> Options:
+        """The next x axis; zoom and crosshair belong to the old one."""
+        following = AXES[(AXES.index(self.x) + 1) % len(AXES)]
+        return replace(self, x=following, x_range=(math.nan, math.nan), cursor=math.nan)
+
+    def smooth(self, by: int) -> Options:
+        """One step more or less smoothing."""
+        return replace(self, smoothing=min(max(self.smoothing + by, 0), len(SMOOTHING) - 1))
+
+    def zoom(self, factor: float, data: PlotData | None) -> Options:
+        """The visible range times `factor` around the crosshair (or the newest point); 0 shows the whole run."""
+        if factor == 0 or data is None:
+            return replace(self, x_range=(math.nan, math.nan), cursor=math.nan)
+        low, high = data.x_range
+        centre = self.cursor if math.isfinite(self.cursor) else high
+        share = (centre - low) / (high - low)
+        width = (high - low) * factor
+        if not width > abs(high) * 1e-9 or not width < 1e18:
+            return self
+        return replace(self, x_range=(centre - share * width, centre + (1 - share) * width))
+
+    def move(self, by: int, data: PlotData | None) -> Options:
+        """The crosshair one place on; at the edge of a zoomed plot the range moves along."""
+        if data is None or not data.series:
+            return self
+        low, high = data.x_range
+        step = (high - low) / CURSOR_STEPS
+        if not math.isfinite(self.cursor):
+            return replace(self, cursor=high if by < 0 else low)
+        moved = self.cursor + by * step
+        if low <= moved <= high:
+            return replace(self, cursor=moved)
+        if math.isfinite(self.x_range[0]):
+            shift = by * (high - low) / 4
+            return replace(self, cursor=moved, x_range=(low + shift, high + shift))
+        return replace(self, cursor=min(max(moved, low), high))

@@ -1,0 +1,81 @@
+"""Styles by meaning, taken from the theme in force.
+
+Owns the way from a word (`quiet`, `error`) to a Rich style. Invariant: a panel names meanings, never colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.style import Style
+from rich.text import Text
+from textual.theme import Theme
+
+from nntui.tui.glyphs import Glyphs
+from nntui.tui.safe import safe
+from nntui.tui.themes import series_style
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """What a panel draws with."""
+
+    theme: Theme
+    glyphs: Glyphs
+
+    def style(self, meaning: str, *, bold: bool = False) -> Style:
+        """foreground | quiet | faint | border | primary | accent | success | warning | error."""
+        colour = self.theme.variables.get(meaning) or getattr(self.theme, meaning)
+        return Style(color=colour, bold=bold or None)
+
+    def text(self, words: object, meaning: str = "foreground", *, bold: bool = False) -> Text:
+        """Words from anywhere, made safe, never read as markup, on one line."""
+        return Text(safe(words), self.style(meaning, bold=bold), no_wrap=True, end="")
+
+    def series(self, index: int, *, band: bool = False, dim: bool = False) -> Style:
+        """The style of a series of a plot."""
+        return series_style(index, dark=self.theme.dark, band=band, dim=dim)
+
+    def verdict(self, status: str) -> tuple[str, str]:
+        """Glyph and meaning of a check's verdict or an alert's severity."""
+        g = self.glyphs
+        return {
+            "pass": (g.passed, "success"),
+            "warn": (g.warned, "warning"),
+            "fail": (g.failed, "error"),
+            "error": (g.failed, "error"),
+            "crash": (g.failed, "warning"),
+            "skip": (g.skipped, "quiet"),
+            "info": (g.info, "primary"),
+        }.get(status, (g.info, "quiet"))
+
+    def state(self, state: str) -> tuple[str, str]:
+        """Glyph and meaning of a run's state."""
+        g = self.glyphs
+        return {
+            "live": (g.live, "success"),
+            "quiet": (g.live, "warning"),
+            "silent": (g.waiting, "warning"),
+            "ended": (g.ended, "primary"),
+            "crashed": (g.failed, "error"),
+        }.get(state, (g.waiting, "quiet"))
+
+
+def joined(parts: list[Text], gap: str = "  ") -> Text:
+    """The parts side by side."""
+    line = Text(no_wrap=True, end="")
+    for position, part in enumerate(p for p in parts if p.cell_len):
+        if position:
+            line.append(gap)
+        line.append_text(part)
+    return line
+
+
+def fitted(parts: list[tuple[int, Text]], width: int, gap: str = "  ") -> Text:
+    """The parts side by side in at most `width` cells; the ones with the largest number are left out first."""
+    kept = list(parts)
+    while len(kept) > 1 and joined([text for _, text in kept], gap).cell_len > width:
+        kept.remove(max(kept, key=lambda part: part[0]))
+    line = joined([text for _, text in kept], gap)
+    line.truncate(max(0, width), overflow="ellipsis")
+    return line

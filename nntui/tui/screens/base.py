@@ -1,0 +1,89 @@
+"""What every screen of a run has: its first line, its notice, its last line.
+
+Owns the frame around a body. Invariant: the first line goes on while the rest is paused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from nntui.session.snapshot import Snapshot, View
+from nntui.tui import panels
+from nntui.tui.actions import footer_keys
+from nntui.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from nntui.tui.app import NntuiApp
+
+
+class RunScreen(Screen[None]):
+    """A screen that shows a snapshot."""
+
+    AUTO_FOCUS = ""
+
+    def compose(self) -> ComposeResult:
+        """First line, notice, body, last line."""
+        yield Lines(self._head, id="head", classes="one")
+        yield Lines(self._notice, id="notice", classes="one")
+        yield from self.body()
+        yield Lines(self._footer, id="footer", classes="one")
+
+    def body(self) -> ComposeResult:
+        """What lies between."""
+        raise NotImplementedError
+
+    def view(self) -> View:
+        """What this screen needs of the feed."""
+        return View()
+
+    def move(self, by: int) -> None:
+        """The next row, or what stands for it here."""
+
+    def open(self) -> None:
+        """Enter was pressed."""
+
+    @property
+    def run_app(self) -> NntuiApp:
+        """The app, by its own type."""
+        return cast("NntuiApp", self.app)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is shown."""
+        return self.run_app.snapshot
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw a snapshot: every panel asks again and sends what changed."""
+        for lines in self.query(Lines):
+            lines.redraw()
+
+    def tick(self) -> None:
+        """A second has passed: only the age of the data can have changed."""
+        self.query_one("#head", Lines).redraw()
+
+    def on_mount(self) -> None:
+        """Ask for what this screen needs."""
+        self.run_app.ask()
+
+    def on_screen_resume(self) -> None:
+        """This screen is in front again."""
+        self.run_app.ask()
+        self.show(self.snapshot)
+
+    def on_resize(self) -> None:
+        """More room may show more."""
+        self.run_app.ask()
+
+    def _head(self, width: int, height: int) -> list[Text]:
+        app = self.run_app
+        return [panels.head_line(self.snapshot, width, app.paint, app.data_age(), app.paused)]
+
+    def _notice(self, width: int, height: int) -> list[Text]:
+        return [panels.notice_line(self.snapshot, width, self.run_app.paint)]
+
+    def _footer(self, width: int, height: int) -> list[Text]:
+        return [panels.status_line(self.snapshot.head, width, self.run_app.paint, footer_keys())]

@@ -1,0 +1,133 @@
+"""The overview: is it healthy?
+
+Owns which plots there are for a size. 80×24 and up to 99 columns: one plot over the numbers; from 100 a rail with checks and
+alerts; from 160 a grid of plots. Below 60 columns or 16 rows: numbers only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from nntui.session.snapshot import PlotView, Snapshot, View
+from nntui.tui import panels
+from nntui.tui.screens.base import RunScreen
+from nntui.tui.widgets.lines import Lines
+from nntui.tui.widgets.plot import plot_lines, raster_columns
+
+NARROW, RAIL, GRID = 60, 100, 160
+LEAST_ROWS = 16
+RAIL_WIDTH = 44
+GRID_PLOT_ROWS = 11
+
+
+class LiveScreen(RunScreen):
+    """Plots, numbers, checks and alerts of one run."""
+
+    def body(self) -> ComposeResult:
+        """Plot over numbers, with a rail beside them."""
+        with Container(id="body"):
+            with Container(id="left"):
+                yield Lines(self._plots, id="plots")
+                yield Lines(self._numbers, id="numbers")
+            yield Lines(self._rail, id="rail")
+        yield Lines(self._recipe, id="recipe", classes="one")
+        yield Lines(self._worst, id="worst", classes="one")
+
+    def view(self) -> View:
+        """The plots that fit."""
+        return View(plots=tuple(view for view, *_ in self._layout()))
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Lay out for this size, ask for the plots that fit, draw."""
+        self._arrange()
+        self.run_app.ask()
+        super().show(snapshot)
+
+    def on_resize(self) -> None:
+        """Lay out for the new size."""
+        self._arrange()
+        super().on_resize()
+
+    def move(self, by: int) -> None:
+        """The next metric in the main plot."""
+        app = self.run_app
+        app.options = app.options.choose(self.snapshot.metrics, by)
+
+    def open(self) -> None:
+        """The main plot alone."""
+        app = self.run_app
+        app.options = replace(app.options, full=not app.options.full)
+
+    def _small(self) -> bool:
+        return self.size.width < NARROW or self.size.height < LEAST_ROWS
+
+    def _arrange(self) -> None:
+        if not self.is_mounted or not self.query("#rail"):
+            return
+        full, small = self.run_app.options.full, self._small()
+        self.query_one("#rail").set_class(full or small or self.size.width < RAIL, "gone")
+        self.query_one("#plots").set_class(small, "gone")
+        numbers = self.query_one("#numbers")
+        numbers.set_class(full and not small, "gone")
+        numbers.styles.height = "1fr" if small else self._number_rows()
+        for strip in ("#recipe", "#worst"):
+            self.query_one(strip).set_class(self.size.height < 10, "gone")
+
+    def _number_rows(self) -> int:
+        shown = len(self.run_app.options.visible(self.snapshot.metrics))
+        width = self._left_width()
+        wanted = -(-shown // max(1, width // 38))
+        return max(1, min(wanted, 2 + (self.size.height - 24) // 4))
+
+    def _left_width(self) -> int:
+        rail = RAIL_WIDTH if self.size.width >= RAIL and not self.run_app.options.full else 0
+        return max(1, self.size.width - rail)
+
+    def _layout(self) -> list[tuple[PlotView, int, int, int, int]]:
+        """(view, x, y, width, height) of every plot, in cells of the plots' panel."""
+        if self._small():
+            return []
+        options, kind = self.run_app.options, self.run_app.glyphs.kind
+        width = self._left_width()
+        height = max(1, self.size.height - 5 - (0 if options.full else self._number_rows()))
+        main = options.main(self.snapshot.metrics)
+        others = [m.metric for m in options.visible(self.snapshot.metrics) if m.metric not in main]
+        rows = 0 if options.full or self.size.width < GRID else max(0, (height - GRID_PLOT_ROWS - 3) // GRID_PLOT_ROWS)
+        rows = min(rows, -(-len(others) // 2))
+        top = height - rows * GRID_PLOT_ROWS
+        plots = [(options.plot("main", main, raster_columns(width, kind)), 0, 0, width, top)]
+        half = width // 2
+        for place, metric in enumerate(others[: rows * 2]):
+            x, wide = (0, half) if place % 2 == 0 else (half, width - half)
+            view = options.plot(metric, (metric,), raster_columns(wide, kind))
+            plots.append((view, x, top + place // 2 * GRID_PLOT_ROWS, wide, GRID_PLOT_ROWS))
+        return plots
+
+    def _plots(self, width: int, height: int) -> list[Text]:
+        lines = [Text(end="", no_wrap=True) for _ in range(height)]
+        cursor = self.run_app.options.cursor
+        for view, _, y, wide, high in self._layout():
+            data = self.snapshot.plots.get(view.key)
+            title = " · ".join(view.metrics) or "plot"
+            for row, line in enumerate(plot_lines(data, wide, high, self.run_app.paint, title=title, cursor=cursor)):
+                if y + row < height:
+                    lines[y + row].append_text(line)
+        return lines
+
+    def _numbers(self, width: int, height: int) -> list[Text]:
+        options = self.run_app.options
+        shown = options.visible(self.snapshot.metrics)
+        return panels.metric_lines(shown, width, height, self.run_app.paint, chosen=options.chosen)
+
+    def _rail(self, width: int, height: int) -> list[Text]:
+        return panels.rail_lines(self.snapshot, width, height, self.run_app.paint)
+
+    def _recipe(self, width: int, height: int) -> list[Text]:
+        return [panels.recipe_line(self.snapshot, width, self.run_app.paint)]
+
+    def _worst(self, width: int, height: int) -> list[Text]:
+        return [panels.worst_check_line(self.snapshot, width, self.run_app.paint)]

@@ -1,0 +1,54 @@
+"""Colours by meaning.
+
+Owns the two themes and the colours of series. Every colour is one of the 256 of xterm, so that a terminal without true
+colour (SSH forwards no COLORTERM) shows the very same; greys are pure. Invariant: no widget names a colour itself.
+"""
+
+from __future__ import annotations
+
+from rich.style import Style
+from textual.theme import Theme
+
+DARK = Theme(
+    name="nntui-dark",
+    primary="#5fafff",
+    secondary="#87afd7",
+    accent="#ffaf5f",
+    foreground="#d0d0d0",
+    background="#121212",
+    surface="#1c1c1c",
+    panel="#262626",
+    success="#5faf87",
+    warning="#ffaf00",
+    error="#ff5f5f",
+    dark=True,
+    variables={"faint": "#6c6c6c", "quiet": "#9e9e9e", "border": "#444444", "footer-key-foreground": "#5fafff"},
+)
+
+LIGHT = Theme(
+    name="nntui-light",
+    primary="#005faf",
+    secondary="#005f87",
+    accent="#af5f00",
+    foreground="#1c1c1c",
+    background="#ffffff",
+    surface="#eeeeee",
+    panel="#e4e4e4",
+    success="#008700",
+    warning="#af5f00",
+    error="#d70000",
+    dark=False,
+    variables={"faint": "#9e9e9e", "quiet": "#626262", "border": "#b2b2b2", "footer-key-foreground": "#005faf"},
+)
+
+# Okabe and Ito's colours, safe for colour-blind readers, moved to their nearest xterm neighbours.
+SERIES_DARK = ("#5fafff", "#ffaf00", "#5fd7af", "#ff87d7", "#ffff5f", "#ff8700", "#d7d7ff", "#87d700")
+SERIES_LIGHT = ("#005faf", "#d75f00", "#00875f", "#af5f87", "#875f00", "#d70000", "#5f5faf", "#5f8700")
+BANDS_DARK = ("#005f87", "#875f00", "#005f5f", "#875f87", "#5f5f00", "#875f5f", "#5f5f87", "#5f8700")
+BANDS_LIGHT = ("#afd7ff", "#ffd7af", "#afd7d7", "#ffd7ff", "#ffffaf", "#ffd7d7", "#d7d7ff", "#d7ffaf")
+
+
+def series_style(index: int, *, dark: bool, band: bool = False, dim: bool = False) -> Style:
+    """The style of one series, or of its band; superseded series are dim."""
+    palette = (BANDS_DARK if dark else BANDS_LIGHT) if band else (SERIES_DARK if dark else SERIES_LIGHT)
+    return Style(color=palette[index % len(palette)], dim=dim or None)

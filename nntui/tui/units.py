@@ -1,0 +1,51 @@
+"""Numbers in the cells of a screen.
+
+Owns columns and ages as text. Invariant: an age advances in few steps, so that a screen at rest sends nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+from rich.cells import cell_len, set_cell_size
+
+from nntui.analysis.ticks import format_number
+from nntui.tui.safe import safe
+
+_BUCKETS = ((2, "now"), (5, "2 s"), (10, "5 s"), (30, "10 s"), (60, "30 s"))
+
+
+def age(seconds: float) -> str:
+    """How old data is, in buckets: now, 2 s, 5 s, 10 s, 30 s, then whole minutes, hours, days."""
+    if not math.isfinite(seconds):
+        return "–"
+    for limit, words in _BUCKETS:
+        if seconds < limit:
+            return words
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return "30 s"
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` cells, with `…` where something was cut off."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """The text in exactly `width` cells."""
+    shown = cut(text, width)
+    air = " " * (width - cell_len(shown))
+    return air + shown if right else shown + air
+
+
+def quantity(value: float | str, unit: str = "") -> str:
+    """A number or words of a finding, with its unit; `–` when unknown. Safe to draw."""
+    if isinstance(value, str):
+        text = safe(value) or "–"
+    else:
+        text = "–" if math.isnan(value) else format_number(value)
+    return f"{text} {safe(unit)}" if unit and text != "–" else text

@@ -1,0 +1,1 @@
+"""Widgets: the few shapes that panels come in."""

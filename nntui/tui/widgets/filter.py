@@ -1,0 +1,33 @@
+"""The line in which a filter is typed.
+
+Owns asking for a few letters. Invariant: escape changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+
+class FilterScreen(ModalScreen[str | None]):
+    """Answers with the letters, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", show=False)]
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__()
+        self._pattern = pattern
+
+    def compose(self) -> ComposeResult:
+        """One line."""
+        line = Input(self._pattern, placeholder="letters of a metric's name", select_on_focus=False)
+        line.cursor_blink = False
+        yield line
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Answer."""
+        self.dismiss(event.value)
