@@ -64,10 +64,10 @@ class Paint:
 def joined(parts: list[Text], gap: str = "  ") -> Text:
     """The parts side by side."""
     line = Text(no_wrap=True, end="")
-    for position, part in enumerate(p for p in parts if p.cell_len):
-        if position:
-            line.append(gap)
-        line.append_text(part)
+    for part in parts:
+        if part.cell_len:
+            line.append(gap if line.cell_len else "")
+            line.append_text(part)
     return line
 
 

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 
 from nntui.finding import Finding
 from nntui.tui import panels
+from nntui.tui.paint import joined
 from nntui.tui.safe import safe_lines
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.widgets.lines import Lines
@@ -70,9 +71,7 @@ class BrowseScreen(RunScreen):
         lines = []
         for place in range(first, min(first + room, len(rows))):
             mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
-            mark.append(" ")
-            line = mark.append_text(rows[place])
-            lines.append(line)
+            lines.append(joined([mark, rows[place]], " "))
         rule = paint.text(paint.glyphs.rule * width, "border")
         return [*lines, rule, *(_indented(line) for line in detail)][:height]
 
@@ -131,5 +130,4 @@ class LogScreen(BrowseScreen):
 
 
 def _indented(line: Text) -> Text:
-    start = Text("  ", end="", no_wrap=True)
-    return start.append_text(line)
+    return joined([Text("  "), line], "")

@@ -33,7 +33,9 @@ class Lines(Widget):
             lines = list(self._draw(width, height))[:height]
         except Exception as error:  # noqa: BLE001 (a panel that cannot draw says so itself; the others go on)
             lines = [Text(f"cannot draw this: {type(error).__name__}: {error}"[:width])]
-        strips = [Strip(line.render(self.app.console, end="")).simplify() for line in lines]
+        base = self.rich_style
+        strips = [Strip(_styled(line).render(self.app.console, end="")) for line in lines]
+        strips = [strip.adjust_cell_length(width).apply_style(base).simplify() for strip in strips]
         before, self._strips = self._strips, strips
         for row in range(height):
             old = before[row] if row < len(before) else None
@@ -48,4 +50,9 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The line at y."""
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+
+
+def _styled(line: Text) -> Text:
+    """The line with its own style as a span: a style that is drawn under another must give way to it."""
+    return Text(end="", no_wrap=True).append_text(line)
