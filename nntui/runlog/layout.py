@@ -150,7 +150,7 @@ def read_identity(path: Path) -> Identity:
 
 
 def writer_folders(path: Path) -> list[Path]:
-    """The writer folders of a run in the order they were made. Links are left out. Raises OSError."""
+    """The writer folders of a run by name, so by the second they were made in. Links are left out. Raises OSError."""
     with os.scandir(path) as entries:
         names = [e.name for e in entries if e.name.startswith(WRITER_PREFIX) and e.is_dir(follow_symlinks=False)]
     return [path / name for name in sorted(names)]
@@ -169,7 +169,7 @@ def manifest_of_name(name: str) -> Manifest:
         started = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
         started = 0.0
-    number = int(rank[1:]) if rank[:1] == "r" and rank[1:].isdigit() else 0
+    number = int(rank[1:]) if rank[:1] == "r" and rank[1:].isdecimal() and len(rank) < 10 else 0
     return Manifest(writer=name, rank=number, launch=name, started_ns=int(started * 1e9))
 
 
@@ -186,9 +186,11 @@ def read_end(folder: Path) -> End | None:
 
 def read_beat(folder: Path) -> Beat | None:
     """The newest beat, or None when there is none or it was caught half written."""
-    data = read_small(folder / BEAT_FILE, BEAT_SIZE)
-    if data is None or len(data) < 9:
-        return None
+    return decode_beat(read_small(folder / BEAT_FILE, BEAT_SIZE) or b"")
+
+
+def decode_beat(data: bytes) -> Beat | None:
+    """The beat in these bytes, or None when its checksum is not theirs."""
     checksum, _, payload = data.rstrip(b" \n").partition(b" ")
     if checksum != b"%08x" % zlib.crc32(payload):
         return None

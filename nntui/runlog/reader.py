@@ -123,7 +123,9 @@ class RunReader:
             torn=sum(d.torn for d in losses),
             ignored=ignored + sum(d.ignored for d in losses),
         )
-        writers = {name: cursor.writer for name, cursor in sorted(self._writers.items())}
+        known = [cursor.writer for cursor in self._writers.values()]
+        known.sort(key=lambda one: (one.manifest.started_ns, one.folder.name))
+        writers = {one.folder.name: one for one in known}
         return Poll(tuple(batches), writers, lost, more, total, beats)
 
     def _find_writers(self) -> int:

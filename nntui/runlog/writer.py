@@ -209,11 +209,11 @@ def _plain(value: Any, depth: int, left: list[int]) -> Any:
         return str(float(value))
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if depth > 0 and isinstance(value, Mapping):
+    if isinstance(value, Mapping) and depth > 0:
         return {str(key): _plain(item, depth - 1, left) for key, item in _first(value.items(), left)}
-    if depth > 0 and isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset) and depth > 0:
         return [_plain(item, depth - 1, left) for item in _first(value, left)]
-    return str(value)[:1000]
+    return "…" if isinstance(value, Mapping | list | tuple | set | frozenset) else str(value)[:1000]
 
 
 def _first(items: Iterable[_Item], left: list[int]) -> Iterator[_Item]:
