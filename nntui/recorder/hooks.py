@@ -21,11 +21,20 @@ from typing import Any, Protocol
 class Open(Protocol):
     """What the hooks need of a run."""
 
-    def crashed(self, error: BaseException) -> None: ...
-    def interrupted_by(self, number: int) -> None: ...
-    def hurry(self) -> None: ...
-    def forked(self) -> None: ...
-    def finish(self, exit_code: int = 0) -> None: ...
+    def crashed(self, error: BaseException) -> None:
+        """The process ends by this exception."""
+
+    def interrupted_by(self, number: int) -> None:
+        """The process is about to end by this signal."""
+
+    def hurry(self) -> None:
+        """Write now."""
+
+    def forked(self) -> None:
+        """This is a child."""
+
+    def finish(self, exit_code: int = 0) -> None:
+        """The process ends."""
 
 
 _runs: weakref.WeakSet[Any] = weakref.WeakSet()

@@ -22,6 +22,7 @@ from nntui.finding import STATUSES, Finding
 from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.reader import Damage, Poll, Writer
 from nntui.session import plotting, recipe
+from nntui.session.columns import Recorded
 from nntui.session.liveness import Pulse, judge
 from nntui.session.snapshot import (
     EventRow,
@@ -35,7 +36,6 @@ from nntui.session.snapshot import (
     State,
     View,
 )
-from nntui.session.columns import Recorded
 
 EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0

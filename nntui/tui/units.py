@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from nntui.analysis.ticks import format_number
 from nntui.tui.safe import safe
@@ -44,8 +44,20 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 
 def quantity(value: float | str, unit: str = "") -> str:
     """A number or words of a finding, with its unit; `–` when unknown. Safe to draw."""
-    if isinstance(value, str):
-        text = safe(value) or "–"
-    else:
-        text = "–" if math.isnan(value) else format_number(value)
+    known = value if isinstance(value, str) else "" if math.isnan(value) else format_number(value)
+    text = safe(known) or "–"
     return f"{text} {safe(unit)}" if unit and text != "–" else text
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` cells, broken at blanks; a word that is too long is broken anywhere."""
+    width = max(2, width)
+    lines = [""]
+    for word in text.split(" "):
+        for piece in chop_cells(word, width) or [""]:
+            joint = " " if lines[-1] else ""
+            if lines[-1] and cell_len(lines[-1]) + len(joint) + cell_len(piece) > width:
+                lines.append(piece)
+            else:
+                lines[-1] += joint + piece
+    return lines

@@ -1,0 +1,44 @@
+"""`nntui watch`: the dashboard.
+
+Owns what happens before the screen is taken and after it is given back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from nntui.cli import OK, UsageError
+from nntui.runlog import layout
+from nntui.runlog.errors import RunNotFound
+from nntui.session import catalog
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the dashboard; 0 whatever it showed. Raises RunFolderError when there is nothing to watch."""
+    path = _path(arguments)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(f"no terminal here; expected one for the dashboard. Use `nntui show {path}`.")
+    from nntui.tui.app import NntuiApp
+
+    app = NntuiApp(path, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light)
+    app.run()
+    from nntui.tui.safe import safe
+
+    head = app.newest.head
+    at = f", step {head.step:,}" if head.step >= 0 else ""
+    print(f"{safe(path)}: {head.state}{at}. Back to it with `nntui watch {safe(path)}`.")
+    return OK
+
+
+def _path(arguments: argparse.Namespace) -> Path:
+    """The run to watch; with --wait it need not be there yet."""
+    try:
+        path = catalog.resolve(arguments.path)
+    except RunNotFound:
+        if not (arguments.wait and arguments.path):
+            raise
+        return Path(arguments.path)
+    layout.read_identity(path)
+    return path
