@@ -61,6 +61,7 @@ class KindCursor:
         self.unreadable: set[int] = set()
         """Segments that cannot be opened."""
         self._folder = folder
+        self._listed: frozenset[int] = frozenset()
         self._segment = 0
         self._offset = 0
         self._nonce: bytes | None = None
@@ -75,6 +76,8 @@ class KindCursor:
         segments: the numbers of the segments there are, listed *before* this call, ascending. So whatever has a later
         one behind it was finished when it was listed, and may be left once it is read to its end.
         """
+        self._listed = frozenset(segments)
+        self.unreadable &= self._listed
         batches = self._fill_holes(now)
         total = 0
         while True:
@@ -227,6 +230,8 @@ class KindCursor:
 
     def _open(self, segment: int) -> tuple[int, int] | None:
         """A descriptor and the size of a regular file; None when there is none to be read."""
+        if segment not in self._listed:
+            return None
         try:
             fd = os.open(self._folder / self._name(segment), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
