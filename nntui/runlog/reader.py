@@ -24,6 +24,8 @@ ENDED_INTERVAL = 5.0
 DORMANT_AFTER = 60.0
 """Seconds without a byte or a beat after which a writer that has not ended is looked at less often."""
 DORMANT_INTERVAL = 1.0
+SILENT_AFTER = 60.0
+"""Seconds without a beat after which a writer of another machine counts as over."""
 TAIL_PATIENCE = 10.0
 """Seconds after which an unfinished tail that does not change counts as torn even if the writer may be alive."""
 _SEGMENT = re.compile(r"([a-z]{1,13})-([0-9]{5,9})\.arrows")
@@ -74,6 +76,17 @@ class Poll:
     bytes_read: int = 0
     beats: int = 0
     """Writers whose beat or end changed since the last poll."""
+
+
+def is_over(writer: Writer) -> bool:
+    """Whether a writer will write no more, judged once by the wall clock: ended, gone, or silent for SILENT_AFTER."""
+    if writer.end is not None:
+        return True
+    alive = layout.process_alive(writer.manifest)
+    if alive is not None:
+        return not alive
+    newest = writer.beat.wall_time_ns if writer.beat else writer.manifest.started_ns
+    return time.time() - newest / 1e9 > SILENT_AFTER
 
 
 class RunReader:
@@ -203,9 +216,7 @@ class _WriterCursor:
         return Damage(frames, torn, ignored)
 
     def _is_over(self, now: float, kind: KindCursor) -> bool:
-        if self.writer.end is not None or now - kind.tail_since > TAIL_PATIENCE:
-            return True
-        return layout.process_alive(self.writer.manifest) is False
+        return now - kind.tail_since > TAIL_PATIENCE or is_over(self.writer)
 
     def _list(self) -> None:
         found: dict[str, list[int]] = {kind: [] for kind in SCHEMAS}

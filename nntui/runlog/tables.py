@@ -6,7 +6,6 @@ Owns the flat form of the recorded data. Invariant: every whole frame of the fol
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +16,8 @@ from numpy.typing import NDArray
 
 from nntui.runlog import layout
 from nntui.runlog.lineage import Cut, Launch, cuts
-from nntui.runlog.reader import Damage, RunReader, Writer
+from nntui.runlog.reader import Damage, RunReader, Writer, is_over
 from nntui.runlog.schema import SCHEMAS
-
-SILENT_AFTER = 60.0
-"""Seconds without a beat after which a writer of another machine counts as over."""
 
 _GROUP_BYTES = 32 << 20
 
@@ -132,17 +128,6 @@ def _groups(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _table(batches: list[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches).combine_chunks()
-
-
-def is_over(writer: Writer) -> bool:
-    """Whether a writer will write no more, judged once by the wall clock: ended, gone, or silent for SILENT_AFTER."""
-    if writer.end is not None:
-        return True
-    alive = layout.process_alive(writer.manifest)
-    if alive is not None:
-        return not alive
-    newest = writer.beat.wall_time_ns if writer.beat else writer.manifest.started_ns
-    return time.time() - newest / 1e9 > SILENT_AFTER
 
 
 def _launch(writer: Writer, points: pa.Table | None) -> Launch:
