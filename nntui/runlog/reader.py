@@ -89,6 +89,11 @@ def is_over(writer: Writer) -> bool:
     return time.time() - newest / 1e9 > SILENT_AFTER
 
 
+def newest_sign_ns(writer: Writer) -> int:
+    """Unix nanoseconds of the writer's last sign of life, its end or its beat; 0 when it gave none."""
+    return max(writer.end.wall_time_ns if writer.end else 0, writer.beat.wall_time_ns if writer.beat else 0)
+
+
 class RunReader:
     """Reads one run folder by polling."""
 

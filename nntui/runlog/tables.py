@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nntui.runlog import layout
 from nntui.runlog.lineage import Cut, Launch, cuts
-from nntui.runlog.reader import Damage, RunReader, Writer, is_over
+from nntui.runlog.reader import Damage, RunReader, Writer, is_over, newest_sign_ns
 from nntui.runlog.schema import SCHEMAS
 
 _GROUP_BYTES = 32 << 20
@@ -137,13 +137,14 @@ def _launch(writer: Writer, points: pa.Table | None) -> Launch:
         least = points.group_by("metric").aggregate([("step", "min")])
         first = dict(zip(least["metric"].to_pylist(), least["step_min"].to_pylist(), strict=True))
     return Launch(
-        manifest.writer, manifest.rank, manifest.started_ns, manifest.resume_step, is_over(writer), first, _last(writer)
+        manifest.writer,
+        manifest.rank,
+        manifest.started_ns,
+        manifest.resume_step,
+        is_over(writer),
+        first,
+        newest_sign_ns(writer),
     )
-
-
-def _last(writer: Writer) -> int:
-    """Unix nanoseconds of its last sign of life; 0 when it gave none."""
-    return max(writer.end.wall_time_ns if writer.end else 0, writer.beat.wall_time_ns if writer.beat else 0)
 
 
 def _label(kind: str, found: Mapping[str, pa.Table], writers: Mapping[str, Writer], cut: Mapping[str, Cut]) -> pa.Table:
