@@ -17,6 +17,8 @@ SILENT_AFTER = 15.0
 """Seconds without a new beat (they come every 2 s)."""
 QUIET_AFTER = 30.0
 """Seconds without a new row while the beat goes on."""
+STOPPED = {130: "stopped from the keyboard", 143: "stopped by SIGTERM"}
+"""Exit codes of a program that was asked to stop and did so in order."""
 WORDS = {"interrupted": "interrupted from the keyboard", "signal": "ended by"}
 
 
@@ -65,6 +67,8 @@ def judge(writer: Writer, pulse: Pulse, now: float) -> tuple[State, str]:
 
 
 def _ended(end: End) -> tuple[State, str]:
+    if end.reason == "finished" and end.exit_code in STOPPED:
+        return "ended", STOPPED[end.exit_code]
     if end.reason == "exception" or (end.reason == "finished" and end.exit_code != 0):
         return "crashed", end.message or f"exit code {end.exit_code}"
     if end.reason == "finished":

@@ -1,0 +1,134 @@
+"""What a user tells us about their problem.
+
+Owns Task and what can be inferred from it: how a batch splits, how the model is called, where batches come from.
+Invariant: nothing of the user's is called before it is needed, and what is wrong is said in one line that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+LABEL_KEYS = ("labels", "label", "targets", "target", "y")
+Source = Dataset[Any] | DataLoader[Any] | Callable[[], Any] | Iterable[Any]
+
+
+class TaskError(Exception):
+    """A task cannot be used as it is; one line for the user."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A problem: a model, a loss and data. Only what cannot be inferred is required."""
+
+    model: Callable[[], nn.Module]
+    """Makes a fresh, untrained module; the seed is set before every call."""
+    loss: Callable[[Any, Any], Tensor]
+    """loss(outputs, targets) -> scalar."""
+    train: Source
+    """Dataset, DataLoader, or a function giving one."""
+    validation: Source | None = None
+    split: Callable[[Any], tuple[Any, Any]] | None = None
+    """split(batch) -> (inputs, targets); default a pair, or a mapping with a key such as `labels`, `target` or `y`."""
+    forward: Callable[[nn.Module, Any], Any] | None = None
+    """forward(model, inputs) -> outputs; default model(inputs), model(**inputs) for a mapping, model(*inputs) for a tuple."""
+    metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None
+    """Name to a function of (outputs, targets); a mean over the split's examples where it gives one number per example."""
+    show: str = "auto"
+    kind: Literal["auto", "classification", "regression"] | str = "auto"
+    classes: Sequence[str] | None = None
+    batch_axis: int = 0
+    time_axis: int | None = None
+    causal: bool = False
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None
+    schedule: Callable[[torch.optim.Optimizer], Any] | None = None
+    declared: Sequence[str] = ()
+    """Intent that silences: `contrastive`, `frozen:encoder.*`, …"""
+
+    def build(self, seed: int) -> nn.Module:
+        """A fresh model from a seed. Raises TaskError when what comes is no module."""
+        torch.manual_seed(seed)
+        model = self.model()
+        if not isinstance(model, nn.Module):
+            raise TaskError(
+                f"model() gave a {type(model).__name__}; expected a torch.nn.Module. Return the module itself."
+            )
+        return model
+
+    def batches(self, source: Source | None = None, *, size: int = 32) -> Iterator[Any]:
+        """Batches of the training data (or of `source`) in their own order. Raises TaskError when there is no data."""
+        data = self.train if source is None else source
+        if callable(data) and not isinstance(data, Dataset | DataLoader):
+            data = data()
+        if isinstance(data, Dataset) and not isinstance(data, DataLoader):
+            data = DataLoader(data, batch_size=size)
+        if not isinstance(data, Iterable):
+            raise TaskError(
+                f"the data are a {type(data).__name__}; expected a Dataset, a DataLoader or a function giving one."
+            )
+        return iter(data)
+
+    def first_batch(self, size: int = 32) -> tuple[Any, Any]:
+        """Inputs and targets of the first training batch. Raises TaskError when there is none."""
+        for batch in self.batches(size=size):
+            return self.split_batch(batch)
+        raise TaskError("the training data are empty; expected at least one batch. Look at the length of the dataset.")
+
+    def split_batch(self, batch: Any) -> tuple[Any, Any]:
+        """(inputs, targets). Raises TaskError when it cannot be told which is which."""
+        if self.split is not None:
+            return self.split(batch)
+        if isinstance(batch, Mapping):
+            key = next((key for key in LABEL_KEYS if key in batch), None)
+            if key is None:
+                raise TaskError(
+                    f"a batch with the keys {sorted(map(str, batch))}; expected one of {', '.join(LABEL_KEYS)}. Give split=."
+                )
+            return {name: value for name, value in batch.items() if name != key}, batch[key]
+        if isinstance(batch, list | tuple) and len(batch) == 2:
+            return batch[0], batch[1]
+        what = f"of {len(batch)} parts" if isinstance(batch, list | tuple) else f"that is a {type(batch).__name__}"
+        raise TaskError(f"a batch {what}; expected a pair (inputs, targets) or a mapping. Give split=.")
+
+    def call(self, model: nn.Module, inputs: Any) -> Any:
+        """The model's outputs for inputs."""
+        if self.forward is not None:
+            return self.forward(model, inputs)
+        if isinstance(inputs, Mapping):
+            return model(**inputs)
+        if isinstance(inputs, tuple | list):
+            return model(*inputs)
+        return model(inputs)
+
+    def declares(self, intent: str) -> bool:
+        """Whether the user declared this intent."""
+        return any(word == intent or word.startswith(f"{intent}:") for word in self.declared)
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """Every tensor in nested tuples, lists and mappings, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        return [t for item in value.values() for t in tensors(item)]
+    if isinstance(value, list | tuple):
+        return [t for item in value for t in tensors(item)]
+    return []
+
+
+def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same nesting with every tensor changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: mapped(item, change) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(mapped(item, change) for item in value)
+    if isinstance(value, list):
+        return [mapped(item, change) for item in value]
+    return value

@@ -1,0 +1,240 @@
+"""The training loop, from top to bottom.
+
+Owns the order of things: checks, steps, evaluations, checkpoints. What is recorded goes through nntui's public names.
+Invariant: a metric at step k was measured with the parameters after k updates.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import nntui
+from trainer import checkpoint, schedules
+from trainer.batches import Batches, examples
+from trainer.evaluation import evaluate
+from trainer.faults import Fault
+
+FIXED_EXAMPLES = 16
+SAMPLED_EXAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that can be asked of the loop."""
+
+    task: str
+    out: Path
+    steps: int = 6000
+    batch_size: int = 64
+    lr: float = 3e-4
+    schedule: str = "constant"
+    seed: int = 0
+    width: int = 128
+    device: str = "auto"
+    eval_every: int = 100
+    pace: float = 0.0
+    checks: bool = True
+    strict: bool = False
+    fault: Fault = Fault()  # noqa: RUF009 (frozen)
+
+
+class Stop:
+    """Set from a signal handler; the loop ends with a checkpoint at the next step."""
+
+    code = 0
+
+
+def train(task: nntui.Task, options: Options, stop: Stop) -> int:
+    """Train and record; the exit code: 0, 4 for a failed check under --strict, or that of the signal."""
+    device = torch.device(_device(options.device))
+    task = options.fault.task(task)
+    model = task.build(options.seed).to(device)
+    optimizer = task.optimizer(model) if task.optimizer else torch.optim.Adam(model.parameters(), lr=options.lr)
+    factor = schedules.factor(options.schedule, options.steps)
+    batches = Batches(task.train, options.batch_size, options.seed)  # pyright: ignore[reportArgumentType]
+    state = checkpoint.load(options.out, device)
+    begin, best = 0, math.inf
+    if state is not None:
+        checkpoint.restore(state, model, optimizer, options.out)
+        begin, best = state["step"], state["best"]
+    if begin >= options.steps:
+        print(f"{options.out}: already at step {begin:,} of {options.steps:,}. Go on with --steps {2 * begin}.")
+        return 0
+
+    with nntui.init(
+        options.out,
+        config=_config(options),
+        total_steps=options.steps,
+        steps_per_epoch=batches.per_epoch,
+        resume_step=begin if state is not None else None,
+    ) as run:
+        if options.checks and state is None and not _preflight(task, options, run):
+            run.finish(4)
+            return 4
+        fixed = _fixed_batch(task, device)
+        catcher = _Catcher(task, model, run)
+        speed = _Speed(options.batch_size)
+
+        for step in range(begin, options.steps + 1):
+            if step % options.eval_every == 0 or step == options.steps or stop.code:
+                score = _evaluate(task, model, device, run, step)
+                _predict(task, model, run, fixed, step)
+                state = _state(model, optimizer, step, min(best, score))
+                if score < best:
+                    best = score
+                    checkpoint.save(options.out, checkpoint.BEST, state)
+                checkpoint.save(options.out, checkpoint.LAST, state)
+            if stop.code or step == options.steps:
+                break
+
+            rate = options.lr * options.fault.rate(factor(step), step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            inputs, targets = (part.to(device) for part in task.split_batch(batches.at(step)))
+            with catcher.watching(step, targets):
+                outputs = task.call(model, inputs)
+            loss = options.fault.loss(task.loss(outputs, targets), step)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            grad_norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf)
+            optimizer.step()
+            values = {"train/loss": loss, "lr": rate, "grad_norm": grad_norm, **speed.tick(step)}
+            for name, metric in (task.metrics or {}).items():
+                values[f"train/{name}"] = metric(outputs.detach(), targets).mean()
+            run.log(values, step=step)
+            options.fault.strike(step)
+            if options.pace:
+                speed.pace(options.pace)
+
+        if stop.code:
+            run.event("checkpoint", f"asked to stop: checkpoint at step {step:,}", step=step)
+            run.finish(stop.code)
+        print(f"{options.out}: step {step:,}, best validation loss {best:.4f}.")
+        return stop.code
+
+
+def _preflight(task: nntui.Task, options: Options, run: nntui.Run) -> bool:
+    """Run the checks and say what they found; False when training must not begin."""
+    failed = False
+    for finding in nntui.checks.preflight(task, run=run, seed=options.seed):
+        print(f"{finding.status:<6}{finding.id:<24}{finding.message}", flush=True)
+        if finding.status == "fail" and finding.advice:
+            print(f"      {finding.advice}", flush=True)
+        failed |= finding.status == "fail"
+    return not (failed and options.strict)
+
+
+def _evaluate(task: nntui.Task, model: nn.Module, device: torch.device, run: nntui.Run, step: int) -> float:
+    """Score the whole validation split; its loss."""
+    if task.validation is None:
+        return math.inf
+    score = evaluate(task, model, task.validation, device, "val")  # pyright: ignore[reportArgumentType]
+    run.log(score, step=step)
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in score.items() if not name.endswith("_stderr"))
+    print(f"step {step:>7,}  {shown}", flush=True)
+    return score["val/loss"]
+
+
+def _fixed_batch(task: nntui.Task, device: torch.device) -> tuple[Any, Any]:
+    source: Any = task.validation if task.validation is not None else task.train
+    batch = examples(source, torch.arange(min(FIXED_EXAMPLES, len(source))))
+    inputs, targets = task.split_batch(batch)
+    return inputs.to(device), targets.to(device)
+
+
+@torch.no_grad()
+def _predict(task: nntui.Task, model: nn.Module, run: nntui.Run, fixed: tuple[Any, Any], step: int) -> None:
+    """Record what the network says about the fixed batch; inputs and labels with the first time."""
+    inputs, targets = fixed
+    model.eval()
+    outputs = task.call(model, inputs)
+    model.train()
+    said = _texts(task, outputs.argmax(dim=-1)) if task.kind == "classification" else None
+    if step == 0:
+        run.predictions(
+            outputs, inputs=inputs, targets=targets, step=step, output_texts=said, target_texts=_texts(task, targets)
+        )
+    else:
+        run.predictions(outputs, step=step, output_texts=said)
+
+
+def _texts(task: nntui.Task, labels: torch.Tensor) -> list[str]:
+    classes = task.classes
+    return [classes[int(i)] if classes is not None else str(int(i)) for i in labels]
+
+
+class _Catcher:
+    """Records what enters the network, at the forward call itself: at the first step and at each power of ten after it."""
+
+    def __init__(self, task: nntui.Task, model: nn.Module, run: nntui.Run) -> None:
+        self._task, self._model, self._run = task, model, run
+        self._handle: Any = None
+
+    def watching(self, step: int, targets: torch.Tensor) -> _Catcher:
+        if step == 0 or (step >= 10 and math.log10(step).is_integer()):
+
+            def catch(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+                few, labels = inputs[0][:SAMPLED_EXAMPLES], targets[:SAMPLED_EXAMPLES]
+                texts = _texts(self._task, labels) if self._task.kind == "classification" else None
+                self._run.samples(few, labels, step=step, target_texts=texts)
+
+            self._handle = self._model.register_forward_pre_hook(catch)
+        return self
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+
+class _Speed:
+    """Samples per second over stretches of half a second, evaluations included; and holding a pace when asked to."""
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._since = self._due = time.perf_counter()
+        self._step = -1
+
+    def tick(self, step: int) -> dict[str, float]:
+        now = time.perf_counter()
+        if self._step < 0:
+            self._since, self._step = now, step
+        if now - self._since < 0.5:
+            return {}
+        rate = (step - self._step) * self._batch_size / (now - self._since)
+        self._since, self._step = now, step
+        return {"samples_per_second": rate}
+
+    def pace(self, steps_per_second: float) -> None:
+        self._due = max(self._due, time.perf_counter() - 1.0) + 1.0 / steps_per_second
+        time.sleep(max(0.0, self._due - time.perf_counter()))
+
+
+def _state(model: nn.Module, optimizer: torch.optim.Optimizer, step: int, best: float) -> dict[str, Any]:
+    return {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "torch_rng": torch.get_rng_state(),
+        "step": step,
+        "best": best,
+    }
+
+
+def _config(options: Options) -> dict[str, Any]:
+    names = ("task", "steps", "batch_size", "lr", "schedule", "seed", "width", "eval_every")
+    config = {name: getattr(options, name) for name in names} | {"optimizer": "Adam"}
+    return config | ({"fault": f"{options.fault.name}@{options.fault.step}"} if options.fault.name else {})
+
+
+def _device(name: str) -> str:
+    return name if name != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,1 @@
+"""Simple, well-known architectures to begin with, each sized by one number."""
