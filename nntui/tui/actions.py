@@ -22,43 +22,61 @@ class Action:
     words: str
     """What it does, in two or three words."""
     help: str
-    """What it does, in a sentence."""
+    """What it does, as help says it."""
     group: str = "everywhere"
 
 
 ACTIONS = (
-    Action("show_screen('live')", ("1",), "1", "live", "Plots and numbers of the run."),
-    Action(
-        "show_screen('recipe')", ("2",), "2", "recipe", "The checks of the recipe: verdict, expected, measured, why."
-    ),
-    Action("show_screen('log')", ("9",), "9", "log", "What happened, newest first."),
-    Action("next_alert", ("a",), "a", "alerts", "The alerts; again for the next one."),
-    Action("show_screen('help')", ("question_mark",), "?", "help", "This page."),
-    Action("back", ("escape",), "esc", "back", "Back to the live screen; leaves full size."),
-    Action("command_palette", ("colon",), ":", "palette", "Every action by name."),
-    Action("toggle_pause", ("space",), "space", "pause", "Freeze what is shown; the first line goes on."),
-    Action("leave", ("q", "ctrl+c", "ctrl+q"), "q", "quit", "Leave. The job goes on."),
-    Action("choose(1)", ("down", "j", "tab"), "j ↓", "next metric", "Plot the next metric.", "live"),
-    Action("choose(-1)", ("up", "k", "shift+tab"), "k ↑", "previous metric", "Plot the previous metric.", "live"),
-    Action("open", ("enter",), "enter", "full size", "The plot alone, or a finding's evidence.", "live"),
-    Action("filter", ("slash",), "/", "filter", "Only metrics whose name holds these letters.", "live"),
-    Action("toggle_log_y", ("y",), "y", "log y", "Logarithmic y axis, where values are positive.", "live"),
-    Action("cycle_x", ("x",), "x", "x axis", "Step, epoch, elapsed time, clock time.", "live"),
-    Action("smooth(1)", ("s",), "s", "smoother", "More smoothing (debiased EMA); the raw band stays.", "live"),
-    Action("smooth(-1)", ("S",), "S", "rawer", "Less smoothing.", "live"),
-    Action("toggle_outliers", ("o",), "o", "outliers", "Clip outliers; the corner says how many.", "live"),
-    Action("move(-1)", ("left", "h"), "h ←", "crosshair", "Crosshair to the left, with exact values.", "live"),
-    Action("move(1)", ("right", "l"), "l →", "crosshair", "Crosshair to the right.", "live"),
-    Action("zoom(0.5)", ("plus", "equals_sign"), "+", "zoom in", "Half the range, around the crosshair.", "live"),
-    Action("zoom(2.0)", ("minus",), "-", "zoom out", "Twice the range.", "live"),
-    Action("zoom(0.0)", ("0",), "0", "whole run", "No zoom, no crosshair.", "live"),
+    Action("show_screen('live')", ("1",), "1", "live", "plots and numbers of the run"),
+    Action("show_screen('recipe')", ("2",), "2", "recipe", "the checks: verdict, expected, measured, why"),
+    Action("show_screen('log')", ("9",), "9", "log", "what happened, newest first"),
+    Action("next_alert", ("a",), "a", "alerts", "the alerts; again for the next one"),
+    Action("show_screen('help')", ("question_mark",), "?", "help", "this page"),
+    Action("choose(1)", ("down", "j", "tab"), "j ↓", "next", "next metric or row"),
+    Action("choose(-1)", ("up", "k", "shift+tab"), "k ↑", "previous", "previous"),
+    Action("choose(10)", ("pagedown",), "pgdn", "ten on", "ten on"),
+    Action("choose(-10)", ("pageup",), "pgup", "ten back", "ten back"),
+    Action("open", ("enter",), "enter", "open", "the plot alone; a finding or event alone"),
+    Action("go_back", ("escape",), "esc", "back", "leave what was opened; then the live screen"),
+    Action("toggle_pause", ("space",), "space", "pause", "freeze all but the first line"),
+    Action("command_palette", ("colon",), ":", "palette", "every action by name"),
+    Action("toggle_theme", ("t",), "t", "dark or light", "dark or light colours"),
+    Action("leave", ("q", "ctrl+c", "ctrl+q"), "q", "quit", "leave; the job goes on"),
+    Action("filter", ("slash",), "/", "filter", "only metrics whose name holds these letters", "live"),
+    Action("toggle_log_y", ("y",), "y", "log y", "logarithmic y, where values are positive", "live"),
+    Action("cycle_x", ("x",), "x", "x axis", "step, epoch, time since the start, clock", "live"),
+    Action("smooth(1)", ("s",), "s", "smoother", "more smoothing (debiased EMA)", "live"),
+    Action("smooth(-1)", ("S",), "S", "rawer", "less", "live"),
+    Action("toggle_outliers", ("o",), "o", "outliers", "clip outliers; the corner says how many", "live"),
+    Action("move(-1)", ("left", "h"), "h ←", "crosshair", "crosshair with exact values", "live"),
+    Action("move(1)", ("right", "l"), "l →", "crosshair", "to the right", "live"),
+    Action("zoom(0.5)", ("plus", "equals_sign"), "+", "zoom in", "half the range", "live"),
+    Action("zoom(2.0)", ("minus",), "-", "zoom out", "twice the range", "live"),
+    Action("zoom(0.0)", ("0",), "0", "whole run", "the whole run", "live"),
 )
+"""What can be done, in the order of help."""
 
-FOOTER = ("1", "2", "9", "a", "?", "q", "j ↓", "enter", "y", "x", "s", "space", "/", "+")
-"""Labels of the keys that the last line shows, most useful first."""
+FOOTERS = {
+    "live": ("1", "2", "9", "a", "?", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
+    "list": ("1", "2", "9", "a", "?", "q", "j ↓", "enter", "esc", "space"),
+    "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
+}
+"""Labels of the keys that the last line of a screen shows, most useful first."""
 
 
-def footer_keys() -> list[tuple[str, str]]:
-    """(label, words) for the last line."""
+def footer_keys(kind: str) -> list[tuple[str, str]]:
+    """(label, words) for the last line of a kind of screen."""
     by_label = {action.label: action for action in ACTIONS}
-    return [(label, by_label[label].words) for label in FOOTER]
+    return [(label, by_label[label].words) for label in FOOTERS[kind]]
+
+
+def grouped(group: str) -> list[tuple[str, str]]:
+    """(labels, words) of a group; actions that differ only in their argument share a line."""
+    lines: dict[str, tuple[list[str], list[str]]] = {}
+    for action in ACTIONS:
+        if action.group == group:
+            base = action.name if action.name.startswith("show") else action.name.partition("(")[0]
+            labels, sentences = lines.setdefault(base, ([], []))
+            labels.append(action.label)
+            sentences.append(action.help)
+    return [(" ".join(labels), " · ".join(sentences)) for labels, sentences in lines.values()]

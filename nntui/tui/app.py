@@ -160,17 +160,11 @@ class NntuiApp(App[None]):
         if front is not None and type(front) is not kinds[name]:
             self.switch_screen(kinds[name]())
 
-    def action_back(self) -> None:
-        """Back to the live screen; there, back from full size, crosshair and filter."""
-        if isinstance(self._front(), LiveScreen):
-            options = self.options
-            cleared = (
-                replace(options, full=False)
-                if options.full
-                else replace(options, cursor=float("nan"), pattern="", chosen="")
-            )
-            self.options = cleared
-        self.action_show_screen("live")
+    def action_go_back(self) -> None:
+        """Leave what was opened here, or go to the live screen."""
+        front = self._front()
+        if front is not None and not front.back():
+            self.action_show_screen("live")
 
     def action_next_alert(self) -> None:
         """The alerts; on that screen, the next one."""
@@ -202,6 +196,13 @@ class NntuiApp(App[None]):
     def _filtered(self, pattern: str | None) -> None:
         if pattern is not None:
             self.options = replace(self.options, pattern=pattern, chosen="")
+
+    def action_toggle_theme(self) -> None:
+        """Dark or light colours."""
+        self.theme = DARK.name if self.theme == LIGHT.name else LIGHT.name
+        front = self._front()
+        if front is not None:
+            self.call_after_refresh(front.restyle)
 
     def action_toggle_log_y(self) -> None:
         """Logarithmic or linear."""

@@ -1,11 +1,12 @@
 """A raster of dots drawn in text cells.
 
-Owns the way from columns of numbers to characters. numpy only; no Textual. Invariant: the extremes of every column are
-lit, however many columns and however few rows there are.
+Owns the way from columns of numbers to characters. numpy only; no Textual. Invariant: the cell of every column's lowest and
+highest value shows something, however many columns and however few rows there are; where no line runs, the exact dot.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,12 @@ DOTS: dict[str, tuple[int, int]] = {"braille": (2, 4), "block": (1, 2), "ascii":
 # Bit of each dot of a braille cell, [row, column], as Unicode numbers them.
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 _BLOCK = np.array([[1], [2]])
-_BLOCK_CHARS = " ▀▄█"
+_BLOCK_CHARS = np.array(list(" ▀▄█"))
+_BRAILLE_CHARS = np.array([" ", *(chr(0x2800 + bits) for bits in range(1, 256))])
+
+DASHES = ((1,), (1, 0), (1, 1, 1, 1, 0, 0), (1, 1, 0, 0), (1, 1, 1, 0))
+"""Which dots along x a series' line lights: by this, and not by colour alone, lines are told apart."""
+_ASCII_LINES = "*o+#@"
 
 NOWHERE = -(1 << 30)
 """Dot row of a value that is not there."""
@@ -42,8 +48,12 @@ class Raster:
     """Index of the series shown in each cell; -1 where there is none."""
 
 
-def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x") -> Raster:
-    """The plot in width × height cells. Bands lie behind lines; of two lines the later series wins; NaN wins over both."""
+def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x", dashes: Sequence[int] = ()) -> Raster:
+    """The plot in width × height cells. Bands lie behind lines; of two lines the later series wins, of a
+    replaced one and another the other; NaN wins over both.
+
+    dashes: which of DASHES each series has; all 0 (solid) when empty.
+    """
     across, down = DOTS[kind]
     dots_wide, dots_high = width * across, height * down
     bits = np.zeros((height, width), np.int64)
@@ -52,9 +62,10 @@ def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x") -> 
     weights = {"braille": _BRAILLE, "block": _BLOCK}.get(kind, np.ones((1, 1), np.int64))
 
     def light(mask: NDArray[np.bool_], index: int, level: int) -> None:
-        cells = mask.reshape(height, down, width, across)
-        touched = cells.any(axis=(1, 3))
-        pattern = (cells * weights[None, :, None, :]).sum(axis=(1, 3))
+        pattern = np.zeros((height, width), np.int64)
+        for (row, column), weight in np.ndenumerate(weights):
+            pattern += mask[row::down, column::across] * weight
+        touched = pattern > 0
         # A line is drawn alone: the band's dots around it would hide its shape.
         fresh = touched & (layer < level)
         bits[fresh] = pattern[fresh]
@@ -66,10 +77,11 @@ def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x") -> 
     for index, one in enumerate(data.series):
         low, high = (_rows(a, data, dots_high)[:dots_wide] for a in (one.low, one.high))
         light(_spans(low, high, dots_wide, dots_high), index, BAND)
-    for index, one in enumerate(data.series):
+    marks = list(dashes) or [0] * len(data.series)
+    for index, one in sorted(enumerate(data.series), key=lambda pair: not pair[1].superseded):
         rows = _rows(one.line, data, dots_high)[:dots_wide]
-        light(_stroke(rows, dots_wide, dots_high), index, LINE)
-    chars = _characters(bits, kind, layer)
+        light(_stroke(rows, dots_wide, dots_high) & _dashed(rows, marks[index], kind, dots_wide), index, LINE)
+    chars = _characters(bits, kind, layer, np.where(owner < 0, 0, np.array([*marks, 0])[owner]))
     for index, one in enumerate(data.series):
         columns = np.unique(np.flatnonzero(one.nonfinite[:dots_wide]) // across)
         layer[0, columns], owner[0, columns] = BAD, index
@@ -101,7 +113,8 @@ def spark(values: Floats, width: int, bar: str) -> str:
         return " " * width
     low, high = float(picked[finite].min()), float(picked[finite].max())
     levels = len(bar) - 1
-    scaled = np.full(width, 0.5) if not high > low else (picked - low) / (high - low)
+    spread = high / 2 - low / 2  # halved: the range may be the whole of float64
+    scaled = np.full(width, 0.5) if not spread > 0 else (picked / 2 - low / 2) / spread
     return "".join(
         bar[1 + min(int(s * levels), levels - 1)] if ok else " " for s, ok in zip(scaled, finite, strict=True)
     )
@@ -142,9 +155,20 @@ def _stroke(rows: Cells, dots_wide: int, dots_high: int) -> NDArray[np.bool_]:
     return _spans(low, high, dots_wide, dots_high)
 
 
-def _characters(bits: Cells, kind: str, layer: Cells) -> list[list[str]]:
-    if kind == "braille":
-        return [[chr(0x2800 + int(b)) if b else " " for b in row] for row in bits]
-    if kind == "block":
-        return [[_BLOCK_CHARS[int(b)] for b in row] for row in bits]
-    return [[" :*x"[int(level)] for level in row] for row in layer]
+def _dashed(rows: Cells, dash: int, kind: str, dots_wide: int) -> NDArray[np.bool_]:
+    """Which columns a line lights; a point without neighbours always. In ASCII each line has a character of its own."""
+    if kind == "ascii" or not len(rows):
+        return np.ones(dots_wide, bool)
+    gaps = np.concatenate([[True], rows == NOWHERE, [True]])
+    alone = np.zeros(dots_wide, bool)
+    alone[: len(rows)] = gaps[:-2] & gaps[2:]
+    return np.resize(np.array(DASHES[dash % len(DASHES)], bool), dots_wide) | alone
+
+
+def _characters(bits: Cells, kind: str, layer: Cells, mark: Cells) -> list[list[str]]:
+    if kind == "ascii":
+        table = np.array([" ", ":", *_ASCII_LINES])
+        chosen = np.where(layer == LINE, LINE + mark % len(_ASCII_LINES), layer)
+        return table[chosen].tolist()
+    table = _BRAILLE_CHARS if kind == "braille" else _BLOCK_CHARS
+    return table[bits].tolist()

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rich.cells import cell_len
+from rich.text import Text
+
 Kind = Literal["braille", "block", "ascii"]
 
 
@@ -56,7 +59,7 @@ _UNICODE = {
     "rule": "─",
     "corner": "┤",
     "wall": "│",
-    "series": "─┄·═┈",
+    "series": "─·╌┄┈",
 }
 
 SETS: dict[str, Glyphs] = {
@@ -81,6 +84,25 @@ SETS: dict[str, Glyphs] = {
         rule="-",
         corner="+",
         wall="|",
-        series="-~.=:",
+        series="*o+#@",
     ),
 }
+
+_ASCII = str.maketrans("…–×÷σ·│┤─▸▼▲✓✗●○■", "~-x/s.|+->v!+X*o#")
+_SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+
+def plain(line: Text) -> Text:
+    """The line in ASCII only, in the same cells and styles; a foreign character becomes `?`."""
+    shown = line.plain.translate(_ASCII)
+    shown = "".join(char if char.isascii() else "?" * cell_len(char) for char in shown)
+    if len(shown) != len(line.plain):
+        return Text(shown, style=line.style, end="", no_wrap=True)
+    copy = line.copy()
+    copy.plain = shown
+    return copy
+
+
+def power(label: str) -> str:
+    """`10⁻³` as `1e-3`, for terminals without superscripts; any other label as it is."""
+    return "1e" + label[2:].translate(_SUPERSCRIPT) if label[:2] == "10" and not label.isascii() else label

@@ -54,10 +54,14 @@ class Options:
         return PlotView(key, metrics, max(1, columns), self.x, self.x_range, self.log_y, weight, self.clip)
 
     def choose(self, metrics: Sequence[MetricSummary], by: int) -> Options:
-        """The next or previous metric; the losses together come before the first."""
-        names = ["", *(m.metric for m in self.visible(metrics))]
+        """The next or previous of the listed metrics; the losses together come before the first."""
+        names = ["", *(m.metric for m in metrics)]
         at = names.index(self.chosen) if self.chosen in names else 0
         return replace(self, chosen=names[(at + by) % len(names)])
+
+    def cleared(self) -> Options:
+        """Without crosshair, zoom, filter and chosen metric."""
+        return replace(self, chosen="", pattern="", x_range=(math.nan, math.nan), cursor=math.nan)
 
     def cycle_x(self) -> Options:
         """The next x axis; zoom and crosshair belong to the old one."""

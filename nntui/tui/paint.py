@@ -72,10 +72,27 @@ def joined(parts: list[Text], gap: str = "  ") -> Text:
 
 
 def fitted(parts: list[tuple[int, Text]], width: int, gap: str = "  ") -> Text:
-    """The parts side by side in at most `width` cells; the ones with the largest number are left out first."""
-    kept = list(parts)
-    while len(kept) > 1 and joined([text for _, text in kept], gap).cell_len > width:
-        kept.remove(max(kept, key=lambda part: part[0]))
-    line = joined([text for _, text in kept], gap)
+    """The parts side by side in at most `width` cells; the smallest numbers are placed first, what has no room is left out."""
+    kept: set[int] = set()
+    used = -len(gap)
+    for index in sorted(range(len(parts)), key=lambda i: parts[i][0]):
+        size = parts[index][1].cell_len
+        if size and (not kept or used + len(gap) + size <= width):
+            kept.add(index)
+            used += len(gap) + size
+    line = joined([text for index, (_, text) in enumerate(parts) if index in kept], gap)
     line.truncate(max(0, width), overflow="ellipsis")
+    return line
+
+
+def spread(left: Text, right: Text, width: int) -> Text:
+    """One at each edge; the left one is cut where they would meet, the right one left out where it alone has no room."""
+    if not right.cell_len or right.cell_len + 8 > width:
+        right = Text()
+    line = joined([left], "")
+    room = width - right.cell_len - (2 if right.cell_len else 0)
+    line.truncate(max(0, room), overflow="ellipsis")
+    if right.cell_len:
+        line.append(" " * (width - line.cell_len - right.cell_len))
+        line.append_text(right)
     return line

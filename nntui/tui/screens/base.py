@@ -14,7 +14,7 @@ from textual.screen import Screen
 from nntui.session.snapshot import Snapshot, View
 from nntui.tui import panels
 from nntui.tui.actions import footer_keys
-from nntui.tui.widgets.lines import Lines
+from nntui.tui.widgets.lines import Draw, Lines
 
 if TYPE_CHECKING:
     from nntui.tui.app import NntuiApp
@@ -24,13 +24,19 @@ class RunScreen(Screen[None]):
     """A screen that shows a snapshot."""
 
     AUTO_FOCUS = ""
+    KIND = "list"
+    """Which keys its last line shows."""
 
     def compose(self) -> ComposeResult:
         """First line, notice, body, last line."""
-        yield Lines(self._head, id="head", classes="one")
-        yield Lines(self._notice, id="notice", classes="one")
+        yield self.lines(self._head, id="head", classes="one")
+        yield self.lines(self._notice, id="notice", classes="one")
         yield from self.body()
-        yield Lines(self._footer, id="footer", classes="one")
+        yield self.lines(self._footer, id="footer", classes="one")
+
+    def lines(self, draw: Draw, *, id: str, classes: str | None = None) -> Lines:
+        """A panel in the glyphs of this terminal."""
+        return Lines(draw, ascii_only=self.run_app.glyphs.kind == "ascii", id=id, classes=classes)
 
     def body(self) -> ComposeResult:
         """What lies between."""
@@ -46,6 +52,10 @@ class RunScreen(Screen[None]):
     def open(self) -> None:
         """Enter was pressed."""
 
+    def back(self) -> bool:
+        """Escape was pressed; True when there was something here to leave."""
+        return False
+
     @property
     def run_app(self) -> NntuiApp:
         """The app, by its own type."""
@@ -55,6 +65,11 @@ class RunScreen(Screen[None]):
     def snapshot(self) -> Snapshot:
         """What is shown."""
         return self.run_app.snapshot
+
+    def restyle(self) -> None:
+        """The colours changed."""
+        for lines in self.query(Lines):
+            lines.on_resize()
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw a snapshot: every panel asks again and sends what changed."""
@@ -86,4 +101,4 @@ class RunScreen(Screen[None]):
         return [panels.notice_line(self.snapshot, width, self.run_app.paint)]
 
     def _footer(self, width: int, height: int) -> list[Text]:
-        return [panels.status_line(self.snapshot.head, width, self.run_app.paint, footer_keys())]
+        return [panels.status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND))]

@@ -1,22 +1,23 @@
 """Lists with a detail below: checks, alerts, events.
 
-Owns choosing a row and reading all of it. Invariant: the chosen row is in sight, whatever the size and however the list
-changes.
+Owns choosing a row and reading all of it. Invariant: the chosen row is in sight, whatever the size, and stays the same row
+however the list grows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
 
 from nntui.finding import Finding
+from nntui.session.snapshot import EventRow
 from nntui.tui import panels
 from nntui.tui.paint import joined
 from nntui.tui.safe import safe_lines
 from nntui.tui.screens.base import RunScreen
-from nntui.tui.widgets.lines import Lines
 
 
 class BrowseScreen(RunScreen):
@@ -25,16 +26,25 @@ class BrowseScreen(RunScreen):
     chosen = 0
     alone = False
     top = 0
+    _key: object = None
 
     def body(self) -> ComposeResult:
         """The list over the detail of the chosen row, in one panel."""
-        yield Lines(self._body, id="browse")
+        yield self.lines(self._body, id="browse")
 
-    def rows(self, width: int) -> Sequence[Text]:
-        """One line per row."""
+    def items(self) -> Sequence[Any]:
+        """What is listed."""
         raise NotImplementedError
 
-    def detail(self, index: int, width: int) -> list[Text]:
+    def key(self, item: Any) -> object:
+        """What tells a row from the others when the list changes."""
+        raise NotImplementedError
+
+    def row(self, item: Any, width: int) -> Text:
+        """One line."""
+        raise NotImplementedError
+
+    def detail(self, item: Any, width: int) -> list[Text]:
         """Everything about a row."""
         raise NotImplementedError
 
@@ -44,11 +54,14 @@ class BrowseScreen(RunScreen):
 
     def move(self, by: int, *, wrap: bool = False) -> None:
         """Another row; in a detail shown alone, scroll."""
-        if self.alone:
+        items = self.items()
+        if self.alone and not wrap:
             self.top = max(0, self.top + by)
-        else:
-            count = max(1, len(self.rows(80)))
-            self.chosen = (self.chosen + by) % count if wrap else min(max(self.chosen + by, 0), count - 1)
+        elif items:
+            self._find(items)
+            moved = self.chosen + by
+            self.chosen = moved % len(items) if wrap else min(max(moved, 0), len(items) - 1)
+            self._key, self.top = self.key(items[self.chosen]), 0
         self.show(self.snapshot)
 
     def open(self) -> None:
@@ -56,40 +69,63 @@ class BrowseScreen(RunScreen):
         self.alone, self.top = not self.alone, 0
         self.show(self.snapshot)
 
+    def back(self) -> bool:
+        """Leave the detail; True when there was one to leave."""
+        was, self.alone = self.alone, False
+        self.show(self.snapshot)
+        return was
+
+    def _find(self, items: Sequence[Any]) -> None:
+        """Follow the chosen row to where it is now; the first row stays the first until it is moved from."""
+        self.chosen = min(self.chosen, len(items) - 1)
+        if self._key is not None and self.chosen and self.key(items[self.chosen]) != self._key:
+            self.chosen = next((i for i, item in enumerate(items) if self.key(item) == self._key), self.chosen)
+
     def _body(self, width: int, height: int) -> list[Text]:
         paint = self.run_app.paint
-        rows = list(self.rows(width - 2))
-        if not rows:
-            return [Text(), paint.text(f"  {self.nothing()}", "quiet")]
-        self.chosen = min(self.chosen, len(rows) - 1)
-        detail = self.detail(self.chosen, width - 2)
+        items = self.items()
+        if not items:
+            return [Text(), *(paint.text(f"  {line}", "quiet") for line in panels.wrap(self.nothing(), width - 4))]
+        self._find(items)
+        detail = self.detail(items[self.chosen], width - 2)
         if self.alone:
             self.top = min(self.top, max(0, len(detail) - height))
             return [_indented(line) for line in detail[self.top : self.top + height]]
-        room = min(len(rows), max(1, height - len(detail) - 1, height // 2))
-        first = min(max(0, self.chosen - room // 2), max(0, len(rows) - room))
+        room = min(len(items), max(1, height - len(detail) - 1, height // 2))
+        first = min(max(0, self.chosen - room // 2), max(0, len(items) - room))
         lines = []
-        for place in range(first, min(first + room, len(rows))):
+        for place in range(first, first + room):
             mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
-            lines.append(joined([mark, rows[place]], " "))
-        rule = paint.text(paint.glyphs.rule * width, "border")
-        return [*lines, rule, *(_indented(line) for line in detail)][:height]
+            lines.append(joined([mark, self.row(items[place], width - 2)], " "))
+        rest = [_indented(line) for line in detail]
+        return [*lines, self._rule(width, len(items), room), *rest][:height]
+
+    def _rule(self, width: int, count: int, room: int) -> Text:
+        """The line between list and detail; it says where in a longer list one is."""
+        paint = self.run_app.paint
+        words = f" {self.chosen + 1:,} of {count:,} " if count > room else ""
+        rule = paint.text(paint.glyphs.rule * max(0, width - len(words) - 2), "border")
+        return joined([rule, paint.text(words, "quiet"), paint.text(paint.glyphs.rule * 2, "border")], "")
 
 
 class RecipeScreen(BrowseScreen):
     """The checks: verdict, expected, measured; enter for evidence and advice."""
 
-    def findings(self) -> Sequence[Finding]:
-        """What is listed."""
+    def items(self) -> Sequence[Finding]:
+        """The checks."""
         return self.snapshot.checks
 
-    def rows(self, width: int) -> Sequence[Text]:
-        """One line per check."""
-        return panels.finding_rows(self.findings(), width, self.run_app.paint)
+    def key(self, item: Finding) -> object:
+        """A check is listed once."""
+        return item.id
 
-    def detail(self, index: int, width: int) -> list[Text]:
+    def row(self, item: Finding, width: int) -> Text:
+        """Verdict and numbers."""
+        return panels.finding_row(item, width, self.run_app.paint)
+
+    def detail(self, item: Finding, width: int) -> list[Text]:
         """All of a finding."""
-        return panels.finding_detail(self.findings()[index], width, self.run_app.paint)
+        return panels.finding_detail(item, width, self.run_app.paint)
 
     def nothing(self) -> str:
         """No check was recorded."""
@@ -101,28 +137,40 @@ class RecipeScreen(BrowseScreen):
 class AlertsScreen(RecipeScreen):
     """What was found while training."""
 
-    def findings(self) -> Sequence[Finding]:
-        """What is listed."""
+    def items(self) -> Sequence[Finding]:
+        """The alerts."""
         return self.snapshot.alerts
+
+    def key(self, item: Finding) -> object:
+        """A rule may fire for several metrics."""
+        return item.id, item.evidence.get("metric")
 
     def nothing(self) -> str:
         """All is well, as far as the rules can see."""
-        return "No alerts."
+        return "No alerts: the rules that watch this run found nothing."
 
 
 class LogScreen(BrowseScreen):
     """What happened, newest first."""
 
-    def rows(self, width: int) -> Sequence[Text]:
-        """One line per event."""
-        return panels.event_rows(self.snapshot, width, self.run_app.paint)
+    def items(self) -> Sequence[EventRow]:
+        """The events."""
+        return self.snapshot.events[::-1]
 
-    def detail(self, index: int, width: int) -> list[Text]:
+    def key(self, item: EventRow) -> object:
+        """An event never changes."""
+        return item
+
+    def row(self, item: EventRow, width: int) -> Text:
+        """When and what."""
+        return panels.event_row(item, width, self.run_app.paint, panels.clock_of(self.snapshot.events))
+
+    def detail(self, item: EventRow, width: int) -> list[Text]:
         """The whole message; of a crash the traceback."""
-        event = list(reversed(self.snapshot.events))[index]
         paint = self.run_app.paint
-        words = f"{event.event} at step {event.step:,}" if event.step >= 0 else event.event
-        return [paint.text(words, bold=True), *(paint.text(line) for line in safe_lines(event.message))]
+        words = f"{item.event} at step {item.step:,}" if item.step >= 0 else item.event
+        lines = [piece for line in safe_lines(item.message) for piece in panels.wrap(line, width)]
+        return [paint.text(words, bold=True), paint.text(f"from {item.writer}", "faint"), *map(paint.text, lines)]
 
     def nothing(self) -> str:
         """Nothing was recorded."""

@@ -5,42 +5,54 @@ from __future__ import annotations
 from rich.text import Text
 from textual.app import ComposeResult
 
-from nntui.tui.actions import ACTIONS
+from nntui.tui.actions import grouped
 from nntui.tui.paint import joined
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.units import cut, fit
-from nntui.tui.widgets.lines import Lines
 
-COLUMN = 58
+KEY_WIDTH = 18
+COLUMN = 70
+GROUPS = {"everywhere": "everywhere", "live": "on the live screen"}
 
 
 class HelpScreen(RunScreen):
     """Every key with a sentence."""
 
+    KIND = "help"
+    top = 0
+
     def body(self) -> ComposeResult:
         """One panel."""
-        yield Lines(self._keys, id="keys")
+        yield self.lines(self._keys, id="keys")
+
+    def move(self, by: int) -> None:
+        """Scroll where there is not room for all."""
+        self.top = max(0, self.top + by)
+        self.show(self.snapshot)
 
     def _keys(self, width: int, height: int) -> list[Text]:
+        beside = width >= 2 * COLUMN
+        blocks = [self._block(group, width // 2 if beside else width) for group in GROUPS]
+        if beside:
+            return _beside(blocks[0], blocks[1], width // 2)[:height]
+        lines = [*blocks[0], *blocks[1]]
+        self.top = min(self.top, max(0, len(lines) - height))
+        return lines[self.top : self.top + height]
+
+    def _block(self, group: str, width: int) -> list[Text]:
         paint = self.run_app.paint
-        lines: list[Text] = []
-        for group in ("everywhere", "live"):
-            title = {"everywhere": "Everywhere", "live": "On the live screen, in lists where it makes sense"}[group]
-            lines.append(paint.text(title, "quiet", bold=True))
-            for action in (a for a in ACTIONS if a.group == group):
-                key = paint.text(fit(action.label, 7, right=True), "primary", bold=True)
-                lines.append(joined([key, paint.text(cut(action.help, max(0, width - 10)))]))
-            lines.append(Text())
-        lines.pop()
-        if len(lines) > height and width >= 2 * COLUMN:
-            half = -(-len(lines) // 2)
-            right = [*lines[half:], *([Text()] * half)]
-            pairs = zip(lines[:half], right, strict=False)
-            lines = [_beside(left, other, width // 2) for left, other in pairs]
-        return lines[:height]
+        room = min(KEY_WIDTH, max(8, width // 4))
+        lines = [paint.text(f" {GROUPS[group]}", "quiet", bold=True)]
+        for labels, sentence in grouped(group):
+            key = paint.text(fit(labels, room, right=True), "primary", bold=True)
+            lines.append(joined([key, paint.text(cut(sentence, max(0, width - room - 2)))]))
+        return lines
 
 
-def _beside(left: Text, right: Text, width: int) -> Text:
-    left = left.copy()
-    left.truncate(width, overflow="ellipsis", pad=True)
-    return left.append_text(right)
+def _beside(left: list[Text], right: list[Text], width: int) -> list[Text]:
+    lines = []
+    for row in range(max(len(left), len(right))):
+        line = left[row].copy() if row < len(left) else Text(end="", no_wrap=True)
+        line.truncate(width, overflow="ellipsis", pad=True)
+        lines.append(line.append_text(right[row]) if row < len(right) else line)
+    return lines

@@ -12,10 +12,9 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from nntui.session.snapshot import PlotView, Snapshot, View
+from nntui.session.snapshot import MetricSummary, PlotView, Snapshot, View
 from nntui.tui import panels
 from nntui.tui.screens.base import RunScreen
-from nntui.tui.widgets.lines import Lines
 from nntui.tui.widgets.plot import plot_lines, raster_columns
 
 NARROW, RAIL, GRID = 60, 100, 160
@@ -27,15 +26,17 @@ GRID_PLOT_ROWS = 11
 class LiveScreen(RunScreen):
     """Plots, numbers, checks and alerts of one run."""
 
+    KIND = "live"
+
     def body(self) -> ComposeResult:
         """Plot over numbers, with a rail beside them."""
         with Container(id="body"):
             with Container(id="left"):
-                yield Lines(self._plots, id="plots")
-                yield Lines(self._numbers, id="numbers")
-            yield Lines(self._rail, id="rail")
-        yield Lines(self._recipe, id="recipe", classes="one")
-        yield Lines(self._worst, id="worst", classes="one")
+                yield self.lines(self._plots, id="plots")
+                yield self.lines(self._numbers, id="numbers")
+            yield self.lines(self._rail, id="rail")
+        yield self.lines(self._recipe, id="recipe", classes="one")
+        yield self.lines(self._worst, id="worst", classes="one")
 
     def view(self) -> View:
         """The plots that fit."""
@@ -55,12 +56,28 @@ class LiveScreen(RunScreen):
     def move(self, by: int) -> None:
         """The next metric in the main plot."""
         app = self.run_app
-        app.options = app.options.choose(self.snapshot.metrics, by)
+        app.options = app.options.choose(self._listed(), by)
 
     def open(self) -> None:
         """The main plot alone."""
         app = self.run_app
         app.options = replace(app.options, full=not app.options.full)
+
+    def back(self) -> bool:
+        """Leave full size; then crosshair, zoom, filter and chosen metric together."""
+        options = self.run_app.options
+        left = replace(options, full=False) if options.full else options.cleared()
+        self.run_app.options = left
+        return left != options
+
+    def _listed(self) -> list[MetricSummary]:
+        """The metrics in the order of the list: beside a plot, what it shows anyway comes last."""
+        options = self.run_app.options
+        metrics = options.visible(self.snapshot.metrics)
+        if self._small():
+            return metrics
+        plotted = replace(options, chosen="").main(self.snapshot.metrics)
+        return sorted(metrics, key=lambda m: m.metric in plotted)
 
     def _small(self) -> bool:
         return self.size.width < NARROW or self.size.height < LEAST_ROWS
@@ -78,10 +95,9 @@ class LiveScreen(RunScreen):
             self.query_one(strip).set_class(self.size.height < 10, "gone")
 
     def _number_rows(self) -> int:
-        shown = len(self.run_app.options.visible(self.snapshot.metrics))
-        width = self._left_width()
-        wanted = -(-shown // max(1, width // 38))
-        return max(1, min(wanted, 2 + (self.size.height - 24) // 4))
+        columns = max(1, self._left_width() // panels.LEAST_METRIC_CELL)
+        wanted = -(-len(self._listed()) // columns)
+        return max(1, min(wanted, 3 + (self.size.height - 24) // 4))
 
     def _left_width(self) -> int:
         rail = RAIL_WIDTH if self.size.width >= RAIL and not self.run_app.options.full else 0
@@ -103,7 +119,7 @@ class LiveScreen(RunScreen):
         half = width // 2
         for place, metric in enumerate(others[: rows * 2]):
             x, wide = (0, half) if place % 2 == 0 else (half, width - half)
-            view = options.plot(metric, (metric,), raster_columns(wide, kind))
+            view = options.plot(f"metric {metric}", (metric,), raster_columns(wide, kind))
             plots.append((view, x, top + place // 2 * GRID_PLOT_ROWS, wide, GRID_PLOT_ROWS))
         return plots
 
@@ -120,7 +136,7 @@ class LiveScreen(RunScreen):
 
     def _numbers(self, width: int, height: int) -> list[Text]:
         options = self.run_app.options
-        shown = options.visible(self.snapshot.metrics)
+        shown = self._listed()
         return panels.metric_lines(shown, width, height, self.run_app.paint, chosen=options.chosen)
 
     def _rail(self, width: int, height: int) -> list[Text]:

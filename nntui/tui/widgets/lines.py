@@ -1,6 +1,7 @@
 """A widget that is a stack of lines, and redraws only the ones that changed.
 
-Owns the way from lines of text to the terminal. Invariant: a line that is what it was is not sent again.
+Owns the way from lines of text to the terminal. Invariant: a line that is what it was is not sent again, and a panel that
+cannot draw says so itself while the others go on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from nntui.tui.glyphs import plain
+from nntui.tui.safe import safe
+from nntui.tui.units import cut
+
 Draw = Callable[[int, int], Sequence[Text]]
 """Lines for a width and a height."""
 
@@ -19,9 +24,14 @@ Draw = Callable[[int, int], Sequence[Text]]
 class Lines(Widget):
     """Draws what a function says."""
 
-    def __init__(self, draw: Draw, *, id: str | None = None, classes: str | None = None) -> None:
+    ALLOW_SELECT = False
+
+    def __init__(
+        self, draw: Draw, *, ascii_only: bool = False, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(id=id, classes=classes)
         self._draw = draw
+        self._ascii_only = ascii_only
         self._strips: list[Strip] = []
 
     def redraw(self) -> None:
@@ -32,14 +42,12 @@ class Lines(Widget):
         try:
             lines = list(self._draw(width, height))[:height]
         except Exception as error:  # noqa: BLE001 (a panel that cannot draw says so itself; the others go on)
-            lines = [Text(f"cannot draw this: {type(error).__name__}: {error}"[:width])]
-        base = self.rich_style
-        strips = [Strip(_styled(line).render(self.app.console, end="")) for line in lines]
-        strips = [strip.adjust_cell_length(width).apply_style(base).simplify() for strip in strips]
-        before, self._strips = self._strips, strips
+            words = f"cannot draw this: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
+            lines = [Text(cut(safe(words), width), no_wrap=True, end="")]
+        before, self._strips = self._strips, [self._strip(line, width) for line in lines]
         for row in range(height):
             old = before[row] if row < len(before) else None
-            new = strips[row] if row < len(strips) else None
+            new = self._strips[row] if row < len(self._strips) else None
             if old != new:
                 self.refresh(Region(0, row, width, 1))
 
@@ -52,7 +60,9 @@ class Lines(Widget):
         """The line at y."""
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
-
-def _styled(line: Text) -> Text:
-    """The line with its own style as a span: a style that is drawn under another must give way to it."""
-    return Text(end="", no_wrap=True).append_text(line)
+    def _strip(self, line: Text, width: int) -> Strip:
+        """The line in exactly `width` cells, on the background of the panel."""
+        if self._ascii_only and not line.plain.isascii():
+            line = plain(line)
+        base = self.rich_style
+        return Strip(line.render(self.app.console, end="")).adjust_cell_length(width).apply_style(base).simplify()

@@ -7,19 +7,22 @@ Invariant: a plot never computes on points; everything it shows is in its PlotDa
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 import numpy as np
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from nntui.analysis.ticks import format_count, format_duration, format_number
+from nntui.analysis.ticks import format_duration, format_number
 from nntui.session.snapshot import PlotData, PlottedSeries
 from nntui.tui.canvas import BAD, BAND, DOTS, LINE, Raster, column_of, draw, row_of
+from nntui.tui.glyphs import power
 from nntui.tui.paint import Paint, joined
 from nntui.tui.safe import safe
 from nntui.tui.units import cut, fit
 
-LABEL_WIDTH = 7
+LABEL_WIDTH = 6
 LEAST_WIDTH = 20
 LEAST_HEIGHT = 4
 
@@ -39,7 +42,7 @@ def plot_lines(
 ) -> list[Text]:
     """The plot in exactly height lines of width cells. cursor: x of the crosshair; NaN for none."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
-        return [paint.text(cut(safe(title), width), "quiet")]
+        return [paint.text(cut(safe(title), width), "quiet")][:height]
     g = paint.glyphs
     border = paint.style("border")
     if data is None or not data.series:
@@ -49,17 +52,17 @@ def plot_lines(
         return [
             _edge(paint.text(f" {title} ", "quiet"), Text(), width, paint),
             *blank,
-            _edge(Text(), Text(), width, paint),
+            _x_frame(Text(g.rule * (width - 2), border), paint),
         ]
     columns, rows = inner_width(width), height - 2
-    raster = draw(data, columns, rows, g.kind, g.nan)
+    raster = draw(data, columns, rows, g.kind, g.nan, _numbers(data))
     body = [_row(raster, row, paint, data) for row in range(rows)]
     _put_marks(body, data, columns, paint)
     at = column_of(cursor, data, columns) if math.isfinite(cursor) else -1
     if at >= 0:
         for line in body:
             line.stylize(Style(reverse=True), at, at + 1)
-    labels = _labels(data, rows)
+    labels = _labels(data, rows, paint)
     lines = [_edge(_legend(data, width - 16, paint, title), _corner(data, paint), width, paint)]
     for row, line in enumerate(body):
         tick = g.corner if row in labels else g.wall
@@ -72,7 +75,7 @@ def plot_lines(
 def _row(raster: Raster, row: int, paint: Paint, data: PlotData) -> Text:
     line = Text(no_wrap=True, end="")
     chars, layers, owners = raster.chars[row], raster.layer[row], raster.series[row]
-    colours = _colours(data)
+    colours = _numbers(data)
     start = 0
     for at in range(1, len(chars) + 1):
         if at == len(chars) or layers[at] != layers[start] or owners[at] != owners[start]:
@@ -90,39 +93,39 @@ def _style(layer: int, owner: int, paint: Paint, data: PlotData, colours: list[i
     return None
 
 
-def _colours(data: PlotData) -> list[int]:
-    """Colour number of every series: the same metric has the same colour, superseded or not."""
+def _numbers(data: PlotData) -> list[int]:
+    """Number of every series, for its colour and dashes: a metric keeps its own, superseded or not."""
     names = list(dict.fromkeys(data.view.metrics))
     return [names.index(s.metric) if s.metric in names else 0 for s in data.series]
 
 
-def _labels(data: PlotData, rows: int) -> dict[int, str]:
+def _labels(data: PlotData, rows: int, paint: Paint) -> dict[int, str]:
     found: dict[int, str] = {}
     for value, text in data.y_ticks:
         row = row_of(value, data, rows)
         if row >= 0 and row - 1 not in found and row + 1 not in found:
-            found.setdefault(row, text)
+            found.setdefault(row, power(text) if paint.glyphs.kind == "ascii" else text)
     return found
 
 
 def _put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint) -> None:
-    """Marks hang from the top of the plot; those that would overlap an earlier one show their glyph only."""
-    top, free = body[0].plain, 0
-    cells = list(top)
+    """Marks hang from the top of the plot; words only where they hide neither data nor an earlier mark."""
+    line = body[0]
+    cells = list(line.plain)
     spans = []
     for mark in data.marks:
         at = column_of(mark.x, data, columns)
         if at < 0:
             continue
-        glyph = paint.glyphs.alert if mark.severity else paint.glyphs.down
-        words = glyph + safe(mark.label, 24)
-        words = words if at >= free and at + len(words) <= columns else glyph
-        meaning = paint.verdict(mark.severity)[1] if mark.severity else "accent"
+        label = safe(mark.label, 24)
+        words = (paint.glyphs.alert if mark.severity else paint.glyphs.down) + (label if label.isprintable() else "")
+        room = "".join(cells[at : at + len(words) + 1])
+        if cell_len(words) != len(words) or at + len(words) > columns or room.strip():
+            words = words[0]
         cells[at : at + len(words)] = words
-        spans.append((at, at + len(words), paint.style(meaning)))
-        free = max(free, at + len(words) + 1)
+        spans.append((at, at + len(words), paint.style(paint.verdict(mark.severity)[1] if mark.severity else "accent")))
     if spans:
-        line = body[0].copy()
+        line = line.copy()
         line.plain = "".join(cells)
         for start, end, style in spans:
             line.stylize(style, start, end)
@@ -134,14 +137,18 @@ def _legend(data: PlotData, width: int, paint: Paint, title: str) -> Text:
     shown: dict[str, PlottedSeries] = {s.metric: s for s in data.series if not s.superseded}
     shown = shown or {s.metric: s for s in data.series}
     names = list(dict.fromkeys(data.view.metrics))
-    room = max(6, width // max(1, len(shown)) - 12)
+    values = {name: format_number(one.last) for name, one in shown.items()}
+    spare = width - 2 - sum(len(value) + 6 for value in values.values())
+    room = spare // max(1, len(shown))
+    if sum(cell_len(safe(name, width)) for name in shown) <= spare:
+        room = width
     parts = []
-    for name, one in shown.items():
+    for name, value in values.items():
         index = names.index(name) if name in names else 0
         mark = paint.glyphs.series[index % len(paint.glyphs.series)]
         style = paint.series(index)
-        part = Text(f"{mark}{mark} {cut(safe(name), room)} ", style, end="", no_wrap=True)
-        part.append(format_number(one.last), style + Style(bold=True))
+        part = Text(f"{mark}{mark} {cut(safe(name), max(4, room))} ", style, end="", no_wrap=True)
+        part.append(value, Style(color=style.color, bold=True))
         parts.append(part)
     line = joined(parts or [paint.text(title, "quiet")])
     line.truncate(max(0, width), overflow="ellipsis")
@@ -149,10 +156,13 @@ def _legend(data: PlotData, width: int, paint: Paint, title: str) -> Text:
 
 
 def _corner(data: PlotData, paint: Paint) -> Text:
-    words = ["log y"] if data.log_y else []
-    if data.view.smoothing:
-        words.append(f"ema {data.view.smoothing:g}")
-    if data.clipped:
+    """What was done to the data before it was drawn."""
+    view = data.view
+    words = ["zoom"] if math.isfinite(view.x_range[0]) else []
+    words += ["log y"] if data.log_y else ["log y needs values > 0"] if view.log_y else []
+    if view.smoothing:
+        words.append(f"ema {view.smoothing:g}")
+    if view.clip_outliers:
         words.append(f"{data.clipped:,} clipped")
     return paint.text(f" {' · '.join(words)} " if words else "", "quiet")
 
@@ -173,32 +183,36 @@ def _edge(left: Text, right: Text, width: int, paint: Paint) -> Text:
 
 
 def _x_axis(data: PlotData, width: int, columns: int, paint: Paint, at: int, cursor: float) -> Text:
+    """The lower edge: the unit under the labels, ticks under their columns; or the values under the crosshair."""
     border = paint.style("border")
-    corners = "++" if paint.glyphs.kind == "ascii" else "╰╯"
-    cells = [paint.glyphs.rule] * (width - 2)
-    spans: list[tuple[int, int, Style]] = []
-    left = LABEL_WIDTH + 1
+    room = width - 2
     if at >= 0:
-        words = f" {_x_words(data, cursor)} {_cursor_values(data, at, columns)}"
-        words = cut(words, width - 4)
-        cells[1 : 1 + len(words)] = words
-        spans.append((1, 1 + len(words), paint.style("accent")))
-    else:
-        free = 0
-        for value, text in data.x_ticks:
-            column = column_of(value, data, columns)
-            start = left + column - len(text) // 2
-            if column >= 0 and start >= free and start + len(text) <= len(cells):
-                cells[start : start + len(text)] = text
-                spans.append((start, start + len(text), paint.style("quiet")))
-                free = start + len(text) + 1
-        unit = f" {_unit(data)} "
-        if len(cells) - len(unit) >= free:
-            cells[-len(unit) :] = unit
-            spans.append((len(cells) - len(unit), len(cells), paint.style("faint")))
+        words = cut(f" {_x_words(data, cursor)}  {_cursor_values(data, at, columns)} ", room)
+        rule = Text(paint.glyphs.rule * (room - cell_len(words)), border)
+        return _x_frame(joined([paint.text(words, "accent"), rule], ""), paint)
+    cells = [paint.glyphs.rule] * room
+    spans: list[tuple[int, int, Style]] = []
+
+    def put(start: int, words: str, meaning: str) -> int:
+        cells[start : start + len(words)] = words
+        spans.append((start, start + len(words), paint.style(meaning)))
+        return start + len(words) + 1
+
+    free = put(0, f" {_unit(data)} ", "faint")
+    for value, text in data.x_ticks:
+        column = column_of(value, data, columns)
+        start = min(LABEL_WIDTH + 1 + column - len(text) // 2, room - len(text))
+        if column >= 0 and start >= free:
+            free = put(start, text, "quiet")
     line = Text("".join(cells), border, end="", no_wrap=True)
     for start, end, style in spans:
         line.stylize(style, start, end)
+    return _x_frame(line, paint)
+
+
+def _x_frame(line: Text, paint: Paint) -> Text:
+    border = paint.style("border")
+    corners = "++" if paint.glyphs.kind == "ascii" else "╰╯"
     return joined([Text(corners[0], border), line, Text(corners[1], border)], "")
 
 
@@ -222,11 +236,13 @@ def _cursor_values(data: PlotData, at: int, columns: int) -> str:
 def _x_words(data: PlotData, x: float) -> str:
     if data.view.x == "step":
         return f"step {x:,.0f}"
-    return f"{_unit(data)} {format_duration(x) if data.view.x == 'relative' else format_count(x)}"
+    if data.view.x == "wall":
+        return datetime.fromtimestamp(x).astimezone().strftime("%d %b %H:%M:%S")
+    return f"time {format_duration(x)}" if data.view.x == "relative" else f"epoch {format_number(x)}"
 
 
 def _unit(data: PlotData) -> str:
-    return {"step": "step", "epoch": "epoch", "relative": "elapsed", "wall": "clock"}[data.view.x]
+    return {"step": "step", "epoch": "epoch", "relative": "time", "wall": "clock"}[data.view.x]
 
 
 def _framed(line: Text, border: Style, wall: str) -> Text:
