@@ -16,19 +16,22 @@ OUTLIER_SPREAD = 5.0
 """Clipping keeps what lies within this many spreads (5th to 95th percentile) of the middle half."""
 
 
-def y_range(arrays: Iterable[Floats], *, log: bool) -> tuple[tuple[float, float], bool]:
+WIDE = 30.0
+"""Ratio of the largest to the smallest number from which a logarithmic axis tells more."""
+
+
+def y_range(arrays: Iterable[Floats], *, log: bool | None) -> tuple[tuple[float, float], bool]:
     """The range that holds every finite number of the arrays with a little air, and whether it is logarithmic.
 
-    A logarithmic range is refused when a number is not positive. Nothing finite gives (0, 1); a single value is put in
-    the middle.
+    log None: logarithmic when the numbers span more than a factor WIDE. A logarithmic range is refused when a number is not
+    positive. Nothing finite gives (0, 1); a single value is put in the middle.
     """
     flat = np.concatenate([np.asarray(a, np.float64).ravel() for a in arrays] or [np.empty(0)])
     flat = flat[np.isfinite(flat)]
     if not len(flat):
         return (0.0, 1.0), False
     low, high = float(flat.min()), float(flat.max())
-    log = log and low > 0
-    if log:
+    if low > 0 and (log or (log is None and high / WIDE > low)):
         return _padded_log(low, high), True
     if not high > low:
         air = abs(low) * 0.1 or 0.5

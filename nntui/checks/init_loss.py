@@ -33,6 +33,8 @@ UNIT_SPREAD = 1.0
 SIGMAS = 4.0
 UNBOUNDED = 1e3
 """A constant that lowers the loss by this many times its size shows that there is no lowest loss."""
+FAR = 1e6
+"""Length of that constant, straight downhill from zero."""
 
 
 @guarded(ROW)
@@ -145,15 +147,16 @@ def _fit(constant: Tensor, mean_loss: Any) -> list[float]:
         return loss
 
     start = float(closure().detach())
+    downhill = -constant.grad.detach().clone() if constant.grad is not None else torch.zeros_like(constant)
+    with torch.no_grad():
+        far = downhill * (FAR / max(float(downhill.norm()), 1e-12))
+        if _mean(mean_loss(far)) < start - UNBOUNDED * (abs(start) + 1.0):
+            return []
     with torch.enable_grad():
         optimizer.step(closure)
     with torch.no_grad():
         best = [_scalar(one) for one in mean_loss(constant)]
-    mean = sum(best) / len(best)
-    if mean == -math.inf or mean < start - UNBOUNDED * (abs(start) + 1.0):
-        return []
-    if not mean <= start:
-        with torch.no_grad():
+        if not sum(best) / len(best) <= start:
             best = [_scalar(one) for one in mean_loss(torch.zeros_like(constant))]
     return best
 
@@ -258,6 +261,10 @@ def _class_axis(outputs: Tensor, targets: Any) -> int:
         return -1
     without = (*outputs.shape[:1], *outputs.shape[2:])
     return 1 if tuple(targets.shape) == tuple(without) and targets.shape != outputs.shape[:-1] else -1
+
+
+def _mean(losses: list[Tensor]) -> float:
+    return sum(_scalar(loss) for loss in losses) / len(losses)
 
 
 def _scalar(loss: Any) -> float:

@@ -43,7 +43,8 @@ class PlotView:
     x: XAxis = "step"
     x_range: tuple[float, float] = (math.nan, math.nan)
     """Visible range of x in its unit (steps, epochs, seconds since start, Unix seconds); NaN: the whole run."""
-    log_y: bool = False
+    log_y: bool | None = None
+    """None: logarithmic when the values span decades."""
     smoothing: float = 0.0
     """Weight of the debiased exponential moving average, in [0, 1); 0 draws the column means."""
     clip_outliers: bool = False
