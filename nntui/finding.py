@@ -7,9 +7,9 @@ Invariant: a Finding is immutable and can be written as JSON.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 CheckStatus = Literal["pass", "warn", "fail", "skip", "crash"]
 """The verdict of a check, before training. skip: does not apply here; crash: the check itself failed."""
@@ -45,7 +45,7 @@ class Finding:
     """Unit of expected, measured and tolerance (`nats`, `steps`); empty for a pure number."""
     advice: str = ""
     """Most likely cause first, then the experiment that would refute it."""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """JSON-able details: every number the verdict rests on, by name."""
     seconds: float = math.nan
     """How long the check took, in seconds; NaN for an alert."""
@@ -73,9 +73,9 @@ def jsonable(value: Any) -> Any:
             return value
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {str(key): jsonable(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [jsonable(item) for item in value]
+        return [jsonable(item) for item in cast(Iterable[Any], value)]
     if hasattr(value, "tolist"):
         return jsonable(value.tolist())
     return str(value)

@@ -81,6 +81,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
         fixed = _fixed_batch(task, device)
         catcher = _Catcher(task, model, run)
         speed = _Speed(options.batch_size)
+        step = begin
 
         for step in range(begin, options.steps + 1):
             if step % options.eval_every == 0 or step == options.steps or stop.code:

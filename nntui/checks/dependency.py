@@ -76,7 +76,8 @@ def _matrix(targets: list[Tensor], sources: list[Tensor], axis: int, count: int)
     matrix = torch.zeros(count, count, dtype=torch.float64)
     reached = False
     for i in range(count):
-        total = sum((t.select(axis, i) * p.select(axis, i)).sum() for t, p in zip(targets, projections, strict=True))
+        parts = [(t.select(axis, i) * p.select(axis, i)).sum() for t, p in zip(targets, projections, strict=True)]
+        total = torch.stack(parts).sum()
         gradients = torch.autograd.grad(total, sources, retain_graph=True, allow_unused=True)
         for gradient in gradients:
             if gradient is not None:

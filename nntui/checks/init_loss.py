@@ -219,8 +219,7 @@ def _unbounded(measured: float) -> Finding:
         "A constant prediction can push the loss down without end: the loss has no lowest value.",
         expected="a loss with a lowest value",
         measured=measured,
-        advice="Most likely a wrong sign, or log-probabilities where logits belong. Refute: the loss of a right prediction must be "
-        "lower than that of a wrong one.",
+        advice="Most likely a wrong sign. Refute: the loss of a right prediction must be lower than that of a wrong one.",
         evidence={"threshold": UNBOUNDED},
     )
 

@@ -1,3 +1,4 @@
+# pyright: standard
 """The recorded points of a run in growable columns.
 
 Owns memory: one column triple per metric and writer, filled in bulk. Invariant: what was appended is never changed, so
@@ -5,6 +6,8 @@ a Series handed out stays true while the columns grow.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +17,7 @@ from nntui.analysis.series import Series
 from nntui.runlog.lineage import Cut
 
 Floats = NDArray[np.float64]
+_Number = TypeVar("_Number", np.int64, np.float64)
 Ints = NDArray[np.int64]
 
 
@@ -34,9 +38,9 @@ class Columns:
         end = self.size + len(step)
         if end > len(self._step):
             room = max(end, len(self._step) * 3 // 2)
-            self._step, self._time, self._value = (
-                _grown(a, self.size, room) for a in (self._step, self._time, self._value)
-            )
+            self._step = _grown(self._step, self.size, room)
+            self._time = _grown(self._time, self.size, room)
+            self._value = _grown(self._value, self.size, room)
         self._step[self.size : end] = step
         self._time[self.size : end] = time
         self._value[self.size : end] = value
@@ -95,7 +99,7 @@ class Recorded:
         return cached[1], cached[2]
 
 
-def _grown(array: NDArray[np.generic], size: int, room: int) -> NDArray[np.generic]:
+def _grown(array: NDArray[_Number], size: int, room: int) -> NDArray[_Number]:
     larger = np.empty(room, array.dtype)
     larger[:size] = array[:size]
     return larger

@@ -42,7 +42,11 @@ class Feed:
         self._wait = wait
         self._view = View()
         self._view_changed = False
-        self._wake = threading.Event()
+        self._hinted = threading.Event()
+        """Set by file events, and by whoever asks."""
+        self._asked = threading.Event()
+        """Set by whoever asks only: while data stream, file events would but cost."""
+        self._dirty = True
         self._stopped = False
         self._number = 0
         self._last = Snapshot(head=Head(name=path.name, path=str(path)))
@@ -56,7 +60,7 @@ class Feed:
     def stop(self, timeout: float = 2.0) -> None:
         """Stop watching; waits at most `timeout` seconds for the thread."""
         self._stopped = True
-        self._wake.set()
+        self.wake()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout)
 
@@ -65,11 +69,12 @@ class Feed:
         if view != self._view:
             self._view = view
             self._view_changed = True
-            self._wake.set()
+            self.wake()
 
     def wake(self) -> None:
         """Look at the folder now."""
-        self._wake.set()
+        self._asked.set()
+        self._hinted.set()
 
     # --- on the thread ------------------------------------------------------------------------
 
@@ -83,7 +88,8 @@ class Feed:
                 self._report(
                     f"{self.path}: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
                 )
-            self._pause(RETRY_INTERVAL)
+            self._asked.wait(RETRY_INTERVAL)
+            self._asked.clear()
 
     def _follow(self) -> None:
         """Read the run from its beginning for as long as it is there."""
@@ -92,7 +98,7 @@ class Feed:
 
         reader = RunReader(self.path)
         state = RunState(reader.identity.name or self.path.name, self.path)
-        hints = _Hints(self.path, self._wake)
+        hints = _Hints(self.path, self._hinted)
         try:
             while not self._stopped:
                 self._turn(reader, state, hints)
@@ -105,7 +111,7 @@ class Feed:
         changed = state.fold(poll, now, time.time())
         hints.follow([w.folder for w in poll.writers.values() if w.end is None])
         state.watching = hints.words
-        self._dirty = changed or getattr(self, "_dirty", True)
+        self._dirty |= changed
         due = now - self._posted_at >= SNAPSHOT_INTERVAL
         if self._view_changed or (self._dirty and due and not (poll.more and self._number)):
             self._view_changed = False
@@ -114,9 +120,11 @@ class Feed:
         if poll.more:
             return
         if poll.bytes_read or self._dirty:
-            self._pause(BUSY_INTERVAL)
+            self._asked.wait(BUSY_INTERVAL)
         else:
-            self._pause(IDLE_INTERVAL if hints.working else POLLING_INTERVAL)
+            self._hinted.wait(IDLE_INTERVAL if hints.working else POLLING_INTERVAL)
+        self._asked.clear()
+        self._hinted.clear()
 
     def _report(self, problem: str) -> None:
         if problem != self._last.problem or not self._number:
@@ -127,10 +135,6 @@ class Feed:
         self._last = dataclasses.replace(snapshot, number=self._number)
         self._posted_at = time.monotonic()
         self._on_snapshot(self._last)
-
-    def _pause(self, seconds: float) -> None:
-        self._wake.wait(seconds)
-        self._wake.clear()
 
 
 class _Hints:

@@ -1,3 +1,4 @@
+# pyright: standard
 """A run as it becomes known: the one mutable object of the viewer, owned by the feed thread.
 
 Owns folding polls and freezing snapshots. Touches no file except to ask whether a process lives.
@@ -215,7 +216,7 @@ class RunState:
         return Lost(points, self._damage.frames, self._damage.torn, self._damage.ignored)
 
     def _find_alerts(self, series: Mapping[str, Series], head: Head, now: float) -> tuple[Finding, ...]:
-        key = (self._recorded.points, head.state, tuple(self._cuts.items()).__len__())
+        key = (self._recorded.points, head.state, tuple(cut.everything for cut in self._cuts.values()))
         quiet_for = now - head.newest if head.state in ("live", "quiet") else math.nan
         due = now - self._alerts_at >= ALERT_INTERVAL
         if due and (key != self._alerts_key or head.state in ("live", "quiet")):

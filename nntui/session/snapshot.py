@@ -204,7 +204,7 @@ class Snapshot:
     number: int = 0
     """Counts up per feed; a larger one is newer."""
     head: Head = field(default_factory=Head)
-    plots: Mapping[str, PlotData] = field(default_factory=dict)
+    plots: Mapping[str, PlotData] = field(default_factory=dict[str, PlotData])
     metrics: tuple[MetricSummary, ...] = ()
     """Loss metrics first, then by name."""
     checks: tuple[Finding, ...] = ()

@@ -18,11 +18,11 @@ VALIDATION_SHARE = 0.2
 
 def task(width: int) -> Task:
     """Classify a digit from its pixels, scaled from 0…16 to mean zero and spread one over the training split."""
-    data = load_digits()
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(data.target))
+    images, digits = load_digits(return_X_y=True)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(digits))
     held_out = int(len(order) * VALIDATION_SHARE)
-    pixels = torch.tensor(data.data, dtype=torch.float32)
-    labels = torch.tensor(data.target, dtype=torch.int64)
+    pixels = torch.tensor(np.asarray(images), dtype=torch.float32)
+    labels = torch.tensor(np.asarray(digits), dtype=torch.int64)
     validation, train = torch.tensor(order[:held_out]), torch.tensor(order[held_out:])
     mean, spread = pixels[train].mean(), pixels[train].std()
     pixels = (pixels - mean) / spread

@@ -74,8 +74,8 @@ def _batches_as_epochs(rate: Series, facts: RunFacts) -> Finding | None:
         f"The rate fell from {format_number(float(rate.value[peak]))} to {format_number(float(rate.value[at]))} within "
         f"{took:,} steps; an epoch has {epoch:,}: the schedule seems to count batches as epochs.",
         "batches counted as epochs",
-        "Most likely scheduler.step() is called per batch while its lengths (T_max, step_size, gamma) are in epochs. Refute: print "
-        "the rate over the first epoch; call step() once per epoch, or give the lengths in steps.",
+        "Most likely scheduler.step() is called per batch while its lengths (T_max, step_size, gamma) are in epochs. Refute: "
+        "print the rate over the first epoch; call step() once per epoch, or give the lengths in steps.",
         (float(took), float(epoch), "steps"),
         int(rate.step[at]),
         {"peak": float(rate.value[peak]), "steps_to_tiny": took, "steps_per_epoch": epoch, "threshold": TINY},
@@ -95,8 +95,8 @@ def _all_but_zero(rate: Series, facts: RunFacts) -> Finding | None:
         f"The rate has been below {TINY:.0%} of its peak since step {begin:,}; {(planned - begin) / planned:.0%} of the "
         f"{planned:,} steps are trained with next to none.",
         "all but zero for the rest of the run",
-        "Most likely the schedule is shorter than the run, or decays too fast. Refute: plan it over all steps, or train at a constant "
-        "rate and compare the validation loss at the same step.",
+        "Most likely the schedule is shorter than the run, or decays too fast. Refute: plan it over all steps, or train at "
+        "a constant rate and compare the validation loss at the same step.",
         (begin / planned, LATE_SHARE, "of the planned steps"),
         begin,
         {"peak": peak, "since_step": begin, "planned_steps": planned, "rate": float(rate.value[-1]), "threshold": TINY},
@@ -121,11 +121,11 @@ def _dropped_early(rate: Series, series: Mapping[str, Series], facts: RunFacts) 
         fell = -stretch.change / gained
         old, new = float(rate.value[position - 1]), float(rate.value[position])
         return _finding(
-            f"The rate dropped from {format_number(old)} to {format_number(new)} at step {step:,} while {name} was still falling: "
-            f"{fell:.0%} of all its progress came in the quarter before.",
+            f"The rate dropped from {format_number(old)} to {format_number(new)} at step {step:,} while {name} "
+            f"was still falling: {fell:.0%} of all its progress came in the quarter before.",
             "decay before the loss had stopped falling",
-            "Most likely the milestone was copied from another task. Refute: go on at the old rate from the checkpoint before the drop "
-            "and compare the validation loss at the same step.",
+            "Most likely the milestone was copied from another task. Refute: go on at the old rate from the checkpoint before "
+            "the drop and compare the validation loss at the same step.",
             (fell, STEEP, "of the progress"),
             step,
             {"metric": name, "old": old, "new": new, "share_of_progress": fell, "threshold": STEEP, "at_step": step},

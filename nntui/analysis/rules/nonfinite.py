@@ -32,7 +32,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     trailing = {name: _trailing(series[name]) for name in bad}
     lasting = {n: int(series[n].step[-trailing[n]]) for n in bad if trailing[n] and trailing[n] < len(series[n])}
     first = min(lasting, key=lambda n: lasting[n], default="")
-    found = []
+    found: list[Finding] = []
     for name, index in bad.items():
         streak = trailing[name]
         severity = _severity(name, streak, len(series[name]), facts)

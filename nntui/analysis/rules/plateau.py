@@ -54,7 +54,8 @@ def _finding(name: str, stretch: Trend, gained: float, since: int, now: int) -> 
     return Finding(
         ID,
         "info",
-        f"{name} is flat since step {since:,}: it fell {fell / level:.2%} (± {stretch.error / level:.2%}) in {now - since:,} steps.",
+        f"{name} is flat since step {since:,}: it fell {fell / level:.2%} (± {stretch.error / level:.2%}) "
+        f"in {now - since:,} steps.",
         expected=f"a change beyond ± {RELATIVE:.0%}",
         measured=fell / level,
         tolerance=RELATIVE,
