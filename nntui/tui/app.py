@@ -206,7 +206,8 @@ class NntuiApp(App[None]):
 
     def action_toggle_log_y(self) -> None:
         """Logarithmic or linear."""
-        self.options = replace(self.options, log_y=not self.options.log_y)
+        shown = self.snapshot.plots.get("main")
+        self.options = replace(self.options, log_y=not (shown is not None and shown.log_y))
 
     def action_cycle_x(self) -> None:
         """The next x axis."""

@@ -28,7 +28,8 @@ class Options:
     """Metric in the main plot; empty for the losses together."""
     pattern: str = ""
     x: XAxis = "step"
-    log_y: bool = False
+    log_y: bool | None = None
+    """None: as the values ask for it."""
     smoothing: int = 0
     clip: bool = False
     x_range: tuple[float, float] = (math.nan, math.nan)

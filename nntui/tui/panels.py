@@ -37,6 +37,7 @@ def head_line(snapshot: Snapshot, width: int, paint: Paint, data_age: float, pau
     share = min(1.0, head.step / head.total_steps) if progress else 0.0
     steps = f"step {head.step:,}" + (f"/{head.total_steps:,}" if progress else "") if head.step >= 0 else ""
     data = _labelled("data", age(data_age), paint) if math.isfinite(data_age) else Text()
+    data = data if data.cell_len + 12 <= width else Text()
     parts = [
         (1, t(cut(safe(head.name), max(8, width // 4)), bold=True)),
         (0, t(f"{glyph} {head.state}", meaning, bold=True)),
@@ -52,8 +53,7 @@ def head_line(snapshot: Snapshot, width: int, paint: Paint, data_age: float, pau
         (11, _labelled("ran", format_duration(head.elapsed), paint) if math.isfinite(head.elapsed) else Text()),
         (12, t(f"{head.launches} launches", "quiet") if head.launches > 1 else Text()),
     ]
-    room = width - data.cell_len - 2 if data.cell_len + 10 <= width else width
-    return spread(fitted(parts, room), data, width)
+    return spread(fitted(parts, width - data.cell_len - 2 if data.cell_len else width), data, width)
 
 
 def notice_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
@@ -307,7 +307,7 @@ def rail_lines(snapshot: Snapshot, width: int, height: int, paint: Paint) -> lis
         lines += [Text(), paint.text("log", "quiet", bold=True)]
         newest = reversed(snapshot.events[len(lines) - height :])
         lines += [event_row(event, width, paint) for event in newest]
-    return lines[:height]
+    return [_cut(line, width) for line in lines[:height]]
 
 
 def _hanging(glyph: str, words: str, width: int, paint: Paint, meaning: str) -> list[Text]:

@@ -63,7 +63,11 @@ def plot_lines(
         for line in body:
             line.stylize(Style(reverse=True), at, at + 1)
     labels = _labels(data, rows, paint)
-    lines = [_edge(_legend(data, width - 16, paint, title), _corner(data, paint), width, paint)]
+    lines = [
+        _edge(
+            _legend(data, width - 6 - _corner(data, paint).cell_len, paint, title), _corner(data, paint), width, paint
+        )
+    ]
     for row, line in enumerate(body):
         tick = g.corner if row in labels else g.wall
         label = paint.text(fit(labels.get(row, ""), LABEL_WIDTH, right=True), "quiet")
@@ -115,7 +119,7 @@ def _put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint) -> 
     spans = []
     for mark in data.marks:
         at = column_of(mark.x, data, columns)
-        if at < 0:
+        if at < 0 or any(start <= at < end for start, end, _ in spans):
             continue
         label = safe(mark.label, 24)
         words = (paint.glyphs.alert if mark.severity else paint.glyphs.down) + (label if label.isprintable() else "")

@@ -1,0 +1,319 @@
+"""Snapshots of runs that never existed, a feed that answers from them, and a screen turned into plain text.
+
+Everything is a plain function of its arguments, so that a hypothesis test may use it for each of its examples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nntui.analysis.series import Series
+from nntui.finding import Finding
+from nntui.session import plotting, recipe
+from nntui.session.snapshot import EventRow, Head, Lost, Mark, PlotView, Snapshot, View
+
+EXPECTED = Path(__file__).parent / "screens"
+START = 1_760_000_000.0
+"""Unix seconds at which every run here began."""
+
+
+def _series(metric: str, value: np.ndarray, every: int = 1) -> Series:
+    step = np.arange(1, len(value) + 1, dtype=np.int64) * every
+    return Series(metric, step, START + step * 0.05, np.asarray(value, float))
+
+
+def _curves(points: int = 4000) -> list[Series]:
+    noise = np.random.default_rng(7)
+    at = np.arange(points) / points
+    loss = 0.25 + 2.1 * np.exp(-7 * at) + 0.05 * np.exp(-2 * at) * noise.standard_normal(points)
+    validation = 0.33 + 2.0 * np.exp(-7 * at[::100]) + 0.01 * noise.standard_normal(len(at[::100]))
+    return [
+        _series("train/loss", loss),
+        _series("val/loss", validation, 100),
+        _series("val/accuracy", 0.95 - 0.85 * np.exp(-6 * at[::100]), 100),
+        _series("grad_norm", 1.2 + 0.4 * np.abs(noise.standard_normal(points))),
+        _series("lr", np.where(at < 0.6, 3e-4, 3e-5)),
+        _series("samples_per_second", 812 + 9 * noise.standard_normal(points)),
+    ]
+
+
+_PASSED = Finding(
+    "skeleton.init_loss",
+    "pass",
+    "the loss before the first step is 2.31, inside 2.24 to 2.61",
+    expected="2.24 to 2.61",
+    measured=2.31,
+    unit="nats",
+    advice="Nothing to do.",
+    evidence={"constant": 2.3026, "neutral": 2.3026, "per_class": [0.1] * 10},
+    seconds=0.31,
+)
+_FAILED = Finding(
+    "skeleton.dependency",
+    "fail",
+    "the output of example 3 depends on the input of example 7 (largest gradient 0.73; expected exactly 0)",
+    expected=0.0,
+    measured=0.73,
+    tolerance=0.0,
+    advice="Look for a view or reshape that should be a permute. To refute it: run the model on one example at a time.",
+    evidence={"row": 3, "col": 7, "gradient": 0.7312345},
+    seconds=0.05,
+)
+_PLATEAU = Finding(
+    "live.plateau",
+    "info",
+    "train/loss fell 0.3 % in the last 1,000 steps, less than its noise (1.1 %)",
+    expected=1.1,
+    measured=0.3,
+    unit="%",
+    advice="Networks improve for unintuitively long: leave it running. To refute it: smooth more (s).",
+    evidence={"metric": "train/loss", "window": 1000},
+    step=3000,
+)
+_NONFINITE = Finding(
+    "live.nonfinite",
+    "error",
+    "train/loss is nan at step 3,200",
+    expected="finite",
+    measured=math.nan,
+    advice="Look at grad_norm just before. To refute it: restart from the last checkpoint with a tenth of the rate.",
+    evidence={"metric": "train/loss", "step": 3200},
+    step=3200,
+)
+
+
+def _live() -> Snapshot:
+    head = Head(
+        name="exp42",
+        path="runs/exp42",
+        state="live",
+        step=4000,
+        total_steps=10_000,
+        epoch=2.5,
+        eta=4321.0,
+        loss=0.2531,
+        loss_metric="train/loss",
+        lr=3e-5,
+        samples_per_second=812.4,
+        elapsed=200.0,
+        launches=1,
+        ranks=1,
+        watching="inotify + poll",
+    )
+    events = (
+        EventRow(START, -1, "info", "start", "training on cpu, seed 1337", "w-0"),
+        EventRow(START + 120, 2400, "info", "lr", "lr 3e-4 to 3e-5", "w-0"),
+        EventRow(START + 199, 3990, "warn", "note", "checkpoint took 4.2 s", "w-0"),
+    )
+    return Snapshot(number=1, head=head, checks=recipe.ordered([_PASSED]), events=events)
+
+
+def _failing() -> Snapshot:
+    live = _live()
+    note = EventRow(START + 200, 3999, "error", "exception", "CUDA out of memory", "w-0")
+    return dataclasses.replace(
+        live,
+        head=dataclasses.replace(live.head, lost=Lost(points=1200, frames=1)),
+        checks=recipe.ordered([_FAILED, _PASSED]),
+        alerts=(_NONFINITE, _PLATEAU),
+        events=(*live.events, note),
+    )
+
+
+def _crashed() -> Snapshot:
+    live = _live()
+    head = dataclasses.replace(live.head, state="crashed", state_reason="process 812 is gone", eta=math.nan)
+    return dataclasses.replace(live, head=head)
+
+
+def _ended() -> Snapshot:
+    live = _live()
+    head = dataclasses.replace(live.head, state="ended", state_reason="finished", step=10_000, eta=math.nan)
+    return dataclasses.replace(live, head=head)
+
+
+HOSTILE = (
+    "\x1b]52;c;cm0gLXJmIC8=\x07",
+    "\x1b[31;1mred\x1b[0m",
+    "[bold red]markup[/]",
+    "[/b] unclosed [link=javascript:x]",
+    "evil\u202etxt.exe\u2066\u2069",
+    "a\x00b\nc\rd\te\x7f",
+    "c1 \x9b31m \x90q \x9d52;c;\x9c",
+    "zero\u200bwidth\u200d\ufeff\u2060",
+    "宽字符名字很长很长很长很长",
+    "z\u0335\u0336\u0337\u0338\u0339a\u0335lgo",
+    "\ud800 lone",
+    "\ue000 private \U000e0041 tag",
+    "x" * 10_000,
+    "",
+    " ",
+)
+
+
+def _hostile(names: tuple[str, ...] = HOSTILE) -> Snapshot:
+    every = "".join(names[:12])
+    finding = Finding(
+        id=every,
+        status="fail",
+        message=every,
+        expected=every,
+        measured=every,
+        unit=names[0],
+        advice=every,
+        evidence={name: name for name in names} | {"list": list(names), "nested": {names[0]: [names[1]]}},
+        step=7,
+    )
+    alerts = tuple(dataclasses.replace(finding, id=name, message=name, status="error") for name in names)
+    head = dataclasses.replace(
+        _live().head, name=names[0], path=every, state_reason=every, loss_metric=names[1], watching=names[0]
+    )
+    return Snapshot(
+        number=1,
+        head=head,
+        checks=(finding, *(dataclasses.replace(finding, id=name) for name in names)),
+        alerts=alerts,
+        stages=recipe.stages([finding]),
+        events=tuple(EventRow(START, -1, name, name, name, name) for name in names),
+    )
+
+
+def _nan_curves() -> list[Series]:
+    curves = _curves()
+    loss = curves[0].value.copy()
+    loss[3200:3300] = np.nan
+    loss[3300:3320] = np.inf
+    return [Series("train/loss", curves[0].step, curves[0].wall_time, loss), *curves[1:]]
+
+
+SCENES: dict[str, tuple[Callable[[], Snapshot], Callable[[], list[Series]]]] = {
+    "empty": (lambda: Snapshot(head=Head(name="exp42", path="runs/exp42")), list),
+    "live": (_live, _curves),
+    "failing": (_failing, _nan_curves),
+    "crashed": (_crashed, _curves),
+    "ended": (_ended, _curves),
+    "problem": (
+        lambda: Snapshot(
+            head=Head(name="exp42", path="runs/exp42"),
+            problem="runs/exp42: run.json says format 9; this nntui reads up to 1. Update nntui.",
+        ),
+        list,
+    ),
+    "hostile": (_hostile, lambda: [_series(name, np.sin(np.arange(50.0))) for name in HOSTILE]),
+}
+
+
+class CannedFeed:
+    """A feed whose run never changes unless a test says so; it has no thread and no clock."""
+
+    def __init__(self, scene: str = "live") -> None:
+        make, curves = SCENES[scene]
+        self.base = make()
+        self.curves = curves()
+        self.view = View()
+        self.views: list[View] = []
+        self.number = 0
+        self.started = self.stopped = False
+        self.age = 0.4
+        self.on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
+
+    def __call__(self, path: Path, on_snapshot: Callable[[Snapshot], None], *, wait: bool = False) -> CannedFeed:
+        """Stand in for the class Feed."""
+        self.path, self.wait, self.on_snapshot = path, wait, on_snapshot
+        return self
+
+    def start(self) -> None:
+        self.started = True
+        self.post()
+
+    def stop(self, timeout: float = 0.0) -> None:
+        self.stopped = True
+
+    def wake(self) -> None: ...
+
+    def show(self, view: View) -> None:
+        self.views.append(view)
+        if view != self.view:
+            self.view = view
+            if self.started:
+                self.post()
+
+    def post(self, **changes: Any) -> None:
+        """Hand over the next snapshot, with fields of the scene replaced."""
+        self.base = dataclasses.replace(self.base, **changes)
+        self.on_snapshot(self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """What the real session would answer for the current view."""
+        self.number += 1
+        known = {one.metric: one for one in self.curves}
+        newest = time.monotonic() - self.age if known else math.nan
+        return dataclasses.replace(
+            self.base,
+            number=self.number,
+            head=dataclasses.replace(self.base.head, newest=newest),
+            plots={one.key: plot_of(one, known) for one in self.view.plots},
+            metrics=tuple(plotting.summary(one, self.view.sparkline_columns) for one in self.curves),
+            stages=self.base.stages or recipe.stages(self.base.checks),
+        )
+
+
+def plot_of(view: PlotView, known: dict[str, Series]) -> Any:
+    """The plot of the named curves, with a mark where the learning rate falls."""
+    none = np.zeros(0)
+    nothing = Series("", none.astype(np.int64), none, none)
+    lineages = [(known[m], nothing) for m in view.metrics if m in known]
+    scale = plotting.XScale(1600, START)
+    lr = known.get("lr")
+    marks = plotting.lr_marks(lr, scale.values(lr, view.x)) if lr is not None else [Mark(0.0, "start")]
+    return plotting.plot(view, lineages, scale, marks)
+
+
+def screen_lines(app: Any) -> list[str]:
+    """What the terminal shows, one string per row, blanks at the right removed."""
+    rows = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip).rstrip() for strip in rows]
+
+
+def assert_screen(name: str, app: Any) -> None:
+    """Compare the screen with tests/tui/screens/NAME.txt; NNTUI_UPDATE_SCREENS=1 writes it anew."""
+    shown = "\n".join(screen_lines(app)) + "\n"
+    expected = EXPECTED / f"{name}.txt"
+    if os.environ.get("NNTUI_UPDATE_SCREENS"):
+        expected.write_text(shown, encoding="utf-8")
+    assert shown == expected.read_text(encoding="utf-8"), f"{name}: look at it, then NNTUI_UPDATE_SCREENS=1"
+
+
+@pytest.fixture(scope="session")
+def tui() -> SimpleNamespace:
+    """Scenes, the canned feed and the screen as text."""
+    return SimpleNamespace(
+        CannedFeed=CannedFeed,
+        HOSTILE=HOSTILE,
+        SCENES=tuple(SCENES),
+        plot_of=plot_of,
+        series=_series,
+        curves=_curves,
+        lines=screen_lines,
+        assert_screen=assert_screen,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the terminal or time zone of whoever runs it."""
+    for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_ANIMATIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.text import Text
+
+from nntui.finding import Finding
+from nntui.session.snapshot import Head, Lost, MetricSummary, Snapshot
+from nntui.tui import panels
+from nntui.tui.glyphs import SETS, plain
+from nntui.tui.paint import Paint, fitted, spread
+from nntui.tui.themes import DARK
+
+PAINT = Paint(DARK, SETS["braille"])
+WIDTHS = [1, 2, 5, 10, 19, 33, 40, 59, 60, 80, 100, 160, 240]
+
+
+@pytest.fixture(params=["empty", "live", "failing", "crashed", "ended", "problem", "hostile"])
+def snapshot(request: pytest.FixtureRequest, tui: SimpleNamespace) -> Snapshot:
+    return tui.CannedFeed(request.param).snapshot()
+
+
+def all_lines(snapshot: Snapshot, width: int) -> list[Text]:
+    lines = [
+        panels.head_line(snapshot, width, PAINT, 0.4, False),
+        panels.head_line(snapshot, width, PAINT, math.nan, True),
+        panels.notice_line(snapshot, width, PAINT),
+        panels.recipe_line(snapshot, width, PAINT),
+        panels.worst_check_line(snapshot, width, PAINT),
+        panels.status_line(snapshot.head, width, PAINT, [("q", "quit"), ("?", "help")]),
+    ]
+    for height in (1, 4, 30):
+        chosen = snapshot.metrics[-1].metric if snapshot.metrics else ""
+        lines += panels.metric_lines(snapshot.metrics, width, height, PAINT, chosen=chosen)
+        lines += panels.rail_lines(snapshot, width, height, PAINT)
+    for one in (*snapshot.checks, *snapshot.alerts):
+        lines += [panels.finding_row(one, width, PAINT), *panels.finding_detail(one, width, PAINT)]
+    lines += [panels.event_row(event, width, PAINT) for event in snapshot.events]
+    return lines
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_is_wider_than_asked(snapshot: Snapshot, width: int) -> None:
+    for line in all_lines(snapshot, width):
+        assert line.cell_len <= max(0, width), line.plain
+
+
+@pytest.mark.parametrize("width", [20, 80, 160])
+def test_every_line_becomes_ascii_in_the_same_cells(snapshot: Snapshot, width: int) -> None:
+    for line in all_lines(snapshot, width):
+        shown = plain(line)
+        assert shown.plain.isascii()
+        assert shown.cell_len == line.cell_len
+
+
+def head(width: int, *, age: float = 0.4, paused: bool = False, **changes: Any) -> str:
+    known: dict[str, Any] = {
+        "name": "exp42",
+        "state": "live",
+        "step": 12_400,
+        "total_steps": 50_000,
+        "eta": 4320.0,
+        "loss": 0.412,
+        "loss_metric": "train/loss",
+        "lr": 3e-4,
+        "samples_per_second": 812.0,
+    }
+    return panels.head_line(Snapshot(head=Head(**(known | changes))), width, PAINT, age, paused).plain
+
+
+def test_the_first_line_has_it_all_where_there_is_room() -> None:
+    line = head(160)
+    for words in ("exp42", "● live", "step 12,400/50,000", "25%", "ETA 1h12m", "loss 0.412", "lr 3e-4", "812/s"):
+        assert words in line
+    assert line.endswith("data now")
+    assert len(line) == 160
+
+
+@pytest.mark.parametrize(
+    ("width", "kept"),
+    [(8, ["live"]), (16, ["live"]), (36, ["live", "exp42", "loss"]), (60, ["live", "exp42", "step 12,400", "loss"])],
+)
+def test_a_narrow_first_line_keeps_what_matters_most(width: int, kept: list[str]) -> None:
+    line = head(width)
+    assert all(words in line for words in kept)
+    assert len(line) <= width
+
+
+def test_the_state_is_a_word_and_a_glyph() -> None:
+    signs = {"live": "●", "quiet": "●", "silent": "○", "waiting": "○", "ended": "■", "crashed": "✗"}
+    for state, glyph in signs.items():
+        assert f"{glyph} {state}" in head(80, state=state)
+
+
+def test_a_paused_screen_says_so() -> None:
+    assert "paused" in head(80, paused=True)
+    assert "paused" not in head(80)
+
+
+def test_the_age_of_the_data_is_at_the_right_edge() -> None:
+    assert head(80, age=45.0).endswith("data 30 s")
+    assert "data" not in head(80, age=math.nan)
+
+
+def test_unknown_numbers_are_left_out() -> None:
+    line = head(160, total_steps=0, eta=math.nan, loss=math.nan, loss_metric="", lr=math.nan)
+    assert "step 12,400" in line
+    assert not any(words in line for words in ("nan", "ETA", "lr", "loss", "%", "/50"))
+
+
+def test_a_loss_that_is_nan_is_shown_as_nan() -> None:
+    assert "loss nan" in head(120, loss=math.nan)
+
+
+def notice(**changes: Any) -> str:
+    return panels.notice_line(Snapshot(**changes), 100, PAINT).plain
+
+
+ALERT = Finding("live.plateau", "info", "train/loss is flat")
+
+
+def test_the_notice_is_the_most_urgent_thing() -> None:
+    lost = Head(state="live", lost=Lost(points=1200, frames=1))
+    assert notice(problem="gone", alerts=(ALERT,), head=lost) == "✗ gone"
+    shown = notice(alerts=(ALERT, ALERT), head=lost)
+    assert shown.startswith("· train/loss is flat")
+    assert shown.endswith("✗ lost 1,201  [a] 2 alerts")
+    assert notice(head=lost) == "✗ lost 1,200 points, 1 damaged frame"
+    assert notice(head=Head(state="live", lost=Lost(torn=1))) == "1 write cut off by a kill"
+    assert notice(head=Head(state="live", lost=Lost(ignored=2))) == "2 odd files ignored"
+    assert notice(head=Head(state="crashed", state_reason="process 812 is gone")) == "process 812 is gone"
+    assert notice(head=Head(path="runs/x")) == "waiting for data in runs/x"
+    assert notice(head=Head(state="live")) == "✓ no alerts"
+    assert notice(alerts=(ALERT,)).endswith("[a] 1 alert")
+
+
+def metrics(count: int) -> list[MetricSummary]:
+    bars = np.linspace(0, 1, 24)
+    return [MetricSummary(f"metric_{i:03d}", i / 8, 10, 0.0, 1.0, 10, 0, bars) for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12, 13, 200])
+@pytest.mark.parametrize(("width", "height"), [(80, 3), (56, 4), (200, 5), (30, 10), (12, 2)])
+def test_every_metric_is_listed_or_counted(count: int, width: int, height: int) -> None:
+    lines = panels.metric_lines(metrics(count), width, height, PAINT)
+    assert 1 <= len(lines) <= height
+    text = "\n".join(line.plain for line in lines)
+    if width >= 28:
+        shown = sum(f"metric_{i:03d}" in text for i in range(count))
+        hidden = f"… {count - shown:,} more" if shown < count else ""
+        assert hidden in text
+
+
+@pytest.mark.parametrize("chosen", [0, 7, 11, 12, 57, 199])
+def test_the_chosen_metric_is_always_in_sight(chosen: int) -> None:
+    lines = panels.metric_lines(metrics(200), 80, 3, PAINT, chosen=f"metric_{chosen:03d}")
+    assert sum(f"▸metric_{chosen:03d}" in line.plain for line in lines) == 1
+
+
+def test_a_long_name_gives_way_to_its_value() -> None:
+    long = dataclasses.replace(metrics(1)[0], metric="a" * 300, last=-1.234567e-100)
+    (line,) = panels.metric_lines([long], 40, 1, PAINT)
+    assert line.plain.rstrip().endswith("-1.23e-100")
+    assert "…" in line.plain
+
+
+def test_a_narrow_recipe_shows_the_stages_that_have_verdicts(tui: SimpleNamespace) -> None:
+    snapshot = tui.CannedFeed("failing").snapshot()
+    assert panels.recipe_line(snapshot, 40, PAINT).plain == "recipe  skeleton 1✓ 1✗"
+    assert "squeeze –" in panels.recipe_line(snapshot, 80, PAINT).plain
+
+
+def test_the_worst_check_comes_with_the_key_to_its_evidence(tui: SimpleNamespace) -> None:
+    line = panels.worst_check_line(tui.CannedFeed("failing").snapshot(), 80, PAINT).plain
+    assert line.startswith("✗ skeleton.dependency  the output of example 3")
+    assert line.endswith("…  [2] why")
+
+
+def test_a_detail_holds_everything_a_finding_says() -> None:
+    one = Finding(
+        "a.b", "fail", "it is so", 1.0, 2.0, 0.5, "nats", "try this", {"x": 3.25, "list": [1.0, 2.0]}, 0.25, 7
+    )
+    text = "\n".join(line.plain for line in panels.finding_detail(one, 80, PAINT))
+    for words in ("a.b", "fail", "it is so", "1 nats ± 0.5", "2 nats", "7", "0.25 s", "try this", "x: 3.25", "[1, 2]"):
+        assert words in text
+
+
+def test_parts_are_placed_by_weight_and_shown_in_order() -> None:
+    parts = [(2, Text("aaaa")), (0, Text("bb")), (1, Text("cccc")), (3, Text("d"))]
+    assert [fitted(parts, width).plain for width in (2, 8, 14, 17)] == [
+        "bb",
+        "bb  cccc",
+        "aaaa  bb  cccc",
+        "aaaa  bb  cccc  d",
+    ]
+    assert fitted(parts, 1).plain == "…"
+
+
+def test_the_left_part_gives_way_to_the_right_one() -> None:
+    assert spread(Text("left"), Text("right"), 20).plain == "left           right"
+    assert spread(Text("left " * 9), Text("right"), 20).plain == "left left le…  right"
+    assert spread(Text("left"), Text("right"), 12).plain == "left"
