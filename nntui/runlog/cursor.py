@@ -117,7 +117,7 @@ class KindCursor:
             if left <= 0:
                 self.tail_since = -1.0
                 return [], 0, False
-            if self.tail_since >= 0 and left == self._tail_size and 0 <= now - self._tail_tried < HOLE_INTERVAL:
+            if self._is_known_tail(left, now):
                 return [], 0, False
             data = _read_at(fd, self._offset, min(left, LARGEST_READ, max(self._need, budget)))
         except OSError:
@@ -125,6 +125,12 @@ class KindCursor:
         finally:
             os.close(fd)
         return self._take(data, left, now)
+
+    def _is_known_tail(self, left: int, now: float) -> bool:
+        """Whether these many bytes were looked at a moment ago, or for so long that they will not change any more."""
+        if self.tail_since < 0 or left != self._tail_size:
+            return False
+        return 0 <= now - self._tail_tried < HOLE_INTERVAL or now - self.tail_since > HOLE_PATIENCE
 
     def _take(self, data: bytes, left: int, now: float) -> tuple[list[pa.RecordBatch], int, bool]:
         nonce = self._nonce or self._first_nonce(data if self._offset == 0 else b"", self._segment)
@@ -163,17 +169,15 @@ class KindCursor:
     def _deliver(self, data: bytes, frames: Sequence[frame.Frame]) -> list[pa.RecordBatch]:
         self.whole += len(frames)
         self.next_sequence = max(self.next_sequence, frames[-1].sequence + 1)
-        try:
-            return frame.decode(data, frames, self.kind)
-        except pa.ArrowException:
-            return [batch for one in frames for batch in self._decode_one(data, one)]
-
-    def _decode_one(self, data: bytes, one: frame.Frame) -> list[pa.RecordBatch]:
-        try:
-            return frame.decode(data, [one], self.kind)
-        except pa.ArrowException:
-            self.undecodable += 1
-            return []
+        batches: list[pa.RecordBatch] = []
+        for one in frames:
+            if one.is_schema:
+                continue
+            try:
+                batches.append(frame.decode(data, one))
+            except pa.ArrowException:
+                self.undecodable += 1
+        return batches
 
     def _leave_for(self, segment: int, now: float) -> None:
         """Go on with a later segment; what is left of this one, and any between, may still arrive."""

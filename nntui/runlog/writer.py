@@ -52,6 +52,7 @@ class WriterFolder:
         self._opened: dict[str, int] = {}
         self._files: dict[str, tuple[int, int]] = {}
         self._beat_fd = -1
+        self._closed = False
 
     @classmethod
     def create(
@@ -124,6 +125,8 @@ class WriterFolder:
 
     def beat(self, beat: layout.Beat) -> None:
         """Rewrite the beat in place. Raises OSError."""
+        if self._closed:
+            raise OSError(errno.EBADF, "the writer is closed", str(self.folder))
         if self._beat_fd < 0:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._beat_fd = os.open(self.folder / layout.BEAT_FILE, flags, 0o666)
@@ -134,15 +137,17 @@ class WriterFolder:
         layout.write_once(self.folder / layout.END_FILE, dataclasses.replace(end, files=dict(self._files)))
 
     def close(self) -> None:
-        """Close every file. Never raises; nothing can be written afterwards."""
+        """Close every file. Never raises; appending or beating afterwards raises OSError."""
         fds = [segment.fd for segment in self._segments.values()]
         if self._beat_fd >= 0:
             fds.append(self._beat_fd)
-        self._segments, self._beat_fd = {}, -1
+        self._segments, self._beat_fd, self._closed = {}, -1, True
         for fd in fds:
             _close_quietly(fd)
 
     def _open(self, kind: str) -> _Segment:
+        if self._closed:
+            raise OSError(errno.EBADF, "the writer is closed", str(self.folder))
         number = self._opened.get(kind, 0)
         path = self.folder / f"{kind}-{number:05d}.arrows"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC

@@ -116,9 +116,24 @@ def test_a_hole_is_given_up_after_a_minute(make, folder):
     assert cursor.lost() == 1
 
 
-def test_a_frame_quoted_in_a_damaged_frame_is_not_read_when_its_hole_is_looked_into_again(make, folder):
+def test_a_tail_that_never_changes_is_not_read_for_ever_but_noticed_when_it_grows(make, folder, monkeypatch):
+    frames = _frames(make, folder, 2)
+    path = folder / NAME
+    path.write_bytes(b"".join(frames)[:-1])
+    cursor = KindCursor(folder, "events")
+    counts = [cursor.read([0], 1 << 20, now)[1] for now in (0.0, 0.5, HOLE_INTERVAL, HOLE_PATIENCE + 1, 1000.0)]
+    assert [count > 0 for count in counts] == [True, False, True, False, False]
+    path.write_bytes(b"".join(frames))
+    assert _read(make, cursor, 1001.0) == [2]
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_a_frame_quoted_in_a_damaged_frame_is_not_read_when_its_hole_is_looked_into_again(make, folder, foreign):
+    """Neither another file's, nor an older one of this file."""
     nonce = frame.nonce_of(folder.name, NAME)
-    quoted = frame.encode(make.event(666), "events", sequence=2, nonce=b"99999999")
+    quoted = frame.encode(
+        make.event(666), "events", sequence=2 if foreign else 1, nonce=b"99999999" if foreign else nonce
+    )
     head, first, second, third = make.stream("events", [make.event(i) for i in (1, 2, 3)], nonce)
     damaged = second[:400] + quoted + second[400:]
     (folder / NAME).write_bytes(head + first + damaged + third)
@@ -272,10 +287,10 @@ def test_whole_frames_that_are_no_arrow_are_counted_and_the_rest_is_read(run, ma
     writer, reader, _ = run
     real = frame.decode
 
-    def decode(data, frames, kind):
-        if any(one.sequence == 2 for one in frames):
+    def decode(data, one):
+        if one.sequence == 2:
             raise frame.pa.ArrowInvalid("no")
-        return real(data, frames, kind)
+        return real(data, one)
 
     monkeypatch.setattr(frame, "decode", decode)
     writer.end(End())

@@ -261,6 +261,18 @@ def test_sync_reaches_every_file_that_changed_and_no_other(writer, make, monkeyp
     assert len(synced) == 2
 
 
+def test_a_closed_writer_refuses_and_makes_no_file(writer, make):
+    writer.append("events", make.event(0))
+    writer.end(End())
+    writer.close()
+    before = sorted(writer.folder.iterdir())
+    with pytest.raises(OSError, match="closed"):
+        writer.append("events", make.event(1))
+    with pytest.raises(OSError, match="closed"):
+        writer.beat(Beat())
+    assert sorted(writer.folder.iterdir()) == before
+
+
 def test_closing_twice_is_fine_and_leaves_no_descriptor_open(tmp_path, make):
     before = len(list(Path("/proc/self/fd").iterdir()))
     writer = WriterFolder.create(tmp_path / "run")
