@@ -67,31 +67,18 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
     if begin >= options.steps:
         print(f"{options.out}: already at step {begin:,} of {options.steps:,}. Go on with --steps {2 * begin}.")
         return 0
-
-    with nntui.init(
-        options.out,
-        config=_config(options),
-        total_steps=options.steps,
-        steps_per_epoch=batches.per_epoch,
-        resume_step=begin if state is not None else None,
-    ) as run:
+    with _record(options, batches.per_epoch, begin if state is not None else None) as run:
         if options.checks and state is None and not _preflight(task, options, run):
             run.finish(4)
             return 4
-        fixed = _fixed_batch(task, device)
-        catcher = _Catcher(task, model, run)
-        speed = _Speed(options.batch_size)
+        fixed, catcher, speed = _fixed_batch(task, device), _Catcher(task, model, run), _Speed(options.batch_size)
         step = begin
 
         for step in range(begin, options.steps + 1):
             if step % options.eval_every == 0 or step == options.steps or stop.code:
                 score = _evaluate(task, model, device, run, step)
                 _predict(task, model, run, fixed, step)
-                state = _state(model, optimizer, step, min(best, score))
-                if score < best:
-                    best = score
-                    checkpoint.save(options.out, checkpoint.BEST, state)
-                checkpoint.save(options.out, checkpoint.LAST, state)
+                best = _save(options.out, model, optimizer, step, score, best)
             if stop.code or step == options.steps:
                 break
 
@@ -119,6 +106,20 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
             run.finish(stop.code)
         print(f"{options.out}: step {step:,}, best validation loss {best:.4f}.")
         return stop.code
+
+
+def _record(options: Options, steps_per_epoch: int, resume_step: int | None) -> nntui.Run:
+    names = ("task", "steps", "batch_size", "lr", "schedule", "seed", "width", "eval_every")
+    config = {name: getattr(options, name) for name in names} | {"optimizer": "Adam"}
+    if options.fault.name:
+        config["fault"] = f"{options.fault.name}@{options.fault.step}"
+    return nntui.init(
+        options.out,
+        config=config,
+        total_steps=options.steps,
+        steps_per_epoch=steps_per_epoch,
+        resume_step=resume_step,
+    )
 
 
 def _preflight(task: nntui.Task, options: Options, run: nntui.Run) -> bool:
@@ -221,20 +222,19 @@ class _Speed:
         time.sleep(max(0.0, self._due - time.perf_counter()))
 
 
-def _state(model: nn.Module, optimizer: torch.optim.Optimizer, step: int, best: float) -> dict[str, Any]:
-    return {
+def _save(out: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, score: float, best: float) -> float:
+    """Keep this state as the last, and as the best when its score is; the best score so far."""
+    state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "torch_rng": torch.get_rng_state(),
         "step": step,
-        "best": best,
+        "best": min(best, score),
     }
-
-
-def _config(options: Options) -> dict[str, Any]:
-    names = ("task", "steps", "batch_size", "lr", "schedule", "seed", "width", "eval_every")
-    config = {name: getattr(options, name) for name in names} | {"optimizer": "Adam"}
-    return config | ({"fault": f"{options.fault.name}@{options.fault.step}"} if options.fault.name else {})
+    if score < best:
+        checkpoint.save(out, checkpoint.BEST, state)
+    checkpoint.save(out, checkpoint.LAST, state)
+    return min(best, score)
 
 
 def _device(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The in-loop API: `nntui.init` and Run.
+"""The in-loop API: Run, and what stands in for its queue when it is over or forked.
 
 Owns the names people know from other loggers, and which step a call belongs to.
 Invariant: no method of an opened Run raises into, blocks or slows the caller.
@@ -29,33 +29,6 @@ from nntui.runlog.writer import WriterFolder
 
 FINISH_TIMEOUT = 5.0
 TRACEBACK_LIMIT = 16 << 10
-
-
-def init(
-    path: str | os.PathLike[str],
-    *,
-    config: Mapping[str, Any] | None = None,
-    total_steps: int | None = None,
-    steps_per_epoch: int | None = None,
-    resume_step: int | None = None,
-    rank: int | None = None,
-    enabled: bool = True,
-) -> Run:
-    """Open the run folder at `path` for recording; an existing run gets one more writer.
-
-    config: what to remember of the settings (stored as JSON, at most 64 KiB). total_steps and steps_per_epoch: for
-    progress and epochs. resume_step: the step this process goes on from; earlier points at or past it are shown as
-    superseded. rank: default from torch.distributed, torchrun, Slurm or Open MPI. enabled=False: a Run that does nothing.
-
-    Raises RunFolderError when the folder cannot be used, ValueError or TypeError for wrong arguments. Nothing raises later.
-    """
-    if not enabled:
-        return DisabledRun(path)
-    counts = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, "resume_step": resume_step, "rank": rank}
-    numbers = {name: _count(name, value) for name, value in counts.items()}
-    if config is not None and not isinstance(config, Mapping):
-        raise TypeError(f"nntui.init: config was a {type(config).__name__}; expected a mapping such as vars(args).")
-    return Run(path, config=config, **numbers)
 
 
 class Run:
@@ -117,7 +90,7 @@ class Run:
             if step is None:
                 step = self._next
             elif type(step) is not int:
-                step = _index(step)
+                step = index(step)
             if not -INT64_LIMIT <= step < INT64_LIMIT:
                 raise ValueError("it does not fit in 64 bits")
             self._next = step + 1
@@ -306,7 +279,7 @@ class Run:
             self._handoff.wake()
 
     def _at(self, step: int | None) -> int:
-        return self.step if step is None else _index(step)
+        return self.step if step is None else index(step)
 
     def _end(self, reason: str, exit_code: int, message: str, timeout: float) -> None:
         self._queue = _Closed(self)
@@ -331,48 +304,6 @@ class Run:
             else:
                 found = str(error) if isinstance(error, NotAScalar | NotNow) else f"{type(error).__name__}: {error}"
             self._handoff.note(f"{what}: {type(error).__name__}", f"Run.{what}: {found:.500}. The call was dropped.")
-
-
-class DisabledRun(Run):
-    """A Run that records nothing and touches no file."""
-
-    def __init__(self, path: str | os.PathLike[str] = "") -> None:
-        self.path = Path(path)
-        self._next = 0
-
-    @property
-    def dropped(self) -> int:
-        """Nothing is recorded, so nothing is lost."""
-        return 0
-
-    def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
-        """Only counts the step."""
-        self._next = (self._next if type(step) is not int else step) + 1
-
-    def predictions(self, outputs: Any, **_: Any) -> None:
-        """Does nothing."""
-
-    def samples(self, inputs: Any, targets: Any = None, **_: Any) -> None:
-        """Does nothing."""
-
-    def dependencies(self, matrix: Any, **_: Any) -> None:
-        """Does nothing."""
-
-    def check(self, finding: Finding) -> None:
-        """Does nothing."""
-
-    def event(self, event: str, message: str, **_: Any) -> None:
-        """Does nothing."""
-
-    def flush(self, timeout: float = 5.0) -> bool:
-        """True: there is nothing to write."""
-        return True
-
-    def finish(self, exit_code: int = 0) -> None:
-        """Does nothing."""
-
-    def crashed(self, error: BaseException) -> None:
-        """Does nothing."""
 
 
 class _Closed:
@@ -404,19 +335,7 @@ class _Forked:
         self._run.revive().append(item)
 
 
-def _count(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    try:
-        number = _index(value)
-    except (TypeError, ValueError):
-        number = -1
-    if not 0 <= number < INT64_LIMIT:
-        raise ValueError(f"nntui.init: {name} was {value!r}; expected a whole number from 0, or None.")
-    return number
-
-
-def _index(value: Any) -> int:
+def index(value: Any) -> int:
     """A whole number from an int, numpy integer, one-element integer tensor or integral float."""
     try:
         return operator.index(value)

@@ -1,0 +1,53 @@
+"""Opening a run: the only moment at which recording may raise.
+
+Owns `nntui.init` and its arguments. Invariant: what is wrong with an argument is said here, in one line, or never.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from nntui.recorder.disabled import DisabledRun
+from nntui.recorder.rows import INT64_LIMIT
+from nntui.recorder.run import Run, index
+
+
+def init(
+    path: str | os.PathLike[str],
+    *,
+    config: Mapping[str, Any] | None = None,
+    total_steps: int | None = None,
+    steps_per_epoch: int | None = None,
+    resume_step: int | None = None,
+    rank: int | None = None,
+    enabled: bool = True,
+) -> Run:
+    """Open the run folder at `path` for recording; an existing run gets one more writer.
+
+    config: what to remember of the settings (stored as JSON, at most 64 KiB). total_steps and steps_per_epoch: for
+    progress and epochs. resume_step: the step this process goes on from; earlier points at or past it are shown as
+    superseded. rank: default from torch.distributed, torchrun, Slurm or Open MPI. enabled=False: a Run that does nothing.
+
+    Raises RunFolderError when the folder cannot be used, ValueError or TypeError for wrong arguments. Nothing raises later.
+    """
+    if not enabled:
+        return DisabledRun(path)
+    counts = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, "resume_step": resume_step, "rank": rank}
+    numbers = {name: _count(name, value) for name, value in counts.items()}
+    if config is not None and not isinstance(config, Mapping):
+        raise TypeError(f"nntui.init: config was a {type(config).__name__}; expected a mapping such as vars(args).")
+    return Run(path, config=config, **numbers)
+
+
+def _count(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = index(value)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 <= number < INT64_LIMIT:
+        raise ValueError(f"nntui.init: {name} was {value!r}; expected a whole number from 0, or None.")
+    return number
