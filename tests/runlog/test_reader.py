@@ -207,6 +207,16 @@ def test_beat_end_and_manifest_are_told(run):
     assert (poll.beats, poll.writers[writer.folder.name].end.step) == (1, 6)
 
 
+def test_writers_are_told_oldest_first_also_within_one_second(tmp_path):
+    WriterFolder.create(tmp_path / "run").close()
+    shutil.rmtree(layout.writer_folders(tmp_path / "run")[0])
+    names = [f"w-20260101T000000Z-r0000-{digits}" for digits in ("cccccc", "aaaaaa", "bbbbbb")]
+    for moment, name in enumerate(names):
+        (tmp_path / "run" / name).mkdir()
+        layout.write_once(tmp_path / "run" / name / "writer.json", layout.Manifest(started_ns=moment))
+    assert list(RunReader(tmp_path / "run").poll().writers) == names
+
+
 def test_rows_are_shown_also_when_the_manifest_is_lost_and_it_may_come_late(run, make):
     writer, reader, _ = run
     path = writer.folder / "writer.json"
