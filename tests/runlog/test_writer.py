@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -215,6 +216,8 @@ def test_a_rollback_that_fails_too_leaves_the_torn_tail_and_goes_on_in_the_next_
     writer.end(End())
     found += make.drain(reader)[0]
     assert make.steps(found) == [0, 1]
+    with pa.ipc.open_stream((writer.folder / "events-00001.arrows").read_bytes()) as stream:
+        assert make.steps(list(stream)) == [1]
     steps, lost = _events(make, writer)
     assert steps == [0, 1]
     assert (lost.frames, lost.torn) == (0, 0)
@@ -240,6 +243,17 @@ def test_a_real_short_write_rolls_back(writer, make):
     assert path.stat().st_size == size
     writer.append("events", make.event(1))
     assert _events(make, writer)[0] == [0, 1]
+
+
+def test_a_file_or_link_that_lies_in_the_way_is_never_written_to(writer, make, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (writer.folder / "events-00000.arrows").symlink_to(victim)
+    (writer.folder / "checks-00000.arrows").write_text("precious")
+    for kind in ("events", "checks"):
+        with pytest.raises(FileExistsError):
+            writer.append(kind, make.row(kind))
+    assert victim.read_text() == (writer.folder / "checks-00000.arrows").read_text() == "precious"
 
 
 def test_a_wrong_schema_changes_nothing(writer, make):
