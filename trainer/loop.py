@@ -78,6 +78,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
             if step % options.eval_every == 0 or step == options.steps or stop.code:
                 score = _evaluate(task, model, device, run, step)
                 _predict(task, model, run, fixed, step)
+                run.flush()  # a checkpoint ahead of the log would leave a hole in the curve after kill -9
                 best = _save(options.out, model, optimizer, step, score, best)
             if stop.code or step == options.steps:
                 break
