@@ -16,6 +16,8 @@ OUTLIER_SPREAD = 5.0
 """Clipping keeps what lies within this many spreads (5th to 95th percentile) of the middle half."""
 
 
+_LARGEST = float(np.finfo(np.float64).max)
+_SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 WIDE = 30.0
 """Ratio of the largest to the smallest number from which a logarithmic axis tells more."""
 
@@ -33,11 +35,11 @@ def y_range(arrays: Iterable[Floats], *, log: bool | None) -> tuple[tuple[float,
     low, high = float(flat.min()), float(flat.max())
     if low > 0 and (log or (log is None and high / WIDE > low)):
         return _padded_log(low, high), True
-    if not high > low:
+    if high > low:
+        air = high / 50 - low / 50  # divided first: high - low may overflow
+    else:
         air = abs(low) * 0.1 or 0.5
-        return (low - air, high + air), False
-    air = high / 50 - low / 50  # divided first: high - low may overflow
-    return (max(low - air, -np.finfo(float).max), min(high + air, np.finfo(float).max)), False
+    return (max(low - air, -_LARGEST), min(high + air, _LARGEST)), False
 
 
 def without_outliers(value: Floats, bounds: tuple[float, float]) -> tuple[tuple[float, float], int]:
@@ -58,7 +60,5 @@ def without_outliers(value: Floats, bounds: tuple[float, float]) -> tuple[tuple[
 
 
 def _padded_log(low: float, high: float) -> tuple[float, float]:
-    if not high > low:
-        return low / 1.5, high * 1.5
-    air = (high / low) ** 0.02
-    return low / air, min(high * air, float(np.finfo(float).max))
+    air = (high / low) ** 0.02 if high > low else 1.5
+    return max(low / air, _SMALLEST), min(high * air, _LARGEST)

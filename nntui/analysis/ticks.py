@@ -122,7 +122,7 @@ def _plain(value: float, step: float) -> str:
     if abs(value) < step / 2:
         return "0"
     digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(step)) + 1
-    return format_number(value, max(1, digits))
+    return format_number(value, max(1, digits) + 1)  # one more: the mantissa of a power of ten has one digit less
 
 
 def _short_count(value: float, step: float) -> str:

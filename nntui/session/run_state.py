@@ -21,7 +21,7 @@ from nntui.analysis import roles, rules
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import STATUSES, Finding
 from nntui.runlog.lineage import Cut, Launch, cuts
-from nntui.runlog.reader import Damage, Poll, Writer
+from nntui.runlog.reader import Damage, Poll, Writer, newest_sign_ns
 from nntui.session import plotting, recipe
 from nntui.session.columns import Recorded
 from nntui.session.liveness import Pulse, judge
@@ -96,10 +96,10 @@ class RunState:
             times = data.column("wall_time_ns").flatten()
             return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
         if kind == "checks":
-            for row in data.to_pylist():
+            for row in _rows(data):
                 self._fold_check(row)
         elif kind == "events":
-            for row in data.to_pylist():
+            for row in _rows(data):
                 self._fold_event(writer, row)
         times = data.column("wall_time_ns")
         return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
@@ -130,6 +130,7 @@ class RunState:
                     writer.manifest.resume_step,
                     states[name][0] in _OVER,
                     self._recorded.first_steps(name) if writer.manifest.resume_step < 0 and len(states) > 1 else {},
+                    newest_sign_ns(writer),
                 )
                 for name, writer in self._writers.items()
             ]
@@ -287,6 +288,14 @@ def _finding(row: dict[str, Any]) -> Finding:
         seconds=row["seconds"],
         step=row["step"],
     )
+
+
+def _rows(data: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows with every absent value (our recorder writes none) as the zero of its type."""
+    zero = {
+        field.name: "" if pa.types.is_string(field.type) else field.type.to_pandas_dtype()(0) for field in data.schema
+    }
+    return [{name: zero[name] if value is None else value for name, value in row.items()} for row in data.to_pylist()]
 
 
 def _object(text: str) -> dict[str, Any]:

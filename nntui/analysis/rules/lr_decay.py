@@ -1,8 +1,8 @@
 """A learning rate that decays too early.
 
 Three causes, the surest first; at most one is reported.
-1. Batches counted as epochs: after its peak the rate falls below TINY of it within one epoch of a run of many, or swings
-   down and up again within an epoch: a scheduler made for epochs and stepped per batch.
+1. Batches counted as epochs: after its peak the rate falls below TINY of it within one epoch of a run of many and stays
+   low for another, or climbs back step by step within the same epoch (a cosine past its end; a warm restart jumps).
 2. All but zero for the rest: the rate is below TINY of its peak for at least IDLE_SHARE of the planned steps, and was so
    before LATE_SHARE of them. A cosine to zero is below 1 % of its peak for its last 6 % only, also within a cycle of warm
    restarts.
@@ -68,7 +68,9 @@ def _batches_as_epochs(rate: Series, facts: RunFacts) -> Finding | None:
         return None
     at = peak + int(tiny[0])
     took = int(rate.step[at] - rate.step[peak])
-    if took > epoch or int(rate.step[-1] - rate.step[peak]) < epoch:
+    stayed = int(rate.step[-1] - rate.step[at])
+    low = rate.value[at:].max() < 10 * TINY * rate.value[peak]
+    if took > epoch or not ((low and stayed >= max(took, epoch)) or _swings_back(rate, peak, at, epoch)):
         return None
     return _finding(
         f"The rate fell from {format_number(float(rate.value[peak]))} to {format_number(float(rate.value[at]))} within "
@@ -80,6 +82,15 @@ def _batches_as_epochs(rate: Series, facts: RunFacts) -> Finding | None:
         int(rate.step[at]),
         {"peak": float(rate.value[peak]), "steps_to_tiny": took, "steps_per_epoch": epoch, "threshold": TINY},
     )
+
+
+def _swings_back(rate: Series, peak: int, at: int, epoch: int) -> bool:
+    """Whether the rate climbs back to half its peak step by step, all within an epoch; a restart would jump."""
+    half = np.flatnonzero(rate.value[at:] >= rate.value[peak] / 2)
+    if not len(half) or int(rate.step[at + int(half[0])] - rate.step[peak]) > epoch:
+        return False
+    climb = rate.value[at : at + int(half[0])]
+    return int((climb > 10 * TINY * rate.value[peak]).sum()) >= STEADY_POINTS
 
 
 def _all_but_zero(rate: Series, facts: RunFacts) -> Finding | None:

@@ -20,8 +20,8 @@ ID = "live.plateau"
 LEAST_POINTS = 200
 SHARE = 0.005
 """Of the progress so far. A power law t^-0.1 still makes 2 % of its progress in its last third."""
-RELATIVE = 0.01
-"""Of the level. A third of a run that changes a loss by less than 1 % is flat on any axis."""
+RELATIVE = 0.02
+"""Of the level. A third of a run that changes a loss by less than 2 % is flat on any axis."""
 WINDOWS = (3 / 4, 2 / 3, 1 / 2, 1 / 3)
 
 

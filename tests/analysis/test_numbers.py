@@ -1,0 +1,200 @@
+"""Every number against a naive reference."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nntui.analysis import ranges, roles, ticks
+from nntui.analysis.downsampling import bridge, per_column
+from nntui.analysis.smoothing import debiased_ema
+from nntui.analysis.trend import trend
+
+values = hnp.arrays(
+    np.float64, st.integers(0, 700), elements=st.floats(-1e6, 1e6) | st.just(math.nan) | st.just(math.inf)
+)
+
+
+def naive_ema(value, weight):
+    result, mean, count = [], 0.0, 0
+    for x in value:
+        if math.isfinite(x):
+            mean = weight * mean + (1 - weight) * x
+            count += 1
+        result.append(mean / (1 - weight**count) if count else math.nan)
+    return result
+
+
+@given(values, st.sampled_from([0.0, 0.3, 0.9, 0.99, 0.9999]))
+def test_smoothing_is_the_debiased_moving_average(value, weight) -> None:
+    scale = max((abs(x) for x in value if math.isfinite(x)), default=1.0)
+    np.testing.assert_allclose(debiased_ema(value, weight), naive_ema(value, weight), rtol=1e-7, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.0, math.nan])
+def test_smoothing_refuses_a_weight_that_is_none(weight) -> None:
+    with pytest.raises(ValueError, match="smoothing weight"):
+        debiased_ema(np.ones(3), weight)
+
+
+@given(values, st.integers(1, 40), st.booleans(), st.randoms())
+def test_columns_hold_the_exact_extremes_and_mean_of_their_points(value, columns, shuffled, random) -> None:
+    x = np.arange(len(value), dtype=float)
+    if shuffled:
+        random.shuffle(x)
+    low, high = 0.0, max(1.0, float(len(value)))
+    got = per_column(x, value, (low, high), columns)
+    for column in range(columns):
+        inside = [
+            v
+            for place, v in zip(x, value, strict=True)
+            if min(int((place - low) / (high - low) * columns), columns - 1) == column
+        ]
+        finite = [v for v in inside if math.isfinite(v)]
+        assert got.count[column] == len(finite)
+        assert got.nonfinite[column] == len(inside) - len(finite)
+        if finite:
+            assert got.low[column] == min(finite)
+            assert got.high[column] == max(finite)
+            assert got.mean[column] == pytest.approx(math.fsum(finite) / len(finite), rel=1e-9, abs=1e-6)
+        else:
+            assert math.isnan(got.low[column])
+
+
+def test_points_outside_the_range_are_in_no_column() -> None:
+    got = per_column(np.arange(10.0), np.arange(10.0), (3.0, 6.0), 3)
+    assert got.count.sum() == 4
+    assert got.low[0] == 3.0
+    assert got.high[-1] == 6.0
+
+
+def test_a_bridge_spans_gaps_and_never_the_ends() -> None:
+    line = np.array([math.nan, 1.0, math.nan, math.nan, 4.0, math.nan])
+    np.testing.assert_array_equal(bridge(line), [math.nan, 1.0, 2.0, 3.0, 4.0, math.nan])
+
+
+spans = st.tuples(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9)).filter(lambda s: s[1] > abs(s[0]) * 1e-6)
+
+
+@given(spans, st.integers(2, 10))
+def test_linear_ticks_lie_inside_and_have_labels_of_their_own(span, count) -> None:
+    low, high = span[0], span[0] + span[1]
+    found = ticks.linear_ticks(low, high, count)
+    assert 1 <= len(found) <= 2 * count + 2
+    assert len({label for _, label in found}) == len(found)
+    for position, label in found:
+        assert low - span[1] * 1e-6 <= position <= high + span[1] * 1e-6
+        assert float(label) == pytest.approx(position, rel=1e-3, abs=span[1] * 1e-2)
+
+
+@given(st.floats(1e-30, 1e20), st.floats(3.0, 1e12), st.integers(2, 8))
+def test_decade_ticks_lie_inside(low, ratio, count) -> None:
+    found = ticks.decade_ticks(low, low * ratio, count)
+    assert found
+    for position, _ in found:
+        assert low * 0.999 <= position <= low * ratio * 1.001
+
+
+@given(st.floats(-1e308, 1e308) | st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_a_number_is_never_wider_than_its_column(value) -> None:
+    text = ticks.format_number(value)
+    assert len(text) <= 10
+    if math.isfinite(value):
+        assert float(text) == pytest.approx(value, rel=6e-3, abs=1e-300)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.41213, "0.4121"),
+        (3e-4, "3e-4"),
+        (12.5, "12.5"),
+        (0, "0"),
+        (math.nan, "nan"),
+        (-math.inf, "-inf"),
+        (1e6, "1e6"),
+    ],
+)
+def test_numbers_look_as_people_write_them(value, text) -> None:
+    assert ticks.format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(45, "45s"), (200, "3m20s"), (4320, "1h12m"), (187_200, "2d4h"), (math.nan, "–")]
+)
+def test_durations_have_two_units(seconds, text) -> None:
+    assert ticks.format_duration(seconds) == text
+
+
+@given(hnp.arrays(np.float64, st.integers(0, 50)), st.sampled_from([True, False, None]))
+def test_a_range_is_finite_holds_everything_and_is_positive_when_logarithmic(value, log) -> None:
+    with np.errstate(all="ignore"):
+        (low, high), is_log = ranges.y_range([value], log=log)
+    assert math.isfinite(low)
+    assert math.isfinite(high)
+    assert low < high
+    finite = value[np.isfinite(value)]
+    if len(finite):
+        assert low <= finite.min()
+        assert high >= finite.max()
+    assert not is_log or low > 0
+
+
+def test_clipping_counts_what_it_hides_and_hides_only_outliers() -> None:
+    value = np.random.default_rng(0).normal(size=1000)
+    bounds = (float(value.min()), float(value.max()))
+    assert ranges.without_outliers(value, bounds) == (bounds, 0)
+    spiked = np.concatenate([value, [1e6, -1e6, 1e7]])
+    (low, high), hidden = ranges.without_outliers(spiked, (-1e6, 1e7))
+    assert hidden == 3
+    assert low > -100
+    assert high < 100
+
+
+@pytest.mark.parametrize(
+    ("metric", "role"),
+    [
+        ("train/loss", "train_loss"),
+        ("loss", "train_loss"),
+        ("training_loss", "train_loss"),
+        ("val/loss", "validation_loss"),
+        ("eval_loss", "validation_loss"),
+        ("test/loss", "validation_loss"),
+        ("lr", "lr"),
+        ("learning_rate", "lr"),
+        ("lr-Adam/pg1", "lr"),
+        ("train/lr", "lr"),
+        ("samples_per_second", "throughput"),
+    ],
+)
+def test_metrics_are_known_by_the_names_people_give(metric, role) -> None:
+    for other in ("train_loss", "validation_loss", "lr", "throughput"):
+        assert roles.pick([metric], other) == (metric if other == role else "")
+
+
+def test_a_standard_error_is_no_loss() -> None:
+    assert roles.pick(["val/loss_stderr"], "validation_loss") == ""
+    assert roles.pick(["train/aux/loss", "train/loss", "train/loss_scale"], "train_loss") == "train/loss"
+
+
+def test_a_trend_is_within_its_interval_99_times_in_100() -> None:
+    random = np.random.default_rng(1)
+    wrong = 0
+    for _ in range(1000):
+        noise = random.standard_normal(640)
+        for at in range(1, 640):  # correlated as neighbouring losses are
+            noise[at] = 0.5 * noise[at - 1] + noise[at]
+        stretch = trend(np.linspace(1.0, 0.0, 640) + noise)
+        wrong += abs(stretch.change + 1.0) > stretch.error
+    assert wrong <= 25
+
+
+@given(st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
+def test_a_trend_does_not_depend_on_scale_and_offset(scale, offset) -> None:
+    base = np.random.default_rng(2).normal(size=256) - np.linspace(0, 3, 256)
+    one, other = trend(base), trend(base * scale + offset)
+    assert other.change == pytest.approx(one.change * scale, rel=1e-5, abs=1e-7 * (abs(offset) + scale))
+    assert other.error == pytest.approx(one.error * scale, rel=1e-5, abs=1e-7 * (abs(offset) + scale))
