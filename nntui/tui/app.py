@@ -48,9 +48,9 @@ class NntuiApp(App[None]):
         for key in action.keys
     ]
 
-    snapshot: reactive[Snapshot] = reactive(EMPTY, always_update=True)
-    options: reactive[Options] = reactive(Options())
-    paused: reactive[bool] = reactive(False)
+    snapshot: reactive[Snapshot] = reactive(EMPTY, repaint=False, always_update=True)
+    options: reactive[Options] = reactive(Options(), repaint=False)
+    paused: reactive[bool] = reactive(False, repaint=False)
 
     def __init__(
         self,
@@ -233,10 +233,8 @@ class NntuiApp(App[None]):
         """The palette: the table of actions."""
         for action in ACTIONS:
             if action.name != "command_palette":
-                run = action.name
-                yield SystemCommand(
-                    action.words, f"{action.help}  [{action.label}]", lambda run=run: self.run_later(run)
-                )
+                words = f"{action.help}; key {action.label}"  # read as markup by the palette: no brackets
+                yield SystemCommand(action.words, words, lambda name=action.name: self.run_later(name))
 
     def run_later(self, action: str) -> None:
         """Run an action by name once the palette is gone."""

@@ -88,7 +88,7 @@ SETS: dict[str, Glyphs] = {
     ),
 }
 
-_ASCII = str.maketrans("…–×÷σ·│┤─▸▼▲✓✗●○■", "~-x/s.|+->v!+X*o#")
+_ASCII = str.maketrans("…–×÷σ·│┤─▸▼▲✓✗●○■↓↑←→", "~-x/s.|+->v!+X*o#v^<>")
 _SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 

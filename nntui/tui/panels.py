@@ -19,7 +19,7 @@ from nntui.session.snapshot import EventRow, Head, Lost, MetricSummary, Snapshot
 from nntui.tui.canvas import spark
 from nntui.tui.paint import Paint, fitted, joined, spread
 from nntui.tui.safe import safe
-from nntui.tui.units import age, cut, fit, quantity, wrap
+from nntui.tui.units import age, cut, fit, named, quantity, wrap
 
 LEAST_METRIC_CELL = 28
 """Cells of a metric in a list of several columns."""
@@ -31,7 +31,8 @@ GRADES = {"error": "error", "warn": "warning", "info": "note"}
 def head_line(snapshot: Snapshot, width: int, paint: Paint, data_age: float, paused: bool) -> Text:
     """The run in one line, the age of the data at its right edge; what matters least is left out when it is narrow."""
     head = snapshot.head
-    glyph, meaning = paint.state(head.state)
+    glyph, meaning = (paint.glyphs.failed, "error") if snapshot.problem else paint.state(head.state)
+    word = "problem" if snapshot.problem else head.state
     t = paint.text
     progress = head.step >= 0 and head.total_steps > 0
     share = min(1.0, head.step / head.total_steps) if progress else 0.0
@@ -40,7 +41,7 @@ def head_line(snapshot: Snapshot, width: int, paint: Paint, data_age: float, pau
     data = data if data.cell_len + 12 <= width else Text()
     parts = [
         (1, t(cut(safe(head.name), max(8, width // 4)), bold=True)),
-        (0, t(f"{glyph} {head.state}", meaning, bold=True)),
+        (0, t(f"{glyph} {word}", meaning, bold=True)),
         (2, t("paused", "accent", bold=True) if paused else Text()),
         (3, t(steps)),
         (8, _bar(share, 10 if width < 120 else 24, paint) if progress else Text()),
@@ -69,7 +70,8 @@ def notice_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
     if head.state == "waiting":
         return _cut(paint.text(f"waiting for data in {head.path}", "quiet"), width)
     if head.state_reason:
-        return _cut(paint.text(head.state_reason, paint.state(head.state)[1]), width)
+        glyph, meaning = paint.state(head.state)
+        return _cut(paint.text(f"{glyph} {head.state}: {head.state_reason}", meaning), width)
     return _cut(paint.text(f"{paint.glyphs.passed} no alerts", "success"), width)
 
 
@@ -119,9 +121,9 @@ def metric_lines(
     first = at // room * room
     shown = list(metrics[first : first + room])
     left = len(metrics) - first - len(shown)
-    name = max(cell_len(safe(m.metric, cell)) for m in shown)
+    name = max(cell_len(named(m.metric)) for m in shown)
     figures = max(len(format_number(m.last)) for m in shown)
-    cells = [_metric_cell(m, cell, name, figures, paint, m.metric == chosen) for m in shown]
+    cells = [_metric_cell(m, cell, name, figures, paint, m.metric == chosen != "") for m in shown]
     if left > 0 and room > 1 and shown[-1].metric != chosen:
         cells[-1] = padded(paint.text(f"  … {left + 1:,} more", "quiet"), cell)
     rows = -(-len(cells) // columns)
@@ -240,7 +242,7 @@ def _metric_cell(metric: MetricSummary, width: int, name: int, figures: int, pai
     meaning = "foreground" if math.isfinite(metric.last) else "error"
     mark = paint.glyphs.cursor if chosen else " "
     parts = [
-        paint.text(f"{mark}{fit(safe(metric.metric), name)}", "accent" if chosen else "quiet"),
+        paint.text(f"{mark}{fit(named(metric.metric), name)}", "accent" if chosen else "quiet"),
         paint.text(spark(metric.sparkline, bars, paint.glyphs.bar), "primary"),
         paint.text(value, meaning, bold=True),
     ]

@@ -1,7 +1,8 @@
 """Colours by meaning.
 
 Owns the two themes and the colours of series. Every colour is one of the 256 of xterm, so that a terminal without true
-colour (SSH forwards no COLORTERM) shows the very same; greys are pure. Invariant: no widget names a colour itself.
+colour (SSH forwards no COLORTERM) shows the very same; greys are pure, and up to 2/255 lighter than their xterm neighbour,
+because Rich rounds light greys down. Invariant: no widget names a colour itself.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ DARK = Theme(
     primary="#5fafff",
     secondary="#87afd7",
     accent="#ffaf5f",
-    foreground="#d0d0d0",
+    foreground="#d2d2d2",
     background="#121212",
     surface="#1c1c1c",
     panel="#262626",
-    success="#5faf87",
+    success="#5fd787",
     warning="#ffaf00",
     error="#ff5f5f",
     dark=True,
-    variables={"faint": "#6c6c6c", "quiet": "#9e9e9e", "border": "#444444", "footer-key-foreground": "#5fafff"},
+    variables={"faint": "#6c6c6c", "quiet": "#9f9f9f", "border": "#444444", "footer-key-foreground": "#5fafff"},
 )
 
 LIGHT = Theme(
@@ -32,17 +33,17 @@ LIGHT = Theme(
     accent="#af5f00",
     foreground="#1c1c1c",
     background="#ffffff",
-    surface="#eeeeee",
-    panel="#e4e4e4",
+    surface="#f0f0f0",
+    panel="#e6e6e6",
     success="#008700",
     warning="#af5f00",
     error="#d70000",
     dark=False,
-    variables={"faint": "#9e9e9e", "quiet": "#626262", "border": "#b2b2b2", "footer-key-foreground": "#005faf"},
+    variables={"faint": "#9f9f9f", "quiet": "#626262", "border": "#b3b3b3", "footer-key-foreground": "#005faf"},
 )
 
 # Okabe and Ito's colours, safe for colour-blind readers, moved to their nearest xterm neighbours.
-SERIES_DARK = ("#5fafff", "#ffaf00", "#5fd7af", "#ff87d7", "#ffff5f", "#ff8700", "#d7d7ff", "#87d700")
+SERIES_DARK = ("#5fafff", "#ffaf00", "#5fffaf", "#d75faf", "#ffff5f", "#ff8700", "#d7d7ff", "#87d700")
 SERIES_LIGHT = ("#005faf", "#d75f00", "#00875f", "#af5f87", "#875f00", "#d70000", "#5f5faf", "#5f8700")
 BANDS_DARK = ("#005f87", "#875f00", "#005f5f", "#875f87", "#5f5f00", "#875f5f", "#5f5f87", "#5f8700")
 BANDS_LIGHT = ("#afd7ff", "#ffd7af", "#afd7d7", "#ffd7ff", "#ffffaf", "#ffd7d7", "#d7d7ff", "#d7ffaf")

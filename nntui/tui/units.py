@@ -35,6 +35,11 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
+def named(name: str) -> str:
+    """The name of a metric, safe to draw; an empty one is still seen."""
+    return safe(name) if name.strip() else f"({safe(name)})"
+
+
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """The text in exactly `width` cells."""
     shown = cut(text, width)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_a_line_is_continuous_where_it_is_steep() -> None:
     drawn = series([math.nan] * 4, line=[-100.0, 100.0, -100.0, 100.0])
     dots = lit(draw(data(drawn), 2, 4, "braille").chars, "braille")
     touching = [set(np.flatnonzero(dots[:, c])) for c in range(4)]
-    for before, after in zip(touching, touching[1:], strict=False):
+    for before, after in itertools.pairwise(touching):
         assert any(abs(a - b) <= 1 for a in before for b in after)
 
 

@@ -133,7 +133,7 @@ def test_the_notice_is_the_most_urgent_thing() -> None:
     assert notice(head=lost) == "✗ lost 1,200 points, 1 damaged frame"
     assert notice(head=Head(state="live", lost=Lost(torn=1))) == "1 write cut off by a kill"
     assert notice(head=Head(state="live", lost=Lost(ignored=2))) == "2 odd files ignored"
-    assert notice(head=Head(state="crashed", state_reason="process 812 is gone")) == "process 812 is gone"
+    assert notice(head=Head(state="crashed", state_reason="process 812 is gone")) == "✗ crashed: process 812 is gone"
     assert notice(head=Head(path="runs/x")) == "waiting for data in runs/x"
     assert notice(head=Head(state="live")) == "✓ no alerts"
     assert notice(alerts=(ALERT,)).endswith("[a] 1 alert")

@@ -5,15 +5,16 @@ Owns the frame around a body. Invariant: the first line goes on while the rest i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from nntui.session.snapshot import Snapshot, View
 from nntui.tui import panels
-from nntui.tui.actions import footer_keys
+from nntui.tui.actions import ACTIONS, footer_keys
 from nntui.tui.widgets.lines import Draw, Lines
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ class RunScreen(Screen[None]):
     """A screen that shows a snapshot."""
 
     AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"app.{action.name}", show=False)
+        for action in ACTIONS
+        for key in action.keys
+        if key in ("tab", "shift+tab")  # what Textual's own screens take before the app
+    ]
     KIND = "list"
     """Which keys its last line shows."""
 

@@ -20,7 +20,7 @@ from nntui.tui.canvas import BAD, BAND, DOTS, LINE, Raster, column_of, draw, row
 from nntui.tui.glyphs import power
 from nntui.tui.paint import Paint, joined
 from nntui.tui.safe import safe
-from nntui.tui.units import cut, fit
+from nntui.tui.units import cut, fit, named
 
 LABEL_WIDTH = 6
 LEAST_WIDTH = 20
@@ -144,14 +144,14 @@ def _legend(data: PlotData, width: int, paint: Paint, title: str) -> Text:
     values = {name: format_number(one.last) for name, one in shown.items()}
     spare = width - 2 - sum(len(value) + 6 for value in values.values())
     room = spare // max(1, len(shown))
-    if sum(cell_len(safe(name, width)) for name in shown) <= spare:
+    if sum(cell_len(named(name)) for name in shown) <= spare:
         room = width
     parts = []
     for name, value in values.items():
         index = names.index(name) if name in names else 0
         mark = paint.glyphs.series[index % len(paint.glyphs.series)]
         style = paint.series(index)
-        part = Text(f"{mark}{mark} {cut(safe(name), max(4, room))} ", style, end="", no_wrap=True)
+        part = Text(f"{mark}{mark} {cut(named(name), max(4, room))} ", style, end="", no_wrap=True)
         part.append(value, Style(color=style.color, bold=True))
         parts.append(part)
     line = joined(parts or [paint.text(title, "quiet")])
@@ -230,7 +230,7 @@ def _cursor_values(data: PlotData, at: int, columns: int) -> str:
         line, low, high = one.line[span], one.low[span], one.high[span]
         if one.superseded or not np.isfinite(line).any():
             continue
-        text = f"{cut(safe(one.metric), 20)} {format_number(float(np.nanmean(line)))}"
+        text = f"{cut(named(one.metric), 20)} {format_number(float(np.nanmean(line)))}"
         if np.isfinite(low).any() and np.nanmin(low) < np.nanmax(high):
             text += f" [{format_number(float(np.nanmin(low)))}, {format_number(float(np.nanmax(high)))}]"
         words.append(text)

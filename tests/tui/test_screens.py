@@ -1,0 +1,61 @@
+"""What each screen looks like, compared with tests/tui/screens/*.txt; NNTUI_UPDATE_SCREENS=1 writes them anew."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from nntui.tui.app import NntuiApp
+
+SIZES = {"narrow": (40, 12), "usual": (80, 24), "rail": (120, 35), "wide": (200, 50)}
+SCREENS = {"live": "1", "recipe": "2", "alerts": "a", "log": "9", "help": "question_mark"}
+
+
+async def look(
+    tui: SimpleNamespace, scene: str, size: str, keys: list[str], name: str, glyphs: str = "braille"
+) -> None:
+    app = NntuiApp(Path("runs/exp42"), feed=tui.CannedFeed(scene), glyphs=glyphs)
+    async with app.run_test(size=SIZES[size]) as pilot:
+        await pilot.pause()
+        await pilot.press(*keys)
+        await pilot.pause()
+        await pilot.pause()
+        tui.assert_screen(name, app)
+
+
+@pytest.mark.parametrize("size", ["narrow", "usual"])
+@pytest.mark.parametrize("scene", ["empty", "live", "failing"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_each_screen_looks_as_it_should(tui: SimpleNamespace, screen: str, scene: str, size: str) -> None:
+    if screen == "help" and scene != "live":
+        pytest.skip("help is the same for every run")
+    asyncio.run(look(tui, scene, size, [SCREENS[screen]], f"{screen}-{scene}-{size}"))
+
+
+@pytest.mark.parametrize("scene", ["crashed", "ended", "problem"])
+def test_each_state_of_a_run_looks_as_it_should(tui: SimpleNamespace, scene: str) -> None:
+    asyncio.run(look(tui, scene, "usual", [], f"live-{scene}-usual"))
+
+
+@pytest.mark.parametrize("size", ["rail", "wide"])
+def test_a_larger_terminal_shows_more(tui: SimpleNamespace, size: str) -> None:
+    asyncio.run(look(tui, "failing", size, [], f"live-failing-{size}"))
+
+
+@pytest.mark.parametrize("glyphs", ["ascii", "block"])
+def test_other_glyphs_draw_the_same_screen(tui: SimpleNamespace, glyphs: str) -> None:
+    asyncio.run(look(tui, "failing", "usual", [], f"live-failing-{glyphs}", glyphs))
+    shown = (Path(__file__).parent / "screens" / f"live-failing-{glyphs}.txt").read_text("utf-8")
+    assert shown.isascii() == (glyphs == "ascii")
+
+
+def test_a_plot_at_full_size_with_zoom_and_crosshair(tui: SimpleNamespace) -> None:
+    keys = ["enter", "left", "left", "left", "plus", "y", "s", "s"]
+    asyncio.run(look(tui, "live", "usual", keys, "live-full-usual"))
+
+
+def test_hostile_names_are_visible_and_break_no_frame(tui: SimpleNamespace) -> None:
+    asyncio.run(look(tui, "hostile", "usual", [], "live-hostile-usual"))
