@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nntui.finding import Finding
-from nntui.recorder.run import Run
+from nntui.recorder.run import Run, index
 
 
 class DisabledRun(Run):
     """A Run that records nothing and touches no file."""
 
-    def __init__(self, path: str | os.PathLike[str] = "") -> None:
+    def __init__(self, path: str | os.PathLike[str] = "", resume_step: int | None = None) -> None:
         self.path = Path(path)
-        self._next = 0
+        self._next = resume_step or 0
 
     @property
     def dropped(self) -> int:
@@ -25,7 +26,8 @@ class DisabledRun(Run):
 
     def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
         """Only counts the step."""
-        self._next = (self._next if type(step) is not int else step) + 1
+        with contextlib.suppress(Exception):
+            self._next = (self._next if step is None else index(step)) + 1
 
     def predictions(self, outputs: Any, **_: Any) -> None:
         """Does nothing."""

@@ -1,8 +1,8 @@
 """From the user's loop to the disk: a queue, a daemon thread, and the one place where an error is swallowed.
 
-Owns when things are written and what happens when they cannot be. The loop's side is a bare append; the thread's side
-does everything else.
-Invariant: what was taken is written, still waiting, or counted as dropped.
+Owns when things are written. The loop's side is a bare append; the thread's side
+does everything else. The two share no lock, so that a signal handler may interrupt one and wait for the other.
+Invariant: a point that was taken is written, still waiting, or counted as dropped.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from nntui.recorder.rows import Groups, Point, event_row
+from nntui.recorder.device import Deferred
+from nntui.recorder.outbox import Outbox
+from nntui.recorder.rows import Groups, Point, event_row, newest_values
 from nntui.runlog.layout import Beat, End
 from nntui.runlog.writer import WriterFolder
 
@@ -28,15 +29,21 @@ FLUSH_INTERVAL = 0.5
 BEAT_INTERVAL = 2.0
 SYNC_INTERVAL = 30.0
 NETWORK_SYNC_INTERVAL = 5.0
-BACKOFF = (0.5, 10.0)
-"""First and longest pause, in seconds, after the disk refused."""
+LANDING_INTERVAL = 0.02
+"""Seconds between looks at a value on its way from a device, while somebody waits for it."""
 HURRY = 4096
 """Queued calls at which the thread is woken before its interval is over."""
 QUEUE_LIMIT = 262_144
 """Most calls that wait in the queue; beyond it (the thread is stuck in a write) new ones are dropped and counted."""
-BUFFER_LIMIT = 1_000_000
-"""Most points kept while the disk refuses; beyond it the oldest are dropped and counted."""
+QUEUE_POINTS = 1_000_000
+"""Most points that wait in the queue, as wide as the newest call."""
+BATCH_LIMIT = 1 << 18
+"""Points after which a batch is closed, so that its frame stays far below the largest one allowed."""
+ROWS_LIMIT = 256 << 20
+"""Most bytes of rows that wait anywhere; beyond it new ones are dropped, which an event says."""
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "9p"})
+_LOSSES = ("train/loss", "loss", "train_loss")
+_RATES = ("lr", "train/lr", "learning_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,9 @@ class Row:
 
     kind: str
     encode: Callable[[], pa.RecordBatch]
-    urgent: bool = False
+    size: int
+    """Bytes admitted for it."""
+    waits: Sequence[Deferred] = ()
 
 
 @dataclass(slots=True)
@@ -56,45 +65,47 @@ class Barrier:
     written: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    kind: str
-    batch: pa.RecordBatch
-    points: int
-
-
 class Handoff:
-    """The queue and its thread. All methods but `take` and the thread's own may be called from anywhere."""
+    """The queue and its thread."""
 
     def __init__(self, writer: WriterFolder, *, total_steps: int, clock: Callable[[], float] = time.monotonic) -> None:
         """The thread starts with `start`."""
         self.writer = writer
         self.queue: deque[Point | Row | Barrier] = deque()
-        self.dropped = 0
-        """Points lost so far, exactly."""
         self.over = threading.Event()
         """Set when the thread has written the end and left."""
+        self.complete = False
+        """Whether everything taken, and the end, was written by then."""
         self._clock = clock
         self._total_steps = total_steps
-        self._dropping = threading.Lock()
-        self._unreported = 0
+        self._callers = threading.RLock()
+        self._turned_away = self._admitted = 0  # written by the loop's side, under the lock
+        self._lost = self._released = self._reported = 0  # written by the thread alone
+        self._outbox = Outbox(writer, self.note)
         self._noted: set[str] = set()
         self._notes: deque[tuple[str, str]] = deque()
-        self._waiting: deque[_Waiting] = deque()
         self._barriers: list[Barrier] = []
         self._newest: dict[str, float] = {}
         self._step = -1
         self._beats = 0
         self._end: End | None = None
-        self._outage = ""
-        self._retry_at = 0.0
-        self._pause = BACKOFF[0]
+        self._deadline = self._awaited_until = 0.0
+        self._landing = False
         self._next_beat = self._next_sync = 0.0
         self._sync_interval = NETWORK_SYNC_INTERVAL if _on_network(writer.folder) else SYNC_INTERVAL
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._poller = select.poll()  # select() refuses descriptors from 1024
+        self._poller.register(self._wake_read, select.POLLIN)
         self._thread = threading.Thread(target=self._run, name="nntui-recorder", daemon=True)
 
     # --- the loop's side ----------------------------------------------------------------------
+
+    @property
+    def dropped(self) -> int:
+        """Points lost so far, exactly."""
+        return self._turned_away + self._lost + self._outbox.lost
 
     def start(self) -> None:
         """Begin writing."""
@@ -102,17 +113,25 @@ class Handoff:
 
     def crowded(self, points: int) -> bool:
         """Called when the queue is long: wakes the thread; True when the points must be dropped (and counts them)."""
-        if len(self.queue) < QUEUE_LIMIT:
+        length = len(self.queue)
+        if length < QUEUE_LIMIT and length * points < QUEUE_POINTS:
             self.wake()
             return False
         self.drop(points)
         return True
 
     def drop(self, points: int) -> None:
-        """Count points that will never be written."""
-        with self._dropping:
-            self.dropped += points
-            self._unreported += points
+        """Count points that were never taken."""
+        with self._callers:
+            self._turned_away += points
+
+    def admit(self, size: int) -> bool:
+        """Whether there is room for a row of so many bytes; it is then taken."""
+        with self._callers:
+            if self._admitted - self._released - self._outbox.released + size > ROWS_LIMIT:
+                return False
+            self._admitted += size
+            return True
 
     def note(self, key: str, message: str) -> None:
         """Record a `dropped` event, once per key."""
@@ -121,25 +140,32 @@ class Handoff:
             self._notes.append((key, message))
 
     def wake(self) -> None:
-        """Have the thread write now. Takes no lock, so that a signal handler may call it."""
+        """Have the thread write now."""
         with contextlib.suppress(OSError):
             os.write(self._wake_write, b"!")
 
     def flush(self, timeout: float) -> bool:
         """Whether everything queued so far is in the file within `timeout` seconds."""
         if self.over.is_set() or threading.current_thread() is self._thread:
-            return False
+            return self.complete
         barrier = Barrier()
+        self._awaited_until = time.monotonic() + timeout
         self.queue.append(barrier)
         self.wake()
         return barrier.done.wait(timeout) and barrier.written
 
-    def finish(self, end: End, timeout: float) -> bool:
-        """Write what waits, say how it ended, leave. Takes no lock. False when that took longer than `timeout`."""
+    def ask_to_end(self, end: End, patience: float) -> None:
+        """Have the thread write what waits, say how it ended, and leave.
+
+        patience: seconds for which values on their way from a device are waited for.
+        """
         if self._end is None:
+            self._deadline = time.monotonic() + patience
             self._end = end
         self.wake()
-        deadline = time.monotonic() + timeout
+
+    def wait_over(self, deadline: float) -> bool:
+        """Whether the thread has left before the deadline (monotonic seconds). Takes no lock."""
         while not self.over.is_set() and self._thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.005)
         return self.over.is_set()
@@ -147,7 +173,9 @@ class Handoff:
     def abandon(self) -> None:
         """Forget everything in a forked child, whose parent goes on writing these files."""
         self.writer.close()
-        for fd in (self._wake_read, self._wake_write):
+        self._callers = threading.RLock()  # a thread that the child has not may have held it
+        fds, self._wake_read, self._wake_write = (self._wake_read, self._wake_write), -1, -1
+        for fd in fds:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
@@ -157,130 +185,161 @@ class Handoff:
         while True:
             ending = self._end
             if ending is None:
-                select.select([self._wake_read], [], [], FLUSH_INTERVAL)
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._wake_read, 4096)
+                awaited = self._landing and time.monotonic() < self._awaited_until
+                self._sleep(LANDING_INTERVAL if awaited else FLUSH_INTERVAL)
             try:
                 self._turn(ending)
             except Exception as error:  # noqa: BLE001 (the one boundary: recording never reaches the user's loop)
-                self._complain(f"{type(error).__name__}: {error}")
+                self._outbox.complain(f"{type(error).__name__}: {error}", once=True)
             if ending is not None:
                 self._leave()
                 return
 
+    def _sleep(self, seconds: float) -> None:
+        try:
+            self._poller.poll(seconds * 1000)
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+        except OSError:  # somebody closed every descriptor of the process
+            time.sleep(seconds)
+
     def _turn(self, ending: End | None) -> None:
-        self._drain()
+        self._drain(ending)
         now = self._clock()
-        if now >= self._retry_at or ending is not None or self._barriers:
-            self._write_waiting(now)
+        if ending is not None or self._barriers or self._outbox.due(now):
+            self._outbox.write(now, self._report)
+            if self._notes:
+                self._put_notes()
+                self._outbox.write(now, self._report)
         for barrier in self._barriers:
-            barrier.written = not self._waiting
+            barrier.written = self._outbox.empty
             barrier.done.set()
         self._barriers.clear()
-        if self._outage:
-            return
-        try:
-            if now >= self._next_beat or ending is not None:
-                self._next_beat = now + BEAT_INTERVAL
-                self._beat("running" if ending is None else ending.reason)
-            if now >= self._next_sync:
-                self._next_sync = now + self._sync_interval
-                self.writer.sync()
-            if ending is not None:
-                self.writer.end(ending)
-        except OSError as error:
-            self._refused(error, now)
+        if ending is None:
+            self._keep_up(now)
+        else:
+            self._conclude(ending, now)
 
-    def _drain(self) -> None:
+    def _drain(self, ending: End | None) -> None:
         groups = Groups(self._reject)
+        self._landing = False
         for _ in range(len(self.queue)):
-            item = self.queue.popleft()
-            if type(item) is tuple:
+            item = self.queue[0]
+            waits = item[3] if type(item) is tuple and len(item) > 3 else getattr(item, "waits", ())
+            if waits and not self._arrived(waits, ending):
+                if ending is None:
+                    self._landing = True
+                    break
+                self._give_up(item)
+            elif type(item) is tuple:
                 groups.add(item)
-                self._step = max(self._step, item[2])
             elif isinstance(item, Row):
-                self._put(item.kind, item.encode, 0)
+                self._put_row(item)
             elif isinstance(item, Barrier):
                 self._barriers.append(item)
-        if groups.points:
-            self._put("metrics", groups.batch, groups.points)
+            self.queue.popleft()
+            if groups.points >= BATCH_LIMIT:
+                self._put_points(groups)
+                groups = Groups(self._reject)
+        self._put_points(groups)
+        self._put_notes()
+
+    def _arrived(self, waits: Sequence[Deferred], ending: End | None) -> bool:
+        while not all(one.ready() for one in waits):
+            if ending is None or time.monotonic() >= self._deadline:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def _give_up(self, item: Any) -> None:
+        if isinstance(item, Row):
+            self._released += item.size
+        else:
+            self._lost += len(item[0])
+        self.note("device", "values that were still on their way from the device at the end were not recorded.")
+
+    def _put_points(self, groups: Groups) -> None:
+        try:
+            batch = groups.batch()
+            if batch is None:
+                return
+            count, step, newest = newest_values(batch)
+        except Exception as error:  # noqa: BLE001 (points that cannot be encoded must not take later ones with them)
+            self._lost += groups.points
+            self.note("points", f"points could not be encoded ({type(error).__name__}: {error:.200}).")
+            return
+        self._step = max(self._step, step)
+        self._newest.update({n: v for n, v in newest.items() if n in _RATES or "loss" in n})
+        self._outbox.put("metrics", batch, points=count)
+
+    def _put_row(self, row: Row) -> None:
+        try:
+            self._outbox.put(row.kind, row.encode(), size=row.size)
+        except Exception as error:  # noqa: BLE001 (one bad row must not take the others with it)
+            self._released += row.size
+            why = f"{type(error).__name__}: {error!s:.200}"
+            self.note(f"{row.kind} {type(error).__name__}", f"a row of {row.kind} could not be encoded ({why}).")
+
+    def _put_notes(self) -> None:
         while self._notes:
             key, message = self._notes.popleft()
-            self._put("events", lambda m=message, k=key: self._event("warn", "dropped", m, {"what": k}), 0)
+            batch = self._event("warn", "dropped", message, {"what": key})
+            self._outbox.put("events", batch)
 
-    def _put(self, kind: str, encode: Callable[[], pa.RecordBatch | None], points: int) -> None:
-        try:
-            batch = encode()
-        except Exception as error:  # noqa: BLE001 (one bad row must not take the others with it)
-            self.drop(points)
-            self._complain(f"a row of {kind} could not be encoded ({type(error).__name__}: {error})")
-            return
-        if batch is None:
-            return
-        if kind == "metrics":
-            self._remember(batch)
-        self._waiting.append(_Waiting(kind, batch, points))
-        kept = sum(item.points for item in self._waiting) if self._outage else 0
-        while kept > BUFFER_LIMIT:
-            oldest = self._waiting.popleft()
-            kept -= oldest.points
-            self.drop(oldest.points)
+    def _report(self) -> None:
+        """Say what was lost, and that the run is alive. Raises OSError."""
+        lost, outage = self.dropped - self._reported, self._outbox.outage
+        if lost:
+            message = f"{lost} points were lost: {outage or 'they came faster than the disk took them'}"
+            self.writer.append("events", self._event("error", "lost", message, {"points": lost}))
+            self._reported += lost
+        if outage:
+            self._beat("running")
 
-    def _write_waiting(self, now: float) -> None:
+    def _keep_up(self, now: float) -> None:
+        """Beat and sync when it is time. The beat goes on while the disk is full: it takes no room."""
         try:
-            if not self.writer.folder.is_dir():
-                raise FileNotFoundError(2, "the run folder was removed")
-            while self._waiting:
-                self.writer.append(self._waiting[0].kind, self._waiting[0].batch)
-                self._waiting.popleft()
-            if self._unreported:
-                lost = self._unreported
-                message = f"{lost} points were lost: {self._outage or 'they came faster than the disk took them'}"
-                self.writer.append("events", self._event("error", "lost", message, {"points": lost}))
-                with self._dropping:
-                    self._unreported -= lost
+            if now >= self._next_beat:
+                self._next_beat = now + BEAT_INTERVAL
+                self._beat("running")
+            if now >= self._next_sync and not self._outbox.outage:
+                self._next_sync = now + self._sync_interval
+                self.writer.sync()
         except OSError as error:
-            self._refused(error, now)
-            return
-        if self._outage:
-            self._outage, self._pause, self._retry_at = "", BACKOFF[0], 0.0
+            if not self._outbox.outage:
+                self._outbox.refused(error, now)
 
-    def _refused(self, error: OSError, now: float) -> None:
-        if not self._outage:
-            self._outage = error.strerror or str(error)
-            self._complain(f"{self._outage}; training goes on, recording resumes when it can")
-        self._retry_at = now + self._pause
-        self._pause = min(self._pause * 2, BACKOFF[1])
+    def _conclude(self, ending: End, now: float) -> None:
+        self.complete = self._outbox.give_up()
+        try:
+            self._beat(ending.reason)
+            self.writer.end(ending)
+        except OSError as error:
+            self.complete = False
+            if not self._outbox.outage:
+                self._outbox.refused(error, now)
 
     def _beat(self, state: str) -> None:
         self._beats += 1
-        loss = next((self._newest[n] for n in ("train/loss", "loss", "train_loss") if n in self._newest), float("nan"))
-        lr = next((self._newest[n] for n in ("lr", "train/lr", "learning_rate") if n in self._newest), float("nan"))
+        losses = [*_LOSSES, *(name for name in self._newest if "loss" in name)]
+        loss, lr = (
+            next((self._newest[n] for n in names if n in self._newest), float("nan")) for names in (losses, _RATES)
+        )
         beat = Beat(state, self._step, self._total_steps, loss, lr, self.dropped, time.time_ns(), self._beats)
         self.writer.beat(beat)
-
-    def _remember(self, batch: pa.RecordBatch) -> None:
-        for row in range(batch.num_rows):
-            for position, name in enumerate(batch["metric"][row].as_py()):
-                self._newest[name] = batch["value"][row].values[position].values[-1].as_py()
 
     def _event(self, level: str, event: str, message: str, data: Any) -> pa.RecordBatch:
         return event_row(self._step, time.time_ns(), level, event, message, data)
 
     def _reject(self, name: str, why: str) -> None:
-        self.note(f"{name}: {why}", f"{name[:200]}: dropped, {why}; expected one real number per name.")
+        self.note(f"{name:.200}: {why}", f"{name:.200}: dropped, {why}; expected one real number per name.")
 
     def _leave(self) -> None:
-        for item in self._waiting:
-            self.drop(item.points)
-        for barrier in [*self._barriers, *(i for i in self.queue if isinstance(i, Barrier))]:
+        for barrier in [*self._barriers, *(item for item in self.queue if isinstance(item, Barrier))]:
             barrier.done.set()
         self.writer.close()
         self.over.set()
-
-    def _complain(self, what: str) -> None:
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            print(f"nntui: {self.writer.folder.parent}: {what}.", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _on_network(folder: os.PathLike[str]) -> bool:

@@ -2,20 +2,25 @@
 
 Owns the interpreter-wide hooks: atexit, sys.excepthook, SIGTERM, fork. They are installed with the first run and hand on
 to whatever was there before.
-Invariant: a hook changes neither the exit status nor what else would have happened.
+Invariant: a hook changes neither the exit status nor what else would have happened. An open run is kept alive here, so
+that one whose variable went out of scope is ended in order all the same.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
 import threading
-import weakref
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Protocol
+
+SIGNAL_PATIENCE = 1.0
+"""Seconds that all runs together may take to end when the process was told to."""
 
 
 class Open(Protocol):
@@ -25,7 +30,10 @@ class Open(Protocol):
         """The process ends by this exception."""
 
     def interrupted_by(self, number: int) -> None:
-        """The process is about to end by this signal."""
+        """The process is about to end by this signal: end, without waiting."""
+
+    def wait_over(self, deadline: float) -> None:
+        """Wait until the end is written, at most until the deadline (monotonic seconds)."""
 
     def hurry(self) -> None:
         """Write now."""
@@ -37,16 +45,15 @@ class Open(Protocol):
         """The process ends."""
 
 
-_runs: weakref.WeakSet[Any] = weakref.WeakSet()
+_runs: dict[int, Open] = {}
 _installed = False
 _previous_excepthook: Callable[..., Any] = sys.excepthook
-_previous_sigterm: Any = None
 
 
 def watch_over(run: Open) -> None:
     """Have the run told of the process's end."""
     global _installed, _previous_excepthook
-    _runs.add(run)
+    _runs[id(run)] = run
     if not _installed:
         _installed = True
         atexit.register(_at_exit)
@@ -58,51 +65,63 @@ def watch_over(run: Open) -> None:
 
 def let_go(run: Open) -> None:
     """The run is over; the signal's disposition is given back with the last one."""
-    _runs.discard(run)
+    _runs.pop(id(run), None)
     if not _runs:
         _restore_sigterm()
 
 
 def _at_exit() -> None:
-    for run in list(_runs):
+    for run in list(_runs.values()):
         run.finish()
 
 
 def _on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    for run in list(_runs):
-        run.crashed(error.with_traceback(trace))
+    with contextlib.suppress(Exception):
+        for run in list(_runs.values()):
+            run.crashed(error.with_traceback(trace))
     _previous_excepthook(kind, error, trace)
 
 
 def _after_fork() -> None:
-    for run in list(_runs):
+    _restore_sigterm()  # a child that records nothing dies of SIGTERM as if we were not here
+    for run in list(_runs.values()):
         run.forked()
 
 
+class _OnSigterm:
+    """Our handler, with the disposition it stands in for: a user's own handler may lie between two of ours."""
+
+    def __init__(self, previous: Any) -> None:
+        self.previous = previous
+
+    def __call__(self, number: int, where: FrameType | None) -> None:
+        runs = list(_runs.values())
+        if callable(self.previous):  # the user's handler decides what happens; it may well go on
+            for run in runs:
+                run.hurry()
+            self.previous(number, where)
+            return
+        try:
+            deadline = time.monotonic() + SIGNAL_PATIENCE
+            for run in runs:
+                run.interrupted_by(number)
+            for run in runs:
+                run.wait_over(deadline)
+        finally:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
 def _install_sigterm() -> None:
-    global _previous_sigterm
     if threading.current_thread() is not threading.main_thread():
         return
     current = signal.getsignal(signal.SIGTERM)
-    if current in (signal.SIG_IGN, None, _on_sigterm):
+    if current is signal.SIG_IGN or current is None or isinstance(current, _OnSigterm):
         return
-    _previous_sigterm = current
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signal.signal(signal.SIGTERM, _OnSigterm(current))
 
 
 def _restore_sigterm() -> None:
-    on_main = threading.current_thread() is threading.main_thread()
-    if on_main and signal.getsignal(signal.SIGTERM) is _on_sigterm:
-        signal.signal(signal.SIGTERM, _previous_sigterm)
-
-
-def _on_sigterm(number: int, where: FrameType | None) -> None:
-    if callable(_previous_sigterm):  # the user's handler decides what happens; it may well go on
-        for run in list(_runs):
-            run.hurry()
-        _previous_sigterm(number, where)
-        return
-    for run in list(_runs):
-        run.interrupted_by(number)
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    ours = signal.getsignal(signal.SIGTERM)
+    if isinstance(ours, _OnSigterm) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ours.previous)

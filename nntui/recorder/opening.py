@@ -32,12 +32,12 @@ def init(
 
     Raises RunFolderError when the folder cannot be used, ValueError or TypeError for wrong arguments. Nothing raises later.
     """
-    if not enabled:
-        return DisabledRun(path)
     counts = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, "resume_step": resume_step, "rank": rank}
     numbers = {name: _count(name, value) for name, value in counts.items()}
     if config is not None and not isinstance(config, Mapping):
         raise TypeError(f"nntui.init: config was a {type(config).__name__}; expected a mapping such as vars(args).")
+    if not enabled:
+        return DisabledRun(path, numbers["resume_step"])
     return Run(path, config=config, **numbers)
 
 

@@ -7,6 +7,7 @@ Invariant: no method of an opened Run raises into, blocks or slows the caller.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import operator
 import os
@@ -16,19 +17,25 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import time_ns
 from types import TracebackType
 from typing import Any, Self
 
-from nntui.finding import Finding
+from nntui.finding import Finding, jsonable
 from nntui.recorder import environment, hooks
+from nntui.recorder.device import Deferred, NotNow
 from nntui.recorder.handoff import HURRY, Handoff, Row
 from nntui.recorder.rows import INT64_LIMIT, check_row, dependency_row, event_row, example_rows
-from nntui.recorder.scalars import PLAIN, NotAScalar, NotNow, capture, capture_array
+from nntui.recorder.scalars import PLAIN, NotAScalar, capture, capture_array, is_tensor
+from nntui.runlog.errors import RunFolderError
 from nntui.runlog.layout import End
 from nntui.runlog.writer import WriterFolder
 
 FINISH_TIMEOUT = 5.0
 TRACEBACK_LIMIT = 16 << 10
+LINE_LIMIT = 1000
+ROW_OVERHEAD = 1 << 10
+"""Bytes a row is taken for besides its arrays."""
 
 
 class Run:
@@ -83,10 +90,11 @@ class Run:
         """Record numbers by name at one step.
 
         step: optimizer updates completed; None is one more than the last. Values: anything that is one real number, on any
-        device, taken as it is now; NaN and infinities are recorded as they are. What is no number is dropped, with one
-        event per name.
+        device, taken as it is now; NaN and infinities are recorded as they are. What is no number, or has a name that is no
+        string, is dropped, with one event per name.
         """
         try:
+            taken = values.copy() if type(values) is dict else _as_dict(values)
             if step is None:
                 step = self._next
             elif type(step) is not int:
@@ -94,15 +102,16 @@ class Run:
             if not -INT64_LIMIT <= step < INT64_LIMIT:
                 raise ValueError("it does not fit in 64 bits")
             self._next = step + 1
-            names, numbers = tuple(values), tuple(values.values())
-            if not PLAIN.issuperset(map(type, numbers)):
-                names, numbers = self._captured(names, numbers)
+            plain = PLAIN.issuperset(map(type, taken.values()))
+            point = (taken, step, time_ns()) if plain else self._captured(taken, step)
             queue = self._queue
-            if len(queue) >= HURRY and self._handoff.crowded(len(names)):
+            if len(queue) >= HURRY and self._handoff.crowded(len(taken)):
                 return
-            queue.append((names, numbers, step, time.time_ns()))
+            queue.append(point)
         except Exception as error:  # noqa: BLE001 (recording never raises into the user's loop)
             self._refuse("log", error, values, step)
+
+    log._torchdynamo_disable = True  # pyright: ignore[reportFunctionMemberAccess] (a compiled region calls it as it is)
 
     def predictions(
         self,
@@ -154,30 +163,34 @@ class Run:
         leak: the first (row, col, value) that must be zero and is not.
         """
         with self._guarded("dependencies"):
-            data, at, now = capture_array(matrix), self._at(step), time.time_ns()
-            labels = (tuple(row_labels or ()), tuple(col_labels or ()))
-            encode = functools.partial(dependency_row, str(name), at, now, str(axis), data, labels, leak)
-            self._row("dependencies", encode)
+            data, at, now = capture_array(matrix), self._at(step), time_ns()
+            labels = (tuple(map(str, row_labels or ())), tuple(map(str, col_labels or ())))
+            first = None if leak is None else (int(leak[0]), int(leak[1]), float(leak[2]))
+            encode = functools.partial(dependency_row, str(name), at, now, str(axis), data, labels, first)
+            self._row("dependencies", encode, [data])
 
     def check(self, finding: Finding) -> None:
         """Record the outcome of a check; a failed one reaches the file at once."""
         with self._guarded("check"):
             if not isinstance(finding, Finding):
                 raise NotAScalar(f"a {type(finding).__name__}; expected a nntui.Finding")
-            self._row("checks", functools.partial(check_row, finding, time.time_ns()), finding.status == "fail")
+            as_it_is = dataclasses.replace(finding, evidence=jsonable(finding.evidence))
+            self._row("checks", functools.partial(check_row, as_it_is, time_ns()))
+            if finding.status == "fail":
+                self._handoff.wake()
 
     def event(
         self, event: str, message: str, *, level: str = "info", step: int | None = None, data: Any = None
     ) -> None:
         """Record that something happened: a checkpoint, a change of the learning rate, a note."""
         with self._guarded("event"):
-            at, now = self._at(step), time.time_ns()
-            self._row("events", functools.partial(event_row, at, now, str(level), str(event), str(message), data))
+            texts = (str(level), str(event), str(message), None if data is None else jsonable(data))
+            self._row("events", functools.partial(event_row, self._at(step), time_ns(), *texts))
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Whether all logged so far is in the file, after waiting for it at most `timeout` seconds."""
         with self._guarded("flush"):
-            return self._handoff.flush(timeout)
+            return isinstance(self._queue, _Forked) or self._handoff.flush(timeout)
         return False
 
     def finish(self, exit_code: int = 0) -> None:
@@ -189,7 +202,8 @@ class Run:
         self.event(
             "end", f"{reason}{': ' if message else ''}{message}", level="info" if reason == "finished" else "error"
         )
-        self._end(reason, exit_code if reason == "finished" else exit_code or 1, message, FINISH_TIMEOUT)
+        self._ask_to_end(reason, exit_code if reason == "finished" else exit_code or 1, message, FINISH_TIMEOUT * 0.8)
+        self.wait_over(time.monotonic() + FINISH_TIMEOUT)
         hooks.let_go(self)
 
     def __enter__(self) -> Self:
@@ -211,7 +225,7 @@ class Run:
         """The process ends by this exception: its traceback goes into the events, at once."""
         if self._exit is not None or isinstance(self._queue, _Closed | _Forked):
             return
-        line = traceback.format_exception_only(error)[-1].strip()
+        line = traceback.format_exception_only(error)[-1].strip()[:LINE_LIMIT]
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "exception"
         self._exit = (reason, line)
         text = "".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:]
@@ -221,7 +235,14 @@ class Run:
 
     def interrupted_by(self, number: int) -> None:
         """The process is about to end by a signal: everything is written within a second, without a lock."""
-        self._end("signal", 128 + number, signal.Signals(number).name, 1.0)
+        if not isinstance(self._queue, _Closed | _Forked):
+            self._ask_to_end("signal", 128 + number, signal.Signals(number).name, hooks.SIGNAL_PATIENCE / 2)
+
+    def wait_over(self, deadline: float) -> None:
+        """Wait until the end is written, at most until the deadline (monotonic seconds)."""
+        if not isinstance(self._queue, _Forked) and not self._handoff.wait_over(deadline):
+            with contextlib.suppress(OSError, ValueError, RuntimeError):
+                print(f"nntui: {self.path}: the disk did not take the last rows in time.", file=sys.stderr)  # noqa: T201
 
     def hurry(self) -> None:
         """Write now, without waiting for it."""
@@ -235,28 +256,38 @@ class Run:
 
     def revive(self) -> Any:
         """Open a writer for a forked child that logs after all; its queue."""
-        self._handoff = Handoff(self._create(resume_step=None), total_steps=self._total_steps)
+        try:
+            self._handoff = Handoff(self._create(resume_step=None), total_steps=self._total_steps)
+        except (RunFolderError, OSError) as error:
+            self._queue = _Closed(self, f"a forked process cannot record here ({error})")
+            return self._queue
         self._queue = self._handoff.queue
         self._handoff.start()
+        hooks.watch_over(self)
+        finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
+        if finalize is not None:  # a child of multiprocessing leaves without atexit
+            finalize(None, self.finish, exitpriority=0)
         return self._queue
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _captured(self, names: tuple[Any, ...], numbers: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def _captured(self, values: dict[Any, Any], step: int) -> tuple[Any, ...]:
         kept: dict[Any, Any] = {}
-        for name, number in zip(names, numbers, strict=True):
+        for name, number in values.items():
             try:
                 kept[name] = number if type(number) in PLAIN else capture(number)
             except NotNow as error:
                 self._handoff.drop(1)
-                self._handoff.note(f"{name!s}: {error}", f"{name!s:.200}: not recorded {error}.")
+                self._handoff.note(f"{name!s:.200}: {error}", f"{name!s:.200}: not recorded {error}.")
             except NotAScalar as error:
-                self._handoff.note(f"{name!s}", f"{name!s:.200}: dropped, found {error}; expected one real number.")
-            except Exception as error:  # noqa: BLE001 (a user's object may do anything when asked for its number)
                 self._handoff.note(
-                    f"{name!s}", f"{name!s:.200}: dropped, {type(error).__name__} when asked for its number."
+                    f"{name!s:.200}", f"{name!s:.200}: dropped, found {error}; expected one real number."
                 )
-        return tuple(kept), tuple(kept.values())
+            except Exception as error:  # noqa: BLE001 (a user's object may do anything when asked for its number)
+                why = f"{type(error).__name__} when asked for its number"
+                self._handoff.note(f"{name!s:.200}", f"{name!s:.200}: dropped, {why}.")
+        waits = tuple(number for number in kept.values() if isinstance(number, Deferred))
+        return (kept, step, time_ns(), waits) if waits else (kept, step, time_ns())
 
     def _examples(self, kind: str, name: str, step: int | None, parts: list[tuple[str, Any, Any]]) -> None:
         taken = [
@@ -268,25 +299,25 @@ class Run:
             for role, values, texts in parts
             if values is not None or texts is not None
         ]
-        self._row(kind, functools.partial(example_rows, str(name), self._at(step), time.time_ns(), taken))
+        arrays = [values for _, values, _ in taken if values is not None]
+        length = sum(len(text) for _, _, texts in taken for text in texts or ())
+        encode = functools.partial(example_rows, str(name), self._at(step), time_ns(), taken)
+        self._row(kind, encode, arrays, length)
 
-    def _row(self, kind: str, encode: Callable[[], Any], urgent: bool = False) -> None:
-        if len(self._queue) >= HURRY and self._handoff.crowded(0):
-            self._handoff.note(kind, f"a row of {kind} was dropped: they came faster than the disk took them.")
+    def _row(self, kind: str, encode: Callable[[], Any], arrays: Sequence[Any] = (), more: int = 0) -> None:
+        queue = self.revive() if isinstance(self._queue, _Forked) else self._queue
+        size = ROW_OVERHEAD + more + sum(array.nbytes for array in arrays)
+        if not isinstance(queue, _Closed) and not self._handoff.admit(size):
+            self._handoff.note(kind, f"rows of {kind} were dropped: they came faster than the disk took them.")
             return
-        self._queue.append(Row(kind, encode, urgent))
-        if urgent:
-            self._handoff.wake()
+        queue.append(Row(kind, encode, size, [array for array in arrays if isinstance(array, Deferred)]))
 
     def _at(self, step: int | None) -> int:
         return self.step if step is None else index(step)
 
-    def _end(self, reason: str, exit_code: int, message: str, timeout: float) -> None:
+    def _ask_to_end(self, reason: str, exit_code: int, message: str, patience: float) -> None:
         self._queue = _Closed(self)
-        end = End(reason, exit_code, self.step, {}, time.time_ns(), message)
-        if not self._handoff.finish(end, timeout):
-            with contextlib.suppress(OSError, ValueError):
-                print(f"nntui: {self.path}: the disk did not take the last rows in {timeout:g} s.", file=sys.stderr)  # noqa: T201
+        self._handoff.ask_to_end(End(reason, exit_code, self.step, {}, time_ns(), message), patience)
 
     @contextlib.contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
@@ -297,20 +328,24 @@ class Run:
 
     def _refuse(self, what: str, error: Exception, values: Any, step: Any) -> None:
         with contextlib.suppress(Exception):
-            if not isinstance(values, Mapping) and what == "log":
+            if what == "log" and not isinstance(values, Mapping):
                 found = f"values were a {type(values).__name__}; expected a mapping of names to numbers"
+            elif what == "log" and isinstance(error, RuntimeError):
+                found = f"values could not be copied ({error})"
             elif what == "log":
                 found = f"step was {step!r:.100}; expected a whole number ({error})"
             else:
                 found = str(error) if isinstance(error, NotAScalar | NotNow) else f"{type(error).__name__}: {error}"
-            self._handoff.note(f"{what}: {type(error).__name__}", f"Run.{what}: {found:.500}. The call was dropped.")
+            cause = f"{what}: {' '.join(type(one).__name__ for one in (error, values, step))}"
+            self._handoff.note(cause, f"Run.{what}: {found:.500}. The call was dropped.")
 
 
 class _Closed:
     """Stands where the queue was once the run is over: takes nothing, says so once."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, why: str = "the run is finished") -> None:
         self._path = run.path
+        self._why = why
         self._said = False
 
     def __len__(self) -> int:
@@ -319,7 +354,7 @@ class _Closed:
     def append(self, item: Any) -> None:
         if not self._said:
             self._said = True
-            print(f"nntui: {self._path}: the run is finished; what is logged now is not recorded.", file=sys.stderr)  # noqa: T201
+            print(f"nntui: {self._path}: {self._why}; what is logged now is not recorded.", file=sys.stderr)  # noqa: T201
 
 
 class _Forked:
@@ -335,10 +370,23 @@ class _Forked:
         self._run.revive().append(item)
 
 
+def _as_dict(values: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise TypeError("no mapping")
+    return dict(values)
+
+
 def index(value: Any) -> int:
-    """A whole number from an int, numpy integer, one-element integer tensor or integral float."""
+    """A whole number from an int, a numpy integer, an integral float, or a one-element tensor on the CPU.
+
+    Raises TypeError or ValueError for anything else; reading a step from a device would wait for it.
+    """
+    if is_tensor(value) and value.device.type != "cpu":
+        raise TypeError(f"a tensor on {value.device.type}; pass the loop's own counter")
+    if isinstance(value, str | bytes):
+        raise TypeError("text")
     try:
-        return operator.index(value)
+        return int(operator.index(value))
     except TypeError:
         number = float(value)
         if not number.is_integer():
