@@ -106,14 +106,14 @@ def lr_marks(series: Series, x: Floats) -> list[Mark]:
     value, x = value[known], x[known]
     if len(value) < 2:
         return []
-    ratio = value[1:] / value[:-1]
-    jumps = np.flatnonzero((ratio >= LR_JUMP) | (ratio <= 1 / LR_JUMP))[-MARK_LIMIT:]
-    return [Mark(float(x[i + 1]), _factor(float(ratio[i]))) for i in jumps]
+    change = np.diff(np.log(value))  # of logarithms: the ratio of a subnormal rate to any other would overflow
+    jumps = np.flatnonzero(np.abs(change) >= math.log(LR_JUMP))[-MARK_LIMIT:]
+    return [Mark(float(x[i + 1]), _factor(float(change[i]))) for i in jumps]
 
 
-def _factor(ratio: float) -> str:
-    sign, factor = ("×", ratio) if ratio >= 1 else ("÷", 1 / ratio)
-    return f"lr{sign}{ticks.format_number(factor, 2)}"
+def _factor(change: float) -> str:
+    sign = "×" if change >= 0 else "÷"
+    return f"lr{sign}{ticks.format_number(math.exp(min(abs(change), 700.0)), 2)}"
 
 
 def _columns(

@@ -1,0 +1,179 @@
+"""The feed on real folders: what happens to them reaches the screen."""
+
+import shutil
+import threading
+import time
+
+import pytest
+
+import nntui
+from nntui.session import catalog
+from nntui.session.feed import Feed
+from nntui.session.load import load
+from nntui.session.snapshot import PlotView, View
+
+
+class Watcher:
+    """Collects snapshots; `until` waits for one that a test likes."""
+
+    def __init__(self, path, **options) -> None:
+        self.snapshots = []
+        self._came = threading.Condition()
+        self.feed = Feed(path, self._take, **options)
+        self.feed.start()
+
+    def _take(self, snapshot) -> None:
+        with self._came:
+            self.snapshots.append(snapshot)
+            self._came.notify_all()
+
+    def until(self, test, deadline=30.0):
+        end = time.monotonic() + deadline
+        with self._came:
+            while not (found := [s for s in self.snapshots[-1:] if test(s)]):
+                assert self._came.wait(end - time.monotonic()), f"last seen: {self.snapshots[-1:]}"
+        return found[0]
+
+
+@pytest.fixture
+def watch():
+    watchers = []
+
+    def start(path, **options) -> Watcher:
+        watchers.append(Watcher(path, **options))
+        return watchers[-1]
+
+    yield start
+    for one in watchers:
+        one.feed.stop()
+
+
+def test_what_is_logged_arrives(tmp_path, watch) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        watcher = watch(tmp_path / "run")
+        run.log({"loss": 1.0})
+        run.flush()
+        watcher.until(lambda s: s.head.loss == 1.0 and s.head.state == "live")
+        run.log({"loss": 0.5})
+        run.flush()
+        watcher.until(lambda s: s.head.loss == 0.5)
+    snapshot = watcher.until(lambda s: s.head.state == "ended")
+    numbers = [s.number for s in watcher.snapshots]
+    assert numbers == sorted(set(numbers))
+    assert snapshot.head.watching
+
+
+def test_another_view_is_answered_at_once(tmp_path, watch) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        run.log({"loss": 1.0})
+    watcher = watch(tmp_path / "run")
+    watcher.until(lambda s: s.head.loss == 1.0)
+    watcher.feed.show(View((PlotView("main", ("loss",), 33),)))
+    snapshot = watcher.until(lambda s: "main" in s.plots)
+    assert snapshot.plots["main"].series[0].low.shape == (33,)
+
+
+def test_a_run_that_does_not_exist_yet_is_waited_for(tmp_path, watch) -> None:
+    watcher = watch(tmp_path / "run", wait=True)
+    assert watcher.until(lambda s: s.head.state == "waiting").problem == ""
+    with nntui.init(tmp_path / "run") as run:
+        run.log({"loss": 1.0})
+    watcher.until(lambda s: s.head.loss == 1.0)
+
+
+def test_a_run_that_is_not_there_is_a_problem_in_one_line(tmp_path, watch) -> None:
+    problem = watch(tmp_path / "run").until(lambda s: s.problem).problem
+    assert "no such run" in problem
+    assert "\n" not in problem
+
+
+def test_a_deleted_run_is_said_to_be_gone_and_one_made_anew_is_shown(tmp_path, watch) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        run.log({"loss": 1.0})
+    watcher = watch(tmp_path / "run")
+    watcher.until(lambda s: s.head.loss == 1.0)
+    shutil.rmtree(tmp_path / "run")
+    gone = watcher.until(lambda s: s.problem)
+    assert gone.head.loss == 1.0, "what was known stays on screen"
+    with nntui.init(tmp_path / "run") as run:
+        run.log({"loss": 7.0})
+    assert watcher.until(lambda s: s.head.loss == 7.0).problem == ""
+
+
+def test_without_file_events_polling_finds_everything(tmp_path, watch, monkeypatch) -> None:
+    from watchdog import observers
+
+    def refuse(*_):
+        raise OSError(28, "inotify watch limit reached")
+
+    monkeypatch.setattr(observers, "Observer", refuse)
+    with nntui.init(tmp_path / "run") as run:
+        watcher = watch(tmp_path / "run")
+        run.log({"loss": 1.0})
+        run.flush()
+        snapshot = watcher.until(lambda s: s.head.loss == 1.0)
+    assert snapshot.head.watching.startswith("poll")
+
+
+def test_a_defect_in_the_viewer_is_shown_and_not_a_frozen_screen(tmp_path, watch, monkeypatch) -> None:
+    from nntui.session.run_state import RunState
+
+    def fail(*_):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(RunState, "fold", fail)
+    nntui.init(tmp_path / "run").finish()
+    assert "ZeroDivisionError: planted" in watch(tmp_path / "run").until(lambda s: s.problem).problem
+
+
+def test_nothing_is_posted_when_nothing_changed(tmp_path, watch) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        run.log({"loss": 1.0})
+    watcher = watch(tmp_path / "run")
+    watcher.until(lambda s: s.head.state == "ended")
+    polls = []
+    from nntui.runlog.reader import RunReader
+
+    real = RunReader.poll
+    before = len(watcher.snapshots)
+    try:
+        RunReader.poll = lambda self, *a, **k: polls.append(1) or real(self, *a, **k)
+        end = time.monotonic() + 30
+        while len(polls) < 4 and time.monotonic() < end:
+            watcher.feed.wake()
+            time.sleep(0.01)
+    finally:
+        RunReader.poll = real
+    assert len(polls) >= 4
+    assert len(watcher.snapshots) == before
+
+
+def test_a_stopped_feed_is_gone(tmp_path, watch) -> None:
+    nntui.init(tmp_path / "run").finish()
+    watcher = watch(tmp_path / "run")
+    watcher.until(lambda s: s.number > 0)
+    watcher.feed.stop()
+    assert not [t for t in threading.enumerate() if t.name == "nntui-feed" and t is watcher.feed._thread]
+
+
+def test_a_one_shot_look_sees_the_same(tmp_path) -> None:
+    with nntui.init(tmp_path / "run", total_steps=10) as run:
+        for step in range(10):
+            run.log({"loss": 1.0 / (step + 1)}, step=step)
+    snapshot = load(tmp_path / "run", View((PlotView("main", ("loss",), 8),)))
+    assert snapshot.head.state == "ended"
+    assert snapshot.metrics[0].points == 10
+    assert snapshot.plots["main"].series[0].low.shape == (8,)
+
+
+def test_a_folder_means_the_run_that_was_active_last(tmp_path) -> None:
+    import os
+
+    for place, name in enumerate(("one", "group/two", "three")):
+        nntui.init(tmp_path / name).finish()
+        for path in (tmp_path / name, *(tmp_path / name).rglob("*")):
+            os.utime(path, (1e9 + place, 1e9 + place))
+    os.utime(tmp_path / "group" / "two", (2e9, 2e9))
+    assert catalog.resolve(tmp_path) == tmp_path / "group" / "two"
+    assert catalog.resolve(tmp_path / "one") == tmp_path / "one"
+    assert len(catalog.runs(tmp_path)) == 3

@@ -1,0 +1,211 @@
+"""Polls in, snapshots out."""
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nntui.runlog.layout import End
+from nntui.runlog.reader import Batch, Damage
+from nntui.runlog.schema import EVENTS
+from nntui.session.run_state import RunState
+from nntui.session.snapshot import PlotView, View
+
+
+def state_of(make, *polls, now=100.0):
+    state = RunState("run", "runs/run")
+    for poll in polls:
+        state.fold(poll, now, make.wall)
+    return state
+
+
+def plain(snapshot):
+    """A snapshot as something that `==` compares."""
+
+    def flat(value):
+        if dataclasses.is_dataclass(value):
+            return {f.name: flat(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "number"}
+        if isinstance(value, np.ndarray):
+            return [None if isinstance(v, float) and math.isnan(v) else v for v in value.tolist()]
+        if isinstance(value, dict):
+            return {k: flat(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [flat(v) for v in value]
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    return flat(snapshot)
+
+
+def test_before_any_data_a_run_waits(make) -> None:
+    snapshot = RunState("run", "p").snapshot(View(), 0.0)
+    assert snapshot.head.state == "waiting"
+    assert snapshot.head.step == -1
+    assert snapshot.metrics == ()
+    assert [stage.name for stage in snapshot.stages][:2] == ["data", "skeleton"]
+
+
+def test_a_metric_is_summed_up(make) -> None:
+    batch = make.points(steps=range(5), train__loss=[3.0, 1.0, math.nan, 2.0, math.inf])
+    [metric] = state_of(make, make.poll(batch)).snapshot(View(sparkline_columns=5), 100.0).metrics
+    assert (metric.metric, metric.step, metric.points, metric.nonfinite) == ("train/loss", 4, 5, 2)
+    assert (metric.low, metric.high, metric.last) == (1.0, 3.0, math.inf)
+    np.testing.assert_array_equal(metric.sparkline, [3.0, 1.0, math.nan, 2.0, math.nan])
+
+
+def test_the_head_says_where_the_run_is(make) -> None:
+    writer = make.writer(total_steps=100, steps_per_epoch=10, started=make.wall - 5)
+    batch = make.points(steps=range(0, 50), train__loss=0.5, lr=1e-3, samples_per_second=640.0)
+    head = state_of(make, make.poll(batch, writers=[writer])).snapshot(View(), 100.0).head
+    assert (head.step, head.total_steps, head.epoch, head.loss, head.lr) == (49, 100, 4.9, 0.5, 1e-3)
+    assert head.eta == pytest.approx(51.0)
+    assert head.samples_per_second == 640.0
+    assert head.elapsed == pytest.approx(54.0)
+    assert head.state == "live"
+
+
+batches = st.lists(
+    st.tuples(
+        st.sampled_from(["train__loss", "val__loss", "lr"]), st.lists(st.floats(-10, 10), min_size=1, max_size=8)
+    ),
+    max_size=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(batches, st.lists(st.integers(0, 8), max_size=4))
+def test_the_same_batches_in_any_chunks_give_the_same_snapshot(make, given_batches, cuts) -> None:
+    made, step = [], 0
+    for name, values in given_batches:
+        made.append(make.points(steps=range(step, step + len(values)), **{name: values}))
+        step += len(values)
+    view = View((PlotView("main", ("train/loss", "val/loss"), 20, smoothing=0.9),))
+    bounds = [0, *sorted(min(c, len(made)) for c in cuts), len(made)]
+    chunks = [make.poll(*made[a:b]) for a, b in itertools.pairwise(bounds)]
+    whole = state_of(make, make.poll(*made)).snapshot(view, 100.0)
+    pieces = state_of(make, *chunks).snapshot(view, 100.0)
+    assert plain(pieces) == plain(whole)
+
+
+def test_a_restart_dims_what_it_replaced(make) -> None:
+    first = make.writer("a", started=make.wall - 100, end=End(wall_time_ns=int((make.wall - 50) * 1e9)), beat=0)
+    second = make.writer("b", started=make.wall - 40, resume_step=5)
+    old = make.points("a", range(10), train__loss=1.0)
+    new = make.points("b", range(5, 8), train__loss=2.0)
+    state = state_of(make, make.poll(old, new, writers=[first, second]))
+    snapshot = state.snapshot(View((PlotView("main", ("train/loss",), 10),)), 100.0)
+    [metric] = snapshot.metrics
+    assert (metric.points, metric.step, metric.last) == (8, 7, 2.0)
+    replaced, current = snapshot.plots["main"].series
+    assert (replaced.superseded, current.superseded) == (True, False)
+    assert snapshot.head.launches == 2
+    assert [m.label for m in snapshot.plots["main"].marks] == ["restart"]
+
+
+def test_a_job_beside_a_living_trainer_hides_nothing(make) -> None:
+    trainer = make.writer("a", started=make.wall - 100)
+    other = make.writer("b", started=make.wall - 50, resume_step=0)
+    state = state_of(make, make.poll(make.points("a", range(10), loss=1.0), writers=[trainer, other]))
+    assert state.snapshot(View(), 100.0).metrics[0].points == 10
+
+
+def test_the_lowest_rank_is_shown(make) -> None:
+    writers = [make.writer("a", rank=1, started=make.wall - 20), make.writer("b", rank=0)]
+    poll = make.poll(make.points("a", loss=1.0), make.points("b", loss=2.0), writers=writers)
+    snapshot = state_of(make, poll).snapshot(View(), 100.0)
+    assert [m.last for m in snapshot.metrics] == [2.0]
+    assert snapshot.head.ranks == 2
+
+
+def test_the_newest_outcome_of_a_check_counts_and_failures_come_first(make) -> None:
+    poll = make.poll(
+        make.check("skeleton.seed", "fail", make.wall),
+        make.check("skeleton.init_loss", "warn"),
+        make.check("data.duplicates", "pass"),
+        make.check("skeleton.seed", "pass", make.wall + 1),
+        make.check("skeleton.blind", "fail"),
+    )
+    snapshot = state_of(make, poll).snapshot(View(), 100.0)
+    assert [(c.id, c.status) for c in snapshot.checks] == [
+        ("skeleton.blind", "fail"),
+        ("skeleton.init_loss", "warn"),
+        ("data.duplicates", "pass"),
+        ("skeleton.seed", "pass"),
+    ]
+    skeleton = next(stage for stage in snapshot.stages if stage.name == "skeleton")
+    assert (skeleton.passed, skeleton.warned, skeleton.failed) == (1, 1, 1)
+
+
+def test_losses_are_added_up_from_events_beats_and_damage(make) -> None:
+    poll = make.poll(
+        make.event("lost", "5 points were lost", data='{"points": 5}'),
+        make.event("lost", "2 points were lost", data='{"points": 2}'),
+        lost=Damage(frames=3, torn=1, ignored=2),
+    )
+    lost = state_of(make, poll).snapshot(View(), 100.0).head.lost
+    assert (lost.points, lost.frames, lost.torn, lost.ignored) == (7, 3, 1, 2)
+
+
+def test_rows_that_no_recorder_writes_break_nothing(make) -> None:
+    empty = pa.RecordBatch.from_pylist([dict.fromkeys(EVENTS.names)], schema=EVENTS)
+    odd = make.check("x", "no such verdict", evidence="{not json")
+    snapshot = state_of(make, make.poll(Batch("a", "events", empty), odd)).snapshot(View(), 100.0)
+    assert snapshot.events[0].message == ""
+    assert snapshot.checks[0].status == "crash"
+
+
+@pytest.mark.parametrize("axis", ["step", "epoch", "relative", "wall"])
+def test_a_plot_has_the_columns_it_was_asked_for(make, axis) -> None:
+    batch = make.points(steps=range(100), train__loss=np.linspace(2, 1, 100), val__loss=3.0)
+    state = state_of(make, make.poll(batch, writers=[make.writer(steps_per_epoch=10)]))
+    view = PlotView("main", ("train/loss", "val/loss", "absent"), 37, axis)
+    plot = state.snapshot(View((view,)), 100.0).plots["main"]
+    assert [s.metric for s in plot.series] == ["train/loss", "val/loss"]
+    for one in plot.series:
+        assert one.low.shape == one.high.shape == one.line.shape == one.nonfinite.shape == (37,)
+    expected = {"step": (0, 99), "epoch": (0, 9.9), "relative": (10, 109), "wall": (make.wall, make.wall + 99)}
+    assert plot.x_range == pytest.approx(expected[axis])
+    assert plot.y_range[0] < 1
+    assert plot.y_range[1] > 3
+
+
+def test_a_zoomed_plot_shows_its_part(make) -> None:
+    batch = make.points(steps=range(100), loss=range(100))
+    plot = (
+        state_of(make, make.poll(batch))
+        .snapshot(View((PlotView("main", ("loss",), 10, x_range=(20, 30)),)), 100.0)
+        .plots["main"]
+    )
+    assert np.nanmin(plot.series[0].low) == 20
+    assert np.nanmax(plot.series[0].high) == 30
+
+
+def test_a_plot_of_nothing_is_empty_and_whole(make) -> None:
+    plot = RunState("r", "p").snapshot(View((PlotView("main", (), 10),)), 0.0).plots["main"]
+    assert plot.series == ()
+    assert plot.x_range[0] < plot.x_range[1]
+
+
+def test_a_drop_of_the_rate_is_marked(make) -> None:
+    batch = make.points(steps=range(100), loss=1.0, lr=[1e-3] * 60 + [1e-4] * 40)
+    plot = state_of(make, make.poll(batch)).snapshot(View((PlotView("main", ("loss",), 50),)), 100.0).plots["main"]
+    assert [(m.x, m.label) for m in plot.marks if m.label.startswith("lr")] == [(60.0, "lr÷10")]
+
+
+def test_only_what_changed_is_summed_up_again(make, monkeypatch) -> None:
+    from nntui.session import plotting
+
+    calls = []
+    real = plotting.summary
+    monkeypatch.setattr(plotting, "summary", lambda *args: calls.append(args[0].metric) or real(*args))
+    many = make.points(steps=range(3), **{f"m{i}": 1.0 for i in range(500)})
+    state = state_of(make, make.poll(many))
+    state.snapshot(View(), 100.0)
+    assert len(calls) == 500
+    state.fold(make.poll(make.points(steps=[3], m7=2.0)), 100.1, make.wall)
+    state.snapshot(View(), 100.1)
+    assert calls[500:] == ["m7"]
