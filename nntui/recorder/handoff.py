@@ -231,14 +231,16 @@ class Handoff:
                 if ending is None:
                     self._landing = True
                     break
+                self.queue.popleft()
                 self._give_up(item)
-            elif type(item) is tuple:
+                continue
+            self.queue.popleft()
+            if type(item) is tuple:
                 groups.add(item)
             elif isinstance(item, Row):
                 self._put_row(item)
             elif isinstance(item, Barrier):
                 self._barriers.append(item)
-            self.queue.popleft()
             if groups.points >= BATCH_LIMIT:
                 self._put_points(groups)
                 groups = Groups(self._reject)
@@ -267,7 +269,7 @@ class Handoff:
             count, step, newest = newest_values(batch)
         except Exception as error:  # noqa: BLE001 (points that cannot be encoded must not take later ones with them)
             self._lost += groups.points
-            self.note("points", f"points could not be encoded ({type(error).__name__}: {error:.200}).")
+            self.note("points", f"points could not be encoded ({type(error).__name__}: {error!s:.200}).")
             return
         self._step = max(self._step, step)
         self._newest.update({n: v for n, v in newest.items() if n in _RATES or "loss" in n})

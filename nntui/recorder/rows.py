@@ -98,7 +98,7 @@ class Groups:
         kept: dict[str, float] = {}
         for name, value in point[0].items():
             if not isinstance(name, str):
-                self._reject(f"{name!r:.200}", "its name is no string")
+                self._reject(shown(name), "its name is no string")
                 continue
             try:
                 kept[name] = float(value.read().reshape(())[()]) if isinstance(value, Deferred) else float(value)
@@ -221,6 +221,16 @@ def object_text(value: Any) -> str:
     if len(text) > EVIDENCE_LIMIT:
         return json.dumps({"too_long": f"{len(text)} bytes of JSON; at most {EVIDENCE_LIMIT} are stored"})
     return text
+
+
+def shown(name: Any) -> str:
+    """A name as a message can hold it, whatever it is."""
+    if isinstance(name, str):
+        return name[:200]
+    try:
+        return f"{name!r:.200}"
+    except Exception:  # noqa: BLE001 (a user's object may do anything when asked for its text)
+        return f"a {type(name).__name__}"
 
 
 def encodable(text: str) -> str:

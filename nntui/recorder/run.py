@@ -25,7 +25,7 @@ from nntui.finding import Finding, jsonable
 from nntui.recorder import environment, hooks
 from nntui.recorder.device import Deferred, NotNow
 from nntui.recorder.handoff import HURRY, Handoff, Row
-from nntui.recorder.rows import INT64_LIMIT, check_row, dependency_row, event_row, example_rows
+from nntui.recorder.rows import INT64_LIMIT, check_row, dependency_row, event_row, example_rows, shown
 from nntui.recorder.scalars import PLAIN, NotAScalar, capture, capture_array, is_tensor
 from nntui.runlog.errors import RunFolderError
 from nntui.runlog.layout import End
@@ -278,14 +278,12 @@ class Run:
                 kept[name] = number if type(number) in PLAIN else capture(number)
             except NotNow as error:
                 self._handoff.drop(1)
-                self._handoff.note(f"{name!s:.200}: {error}", f"{name!s:.200}: not recorded {error}.")
+                self._handoff.note(f"{shown(name)}: {error}", f"{shown(name)}: not recorded {error}.")
             except NotAScalar as error:
-                self._handoff.note(
-                    f"{name!s:.200}", f"{name!s:.200}: dropped, found {error}; expected one real number."
-                )
+                self._handoff.note(shown(name), f"{shown(name)}: dropped, found {error}; expected one real number.")
             except Exception as error:  # noqa: BLE001 (a user's object may do anything when asked for its number)
                 why = f"{type(error).__name__} when asked for its number"
-                self._handoff.note(f"{name!s:.200}", f"{name!s:.200}: dropped, {why}.")
+                self._handoff.note(shown(name), f"{shown(name)}: dropped, {why}.")
         waits = tuple(number for number in kept.values() if isinstance(number, Deferred))
         return (kept, step, time_ns(), waits) if waits else (kept, step, time_ns())
 
