@@ -49,7 +49,7 @@ with nntui.init(path, total_steps=int(seconds * rate)) as run, open(path + ".sen
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="From run.log to the screen: how long, and at what cost.")
     parser.add_argument("--seconds", type=float, default=30.0)
     seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as folder:
@@ -136,12 +136,10 @@ def report(sent: dict[int, float], seen: list[tuple[int, float]], viewer: dict[s
             delays.append(arrived - moment)
     ordered = sorted(delays)
     print(f"points            {len(delays)} of {len(sent)} ({RATE} Hz × 10 scalars, {COLUMNS}×{ROWS})")
-    print(
-        f"delay to screen   median {statistics.median(ordered):.2f} s, p95 {ordered[int(0.95 * len(ordered))]:.2f} s, max {ordered[-1]:.2f} s"
-    )
-    print(
-        f"viewer            {viewer['cpu']:.1%} of a core, {viewer['bytes'] / 1000:.2f} kB/s to the terminal, {viewer['memory']:.0f} MiB"
-    )
+    p95 = ordered[int(0.95 * len(ordered))]
+    print(f"delay to screen   median {statistics.median(ordered):.2f} s, p95 {p95:.2f} s, max {ordered[-1]:.2f} s")
+    sends = f"{viewer['bytes'] / 1000:.2f} kB/s to the terminal"
+    print(f"viewer            {viewer['cpu']:.1%} of a core, {sends}, {viewer['memory']:.0f} MiB")
 
 
 if __name__ == "__main__":
