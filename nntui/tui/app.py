@@ -7,15 +7,14 @@ Invariant: widgets learn of a run through `show` alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
-from textual.screen import Screen
 
 from nntui.session.feed import Feed
 from nntui.session.snapshot import EMPTY, Snapshot
@@ -29,7 +28,7 @@ from nntui.tui.screens.browse import AlertsScreen, LogScreen, RecipeScreen
 from nntui.tui.screens.help import HelpScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.themes import DARK, LIGHT
-from nntui.tui.widgets.filter import FilterScreen
+from nntui.tui.widgets.palette import PaletteScreen
 
 AGE_INTERVAL = 1.0
 
@@ -38,13 +37,12 @@ class NntuiApp(App[None]):
     """Watches one run."""
 
     TITLE = "nntui"
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "colon"
+    ENABLE_COMMAND_PALETTE = False
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action.name, action.words, show=False, priority=key in ("ctrl+c", "ctrl+q"))
         for action in ACTIONS
-        if action.name != "command_palette"
+        if action.group == "everywhere"
         for key in action.keys
     ]
 
@@ -121,11 +119,7 @@ class NntuiApp(App[None]):
             self._feed.show(screen.view())
 
     def _front(self) -> RunScreen | None:
-        return (
-            next((s for s in reversed(self.screen_stack) if isinstance(s, RunScreen)), None)
-            if self._screen_stack
-            else None
-        )
+        return next((s for s in reversed(self._screen_stack) if isinstance(s, RunScreen)), None)
 
     def _redraw(self) -> None:
         screen = self._front()
@@ -189,14 +183,6 @@ class NntuiApp(App[None]):
         if front is not None:
             front.open()
 
-    def action_filter(self) -> None:
-        """Ask for letters that a metric's name must hold."""
-        self.push_screen(FilterScreen(self.options.pattern), self._filtered)
-
-    def _filtered(self, pattern: str | None) -> None:
-        if pattern is not None:
-            self.options = replace(self.options, pattern=pattern, chosen="")
-
     def action_toggle_theme(self) -> None:
         """Dark or light colours."""
         self.theme = DARK.name if self.theme == LIGHT.name else LIGHT.name
@@ -204,38 +190,8 @@ class NntuiApp(App[None]):
         if front is not None:
             self.call_after_refresh(front.restyle)
 
-    def action_toggle_log_y(self) -> None:
-        """Logarithmic or linear."""
-        shown = self.snapshot.plots.get("main")
-        self.options = replace(self.options, log_y=not (shown is not None and shown.log_y))
-
-    def action_cycle_x(self) -> None:
-        """The next x axis."""
-        self.options = self.options.cycle_x()
-
-    def action_smooth(self, by: int) -> None:
-        """More or less smoothing."""
-        self.options = self.options.smooth(by)
-
-    def action_toggle_outliers(self) -> None:
-        """Clip them or not."""
-        self.options = replace(self.options, clip=not self.options.clip)
-
-    def action_move(self, by: int) -> None:
-        """Move the crosshair."""
-        self.options = self.options.move(by, self.snapshot.plots.get("main"))
-
-    def action_zoom(self, factor: float) -> None:
-        """Zoom in, out, or show the whole run."""
-        self.options = self.options.zoom(factor, self.snapshot.plots.get("main"))
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: the table of actions."""
-        for action in ACTIONS:
-            if action.name != "command_palette":
-                words = f"{action.help}; key {action.label}"  # read as markup by the palette: no brackets
-                yield SystemCommand(action.words, words, lambda name=action.name: self.run_later(name))
-
-    def run_later(self, action: str) -> None:
-        """Run an action by name once the palette is gone."""
-        self.call_later(self.run_action, action)
+    def action_command_palette(self) -> None:
+        """Ask for an action by name."""
+        front = self._front()
+        if front is not None:
+            self.push_screen(PaletteScreen(self.paint, front.KIND), front.run_named)

@@ -12,6 +12,8 @@ import unicodedata
 _PICTURES = {0x7F: "␡"} | {code: chr(0x2400 + code) for code in range(0x20)}
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks that draw nothing."""
+_RESHAPING = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0x1F3FB, 0x1F400), range(0xE0100, 0xE01F0))
+"""Variation selectors and skin tones: they change the width of what stands before them, and terminals disagree how."""
 MARKS = 2
 """Combining marks that a letter may carry; more only pile up over the lines around it."""
 LIMIT = 2000
@@ -38,7 +40,7 @@ def safe_lines(text: object, limit: int = LIMIT * 8) -> list[str]:
 
 
 def _harmless(char: str) -> bool:
-    return char.isprintable() and char not in _INVISIBLE
+    return char.isprintable() and char not in _INVISIBLE and not any(ord(char) in each for each in _RESHAPING)
 
 
 def _escape(char: str) -> str:

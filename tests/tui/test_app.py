@@ -55,7 +55,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    for _ in range(3):
+    for _ in range(2):
         await pilot.pause()
 
 
@@ -226,17 +226,18 @@ def test_ctrl_c_leaves_while_something_is_typed_and_q_is_a_letter(play: Callable
 
 def test_the_palette_does_what_the_keys_do(play: Callable[..., NntuiApp]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
-        await pilot.press("colon", *"log y")
-        await app.workers.wait_for_complete()
-        for _ in range(200):
-            if app.query("CommandList") or app.screen.query("CommandList"):
-                await settle(pilot)
-            if app.screen.query_one("CommandList").option_count:
-                break
-        await pilot.press("down", "enter")
-        for _ in range(20):
-            await settle(pilot)
+        await pilot.press("colon", *"log y", "enter")
+        await settle(pilot)
         assert app.options.log_y
+        await pilot.press("colon", "down", "down", "enter")
+        await settle(pilot)
+        assert type(app.screen).__name__ == "LogScreen"
+        await pilot.press("y", "x", "slash", "plus")
+        await settle(pilot)
+        assert app.options.log_y, "what belongs to the live screen does nothing elsewhere"
+        await pilot.press("colon", "escape")
+        await settle(pilot)
+        assert type(app.screen).__name__ == "LogScreen"
 
     play(steps)
 
@@ -339,10 +340,10 @@ def test_nothing_is_sent_when_nothing_changed(play: Callable[..., NntuiApp], sen
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
         for key in ("1", "2", "9", "a", "question_mark"):
             await pilot.press(key)
-            for _ in range(5):
+            for _ in range(3):
                 await settle(pilot)
             sent.clear()
-            for _ in range(3):
+            for _ in range(2):
                 feed.post()
                 app._tick()
                 await settle(pilot)
@@ -365,7 +366,7 @@ def test_only_the_rows_that_changed_are_sent(play: Callable[..., NntuiApp], sent
 
 def test_hostile_names_reach_the_terminal_as_visible_text_only(play: Callable[..., NntuiApp], sent: list[str]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
-        for size in ((80, 24), (200, 50), (40, 12)):
+        for size in ((200, 50), (50, 12)):
             await pilot.resize_terminal(*size)
             for keys in (["1"], ["j"], ["j", "right"], ["2"], ["enter"], ["a"], ["a"], ["enter"], ["9"], ["j"]):
                 await pilot.press(*keys)
@@ -383,8 +384,9 @@ def test_hostile_names_reach_the_terminal_as_visible_text_only(play: Callable[..
     text.encode("utf-8")
 
 
-@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
-@pytest.mark.parametrize("scene", ["live", "failing", "hostile", "empty"])
+@pytest.mark.parametrize(
+    ("scene", "glyphs"), [("live", "braille"), ("failing", "ascii"), ("hostile", "block"), ("empty", "braille")]
+)
 def test_any_size_is_survived_and_the_usual_one_looks_as_before(
     play: Callable[..., NntuiApp], tui: SimpleNamespace, scene: str, glyphs: str
 ) -> None:
@@ -406,7 +408,7 @@ def test_any_size_is_survived_and_the_usual_one_looks_as_before(
     play(steps, scene, glyphs=glyphs)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_sequence_of_keys_and_snapshots_breaks_it(
     play: Callable[..., NntuiApp], tui: SimpleNamespace, seed: int
 ) -> None:
@@ -414,7 +416,7 @@ def test_no_sequence_of_keys_and_snapshots_breaks_it(
     keys = [key for action in ACTIONS if action.name != "leave" for key in action.keys] + ["z", "backspace", "home"]
 
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
-        for turn in range(40):
+        for turn in range(25):
             await pilot.press(*dice.choices(keys, k=2))
             if turn % 7 == 3:
                 await pilot.resize_terminal(dice.randint(1, 220), dice.randint(1, 60))

@@ -5,11 +5,13 @@ import unicodedata
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from nntui.tui.safe import LIMIT, MARKS, safe, safe_lines
 
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 INVISIBLE = frozenset("\u00ad\u034f\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u115f\u3164\u2800")
+TONES = "".join(map(chr, range(0x1F3FB, 0x1F400)))
 ANY = st.text(st.characters(), max_size=300)
 
 
@@ -38,7 +40,7 @@ def test_nothing_dangerous_is_left_in_any_text(text: str) -> None:
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters=list(INVISIBLE)), max_size=300))
 def test_ordinary_text_is_left_as_it_is(text: str) -> None:
-    plain = "".join(c for c in text if c.isprintable() and c not in "\u1160\u17b4\u17b5\uffa0")
+    plain = "".join(c for c in text if c.isprintable() and c not in "\u1160\u17b4\u17b5\uffa0" and c not in TONES)
     assert safe(plain) == plain
 
 
@@ -54,6 +56,7 @@ def test_a_text_once_safe_stays_as_it_is(text: str) -> None:
         ("a\x00b\nc\x7f", "a␀b␊c␡"),
         ("\x9b", "\\x9b"),
         ("\u202e", "\\u202e"),
+        ("x\ufe0f", "x\\ufe0f"),
         ("\U000e0041", "\\U000e0041"),
         ("train/loss", "train/loss"),
         ("损失 é ё", "损失 é ё"),
@@ -62,6 +65,12 @@ def test_a_text_once_safe_stays_as_it_is(text: str) -> None:
 )
 def test_what_was_hidden_becomes_visible(text: object, shown: str) -> None:
     assert safe(text) == shown
+
+
+@given(ANY)
+def test_the_width_of_a_text_is_the_sum_of_its_characters(text: str) -> None:
+    shown = safe(text)
+    assert cell_len(shown) == sum(map(cell_len, shown))
 
 
 def test_markup_is_text_like_any_other() -> None:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from nntui.tui.safe import safe
 from nntui.tui.units import age, cut, fit, quantity, wrap
 
-TEXT = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=80).map(safe)
+TEXT = st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"]), max_size=80).map(safe)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,13 @@ class RunScreen(Screen[None]):
         """What is shown."""
         return self.run_app.snapshot
 
+    def run_named(self, action: str | None) -> None:
+        """Do what the palette answered, once it is gone."""
+        if action:
+            self.call_later(
+                self.run_action, action if hasattr(self, f"action_{action.partition('(')[0]}") else f"app.{action}"
+            )
+
     def restyle(self) -> None:
         """The colours changed."""
         for lines in self.query(Lines):

@@ -7,14 +7,19 @@ alerts; from 160 a grid of plots. Below 60 columns or 16 rows: numbers only.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from nntui.session.snapshot import MetricSummary, PlotView, Snapshot, View
 from nntui.tui import panels
+from nntui.tui.actions import ACTIONS
+from nntui.tui.options import Options
 from nntui.tui.screens.base import RunScreen
+from nntui.tui.widgets.filter import FilterScreen
 from nntui.tui.widgets.plot import plot_lines, raster_columns
 
 NARROW, RAIL, GRID = 60, 100, 160
@@ -27,6 +32,9 @@ class LiveScreen(RunScreen):
     """Plots, numbers, checks and alerts of one run."""
 
     KIND = "live"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, action.name, show=False) for action in ACTIONS if action.group == "live" for key in action.keys
+    ]
 
     def body(self) -> ComposeResult:
         """Plot over numbers, with a rail beside them."""
@@ -53,26 +61,65 @@ class LiveScreen(RunScreen):
         self._arrange()
         super().on_resize()
 
+    @property
+    def options(self) -> Options:
+        """How the plots are wanted; the app keeps it while other screens are in front."""
+        return self.run_app.options
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        self.run_app.options = options
+
     def move(self, by: int) -> None:
         """The next metric in the main plot."""
-        app = self.run_app
-        app.options = app.options.choose(self._listed(), by)
+        self.options = self.options.choose(self._listed(), by)
 
     def open(self) -> None:
         """The main plot alone."""
-        app = self.run_app
-        app.options = replace(app.options, full=not app.options.full)
+        self.options = replace(self.options, full=not self.options.full)
 
     def back(self) -> bool:
         """Leave full size; then crosshair, zoom, filter and chosen metric together."""
-        options = self.run_app.options
+        options = self.options
         left = replace(options, full=False) if options.full else options.cleared()
-        self.run_app.options = left
+        self.options = left
         return left != options
+
+    def action_filter(self) -> None:
+        """Ask for letters that a metric's name must hold."""
+        self.app.push_screen(FilterScreen(self.options.pattern), self._filtered)
+
+    def _filtered(self, pattern: str | None) -> None:
+        if pattern is not None:
+            self.options = replace(self.options, pattern=pattern, chosen="")
+
+    def action_toggle_log_y(self) -> None:
+        """Logarithmic or linear."""
+        self.options = replace(self.options, log_y=not self.options.log_y)
+
+    def action_cycle_x(self) -> None:
+        """The next x axis."""
+        self.options = self.options.cycle_x()
+
+    def action_smooth(self, by: int) -> None:
+        """More or less smoothing."""
+        self.options = self.options.smooth(by)
+
+    def action_toggle_outliers(self) -> None:
+        """Clip them or not."""
+        self.options = replace(self.options, clip=not self.options.clip)
+
+    def action_move(self, by: int) -> None:
+        """Move the crosshair."""
+        self.options = self.options.move(by, self.snapshot.plots.get("main"))
+
+    def action_zoom(self, factor: float) -> None:
+        """Zoom in, out, or show the whole run."""
+        self.options = self.options.zoom(factor, self.snapshot.plots.get("main"))
 
     def _listed(self) -> list[MetricSummary]:
         """The metrics in the order of the list: beside a plot, what it shows anyway comes last."""
-        options = self.run_app.options
+        options = self.options
         metrics = options.visible(self.snapshot.metrics)
         if self._small():
             return metrics
@@ -85,7 +132,7 @@ class LiveScreen(RunScreen):
     def _arrange(self) -> None:
         if not self.is_mounted or not self.query("#rail"):
             return
-        full, small = self.run_app.options.full, self._small()
+        full, small = self.options.full, self._small()
         self.query_one("#rail").set_class(full or small or self.size.width < RAIL, "gone")
         self.query_one("#plots").set_class(small, "gone")
         numbers = self.query_one("#numbers")
@@ -100,14 +147,14 @@ class LiveScreen(RunScreen):
         return max(1, min(wanted, 3 + (self.size.height - 24) // 4))
 
     def _left_width(self) -> int:
-        rail = RAIL_WIDTH if self.size.width >= RAIL and not self.run_app.options.full else 0
+        rail = RAIL_WIDTH if self.size.width >= RAIL and not self.options.full else 0
         return max(1, self.size.width - rail)
 
     def _layout(self) -> list[tuple[PlotView, int, int, int, int]]:
         """(view, x, y, width, height) of every plot, in cells of the plots' panel."""
         if self._small():
             return []
-        options, kind = self.run_app.options, self.run_app.glyphs.kind
+        options, kind = self.options, self.run_app.glyphs.kind
         width = self._left_width()
         height = max(1, self.size.height - 5 - (0 if options.full else self._number_rows()))
         main = options.main(self.snapshot.metrics)
@@ -125,7 +172,7 @@ class LiveScreen(RunScreen):
 
     def _plots(self, width: int, height: int) -> list[Text]:
         lines = [Text(end="", no_wrap=True) for _ in range(height)]
-        cursor = self.run_app.options.cursor
+        cursor = self.options.cursor
         for view, _, y, wide, high in self._layout():
             data = self.snapshot.plots.get(view.key)
             title = " · ".join(view.metrics) or "plot"
@@ -135,7 +182,7 @@ class LiveScreen(RunScreen):
         return lines
 
     def _numbers(self, width: int, height: int) -> list[Text]:
-        options = self.run_app.options
+        options = self.options
         shown = self._listed()
         return panels.metric_lines(shown, width, height, self.run_app.paint, chosen=options.chosen)
 

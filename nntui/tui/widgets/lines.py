@@ -65,4 +65,5 @@ class Lines(Widget):
         if self._ascii_only and not line.plain.isascii():
             line = plain(line)
         base = self.rich_style
+        line = Text(end="", no_wrap=True).append_text(line)  # Rich renders a text without spans without its own style
         return Strip(line.render(self.app.console, end="")).adjust_cell_length(width).apply_style(base).simplify()
