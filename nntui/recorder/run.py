@@ -111,8 +111,6 @@ class Run:
         except Exception as error:  # noqa: BLE001 (recording never raises into the user's loop)
             self._refuse("log", error, values, step)
 
-    log._torchdynamo_disable = True  # pyright: ignore[reportFunctionMemberAccess] (a compiled region calls it as it is)
-
     def predictions(
         self,
         outputs: Any,

@@ -439,7 +439,11 @@ def test_a_with_block_ends_the_run(path: Path, written: Any) -> None:
 
 @pytest.mark.parametrize(
     ("error", "reason", "code"),
-    [(ValueError("bad\nbatch"), "exception", 1), (KeyboardInterrupt(), "interrupted", 1), (SystemExit(7), "finished", 7)],
+    [
+        (ValueError("bad\nbatch"), "exception", 1),
+        (KeyboardInterrupt(), "interrupted", 1),
+        (SystemExit(7), "finished", 7),
+    ],
 )
 def test_an_exception_through_a_with_block_is_the_reason_of_the_end_and_goes_on(
     path: Path, written: Any, error: BaseException, reason: str, code: int
