@@ -51,13 +51,15 @@ class XScale:
 def plot(view: PlotView, lineages: Sequence[Lineage], scale: XScale, marks: Iterable[Mark]) -> PlotData:
     """One plot of the given metrics; `marks` have their x in the view's unit."""
     x_range = _x_range(view, lineages, scale)
+    dense = min((gap for pair in lineages for gap in map(_gap, pair) if gap > 0), default=0.0)
     drawn: list[PlottedSeries] = []
     visible: list[Floats] = []
     for current, replaced in lineages:
         for series, superseded in ((replaced, True), (current, False)):
             if len(series):
                 x = scale.values(series, view.x)
-                drawn.append(_columns(series, x, view, x_range, superseded))
+                weight = _weight(view.smoothing, _gap(series), dense)
+                drawn.append(_columns(series, x, view.columns, x_range, weight, superseded))
                 visible.append(series.value[(x >= x_range[0]) & (x <= x_range[1])])
     drawn = [s for s in drawn if not s.superseded or np.isfinite(s.low).any() or s.nonfinite.any()]
     bounds, log_y = y_range([a for s in drawn for a in (s.low, s.high)], log=view.log_y)
@@ -116,13 +118,26 @@ def _factor(change: float) -> str:
     return f"lr{sign}{ticks.format_number(math.exp(min(abs(change), 700.0)), 2)}"
 
 
+def _gap(series: Series) -> float:
+    """Mean number of steps between neighbouring points; 0 for fewer than two."""
+    return float(series.step.max() - series.step.min()) / (len(series) - 1) if len(series) > 1 else 0.0
+
+
+def _weight(smoothing: float, gap: float, dense: float) -> float:
+    """The weight with which a series forgets as much over the same steps as the densest series of the plot.
+
+    A validation loss with a point every hundred steps, smoothed like the training loss, would lag far behind the truth.
+    """
+    return smoothing ** (gap / dense) if smoothing > 0 and dense > 0 and gap > 0 else smoothing
+
+
 def _columns(
-    series: Series, x: Floats, view: PlotView, x_range: tuple[float, float], superseded: bool
+    series: Series, x: Floats, columns: int, x_range: tuple[float, float], weight: float, superseded: bool
 ) -> PlottedSeries:
-    raw = per_column(x, series.value, x_range, view.columns)
+    raw = per_column(x, series.value, x_range, columns)
     line = raw.mean
-    if view.smoothing > 0:
-        line = per_column(x, debiased_ema(series.value, view.smoothing), x_range, view.columns).mean
+    if weight > 0:
+        line = per_column(x, debiased_ema(series.value, weight), x_range, columns).mean
     return PlottedSeries(
         metric=series.metric,
         low=raw.low,

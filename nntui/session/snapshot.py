@@ -46,7 +46,8 @@ class PlotView:
     log_y: bool | None = None
     """None: logarithmic when the values span decades."""
     smoothing: float = 0.0
-    """Weight of the debiased exponential moving average, in [0, 1); 0 draws the column means."""
+    """Weight of the debiased exponential moving average, in [0, 1), of the densest series; sparser ones forget as much over
+    as many steps. 0 draws the column means."""
     clip_outliers: bool = False
     """Whether y ignores the outermost points; how many is in `PlotData.clipped`."""
 

@@ -276,6 +276,10 @@ def _wrapped(words: str, width: int, paint: Paint, meaning: str, indent: int = 0
 def _evidence(value: object) -> str:
     if isinstance(value, float):
         return format_number(value, 6)
+    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+        numbers = [n for row in value for n in row if isinstance(n, int | float)]
+        span = f", {format_number(min(numbers))} to {format_number(max(numbers))}" if numbers else ""
+        return f"{len(value)} × {len(value[0])} numbers{span}"
     if isinstance(value, list):
         shown = ", ".join(_evidence(v) for v in value[:12])
         return f"[{shown}{', …' if len(value) > 12 else ''}]"

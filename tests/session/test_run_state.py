@@ -173,6 +173,21 @@ def test_a_plot_has_the_columns_it_was_asked_for(make, axis) -> None:
     assert plot.y_range[1] > 3
 
 
+def test_a_sparse_series_is_smoothed_over_as_many_steps_as_a_dense_one(make) -> None:
+    """val/loss has a tenth of the points, so one of its points forgets as much as ten of train/loss."""
+    dense = make.points(steps=range(1001), train__loss=[1.0] * 500 + [0.0] * 501)
+    sparse = make.points(steps=range(0, 1001, 10), val__loss=[1.0] * 50 + [0.0] * 51)
+    view = PlotView("main", ("train/loss", "val/loss"), 1001, smoothing=0.99)
+    state = state_of(make, make.poll(dense, sparse))
+    train, val = state.snapshot(View((view,)), 100.0).plots["main"].series
+    assert 0.3 < train.line[600] < 0.45
+    assert val.line[600] == pytest.approx(train.line[600], abs=0.05)
+    alone = (
+        state.snapshot(View((PlotView("main", ("val/loss",), 1001, smoothing=0.99),)), 100.0).plots["main"].series[0]
+    )
+    assert alone.line[600] > 0.7
+
+
 def test_a_zoomed_plot_shows_its_part(make) -> None:
     batch = make.points(steps=range(100), loss=range(100))
     plot = (
