@@ -277,11 +277,13 @@ class Handoff:
 
     def _put_row(self, row: Row) -> None:
         try:
-            self._outbox.put(row.kind, row.encode(), size=row.size)
+            batch = row.encode()
         except Exception as error:  # noqa: BLE001 (one bad row must not take the others with it)
             self._released += row.size
             why = f"{type(error).__name__}: {error!s:.200}"
             self.note(f"{row.kind} {type(error).__name__}", f"a row of {row.kind} could not be encoded ({why}).")
+            return
+        self._outbox.put(row.kind, batch, size=row.size)
 
     def _put_notes(self) -> None:
         while self._notes:

@@ -57,7 +57,10 @@ class Outbox:
 
     def put(self, kind: str, batch: pa.RecordBatch, *, points: int = 0, size: int = 0) -> None:
         """Keep a batch until it is written. points: how many are in it; size: the bytes it was admitted for."""
-        (self._points if points else self._rows).append(_Kept(kind, batch, points, size))
+        if batch.num_rows:
+            (self._points if points else self._rows).append(_Kept(kind, batch, points, size))
+        else:
+            self.released += size
 
     def due(self, now: float) -> bool:
         """Whether it is time to write, or to try again."""

@@ -134,7 +134,7 @@ def example_rows(
     """Rows of predictions or samples: for each (role, values of shape (N, …) or None, texts or None) one row per example."""
     batches = [_examples(name, step, time_ns, *part) for part in parts]
     whole = pa.Table.from_batches(batches, schema=PREDICTIONS).combine_chunks().to_batches()
-    return whole[0] if whole else PREDICTIONS.empty_table().to_batches()[0]
+    return whole[0] if whole else pa.RecordBatch.from_pylist([], schema=PREDICTIONS)
 
 
 def _examples(
