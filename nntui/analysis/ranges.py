@@ -35,10 +35,8 @@ def y_range(arrays: Iterable[Floats], *, log: bool | None) -> tuple[tuple[float,
     low, high = float(flat.min()), float(flat.max())
     if low > 0 and (log or (log is None and high / WIDE > low)):
         return _padded_log(low, high), True
-    if high > low:
-        air = high / 50 - low / 50  # divided first: high - low may overflow
-    else:
-        air = abs(low) * 0.1 or 0.5
+    spread = high / 50 - low / 50  # divided first: high - low may overflow
+    air = spread or abs(low) * 0.1 or 0.5
     return (max(low - air, -_LARGEST), min(high + air, _LARGEST)), False
 
 
