@@ -177,9 +177,9 @@ def test_what_a_full_disk_took_is_shown_and_training_goes_on(tmp_path: Path, nnt
         pytest.skip("no file system can be mounted here")
     code = f"""
 import os, nntui
-from nntui.recorder import handoff
-handoff.BUFFER_LIMIT = 1000
-handoff.BACKOFF = (0.05, 0.05)
+from nntui.recorder import outbox
+outbox.BUFFER_LIMIT = 1000
+outbox.BACKOFF = (0.05, 0.05)
 run = nntui.init({str(small / "run")!r})
 run.log({{"train/loss": 1.0}}); assert run.flush()
 ballast = open({str(small / "ballast")!r}, "wb", buffering=0)
