@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from nntui.recorder.device import Deferred
 from nntui.recorder.outbox import Outbox
-from nntui.recorder.rows import Groups, Point, event_row, newest_values
+from nntui.recorder.rows import Groups, Point, event_row
 from nntui.runlog.layout import Beat, End
 from nntui.runlog.writer import WriterFolder
 
@@ -264,16 +264,15 @@ class Handoff:
     def _put_points(self, groups: Groups) -> None:
         try:
             batch = groups.batch()
-            if batch is None:
-                return
-            count, step, newest = newest_values(batch)
         except Exception as error:  # noqa: BLE001 (points that cannot be encoded must not take later ones with them)
             self._lost += groups.points
             self.note("points", f"points could not be encoded ({type(error).__name__}: {error!s:.200}).")
             return
-        self._step = max(self._step, step)
-        self._newest.update({n: v for n, v in newest.items() if n in _RATES or "loss" in n})
-        self._outbox.put("metrics", batch, points=count)
+        if batch is None:
+            return
+        self._step = max(self._step, batch.step)
+        self._newest.update({n: v for n, v in batch.newest.items() if n in _RATES or "loss" in n})
+        self._outbox.put("metrics", batch.data, points=batch.points)
 
     def _put_row(self, row: Row) -> None:
         try:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from nntui.finding import Finding, jsonable
+from nntui.recorder.arrays import lists, numbers, texts
 from nntui.recorder.device import Deferred
 from nntui.runlog.schema import CHECKS, DEPENDENCIES, EVENTS, EVIDENCE_LIMIT, METRICS, PREDICTIONS
 
@@ -24,6 +25,17 @@ Point = tuple[Any, ...]
 
 TEXT_LIMIT = 64 << 10
 INT64_LIMIT = 1 << 63
+
+
+class Batch(NamedTuple):
+    """Points ready to be written."""
+
+    data: pa.RecordBatch
+    points: int
+    step: int
+    """The highest."""
+    newest: dict[str, float]
+    """The last value of each metric."""
 
 
 class Groups:
@@ -53,31 +65,29 @@ class Groups:
         rows.append(point)
         self.points += len(names)
 
-    def batch(self) -> pa.RecordBatch | None:
+    def batch(self) -> Batch | None:
         """Everything added, one row per group; None when there is nothing."""
         encoded: list[tuple[Names, list[Point], np.ndarray]] = []
         for names, rows in [*self._closed, *self._open.items()]:
             encoded += self._rectangles(names, rows)
         if not encoded:
             return None
-        values = [matrix for _, _, matrix in encoded]
-        inner = pa.ListArray.from_arrays(
-            _offsets([m.shape[1] for m in values for _ in range(m.shape[0])]),
-            pa.array(np.concatenate([m.ravel() for m in values])),
-        )
+        widths, lengths = [len(names) for names, _, _ in encoded], [len(rows) for _, rows, _ in encoded]
         steps, times = (
             np.fromiter((row[column] for _, rows, _ in encoded for row in rows), np.int64) for column in (1, 2)
         )
-        lengths = _offsets([len(rows) for _, rows, _ in encoded])
-        widths = _offsets([m.shape[0] for m in values])
-        metric = pa.array([encodable(name) for names, _, _ in encoded for name in names], pa.utf8())
+        values = numbers(np.concatenate([matrix.ravel() for _, _, matrix in encoded]), np.float64)
+        series = [len(rows) for names, rows, _ in encoded for _ in names]
         columns = [
-            pa.ListArray.from_arrays(widths, metric),
-            pa.ListArray.from_arrays(lengths, pa.array(steps)),
-            pa.ListArray.from_arrays(lengths, pa.array(times)),
-            pa.ListArray.from_arrays(widths, inner),
+            lists(widths, texts([name for names, _, _ in encoded for name in names])),
+            lists(lengths, numbers(steps, np.int64)),
+            lists(lengths, numbers(times, np.int64)),
+            lists(widths, lists(series, values)),
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=METRICS)
+        newest = {
+            name: float(line[-1]) for names, _, matrix in encoded for name, line in zip(names, matrix, strict=True)
+        }
+        return Batch(pa.RecordBatch.from_arrays(columns, schema=METRICS), len(values), int(steps.max()), newest)
 
     def _rectangles(self, names: Names, rows: list[Point]) -> list[tuple[Names, list[Point], np.ndarray]]:
         """The group as a matrix of metrics × steps; split where a value turns out to be no number."""
@@ -109,16 +119,6 @@ class Groups:
         return kept, point[1], point[2]
 
 
-def newest_values(batch: pa.RecordBatch) -> tuple[int, int, dict[str, float]]:
-    """Of a batch of points: how many there are, their highest step, and the last value of each metric."""
-    series = batch.column(3).flatten()
-    values = series.flatten().to_numpy()
-    last = series.offsets.to_numpy()[1:] - 1
-    names = batch.column(0).flatten().to_pylist()
-    highest = int(batch.column(1).flatten().to_numpy().max())
-    return len(values), highest, dict(zip(names, values[last].tolist(), strict=True))
-
-
 def _matrix(rows: Sequence[Point], width: int) -> np.ndarray:
     """Values of points with the same names, shape (width, points)."""
     values = itertools.chain.from_iterable(row[0].values() for row in rows)
@@ -132,29 +132,29 @@ def example_rows(
     parts: Iterable[tuple[str, np.ndarray | Deferred | None, Sequence[str] | None]],
 ) -> pa.RecordBatch:
     """Rows of predictions or samples: for each (role, values of shape (N, …) or None, texts or None) one row per example."""
-    batches = [_examples(name, step, time_ns, *part) for part in parts]
-    whole = pa.Table.from_batches(batches, schema=PREDICTIONS).combine_chunks().to_batches()
-    return whole[0] if whole else pa.RecordBatch.from_pylist([], schema=PREDICTIONS)
-
-
-def _examples(
-    name: str, step: int, time_ns: int, role: str, values: np.ndarray | Deferred | None, texts: Sequence[str] | None
-) -> pa.RecordBatch:
-    data = single(values.read() if isinstance(values, Deferred) else values)
-    count = len(texts or ()) if values is None else (len(data) if data.ndim else 1)
-    shape = np.array(data.shape[1:] if values is not None else (), np.int64)
-    lines = [encodable(text[:TEXT_LIMIT]) for text in list(texts or ())[:count]]
-    lines += [""] * (count - len(lines))
-    width = data.size // count if count else 0
+    roles: list[str] = []
+    lines: list[str] = []
+    counts, shapes, widths, data = [], [], [], []
+    for role, values, said in parts:
+        array = single(values.read() if isinstance(values, Deferred) else values)
+        count = len(said or ()) if values is None else (len(array) if array.ndim else 1)
+        some = [text[:TEXT_LIMIT] for text in list(said or ())[:count]]
+        lines += some + [""] * (count - len(some))
+        roles += [role] * count
+        shapes += [array.shape[1:] if values is not None else ()] * count
+        widths += [array.size // count if count else 0] * count
+        counts.append(count)
+        data.append(array.ravel())
+    total = sum(counts)
     columns = [
-        pa.repeat(encodable(name), count),
-        pa.repeat(pa.scalar(step, pa.int64()), count),
-        pa.repeat(pa.scalar(time_ns, pa.int64()), count),
-        pa.repeat(role, count),
-        pa.array(np.arange(count)),
-        pa.ListArray.from_arrays(_offsets([len(shape)] * count), pa.array(np.tile(shape, count))),
-        pa.ListArray.from_arrays(_offsets([width] * count), pa.array(data.ravel())),
-        pa.array(lines, pa.utf8()),
+        texts([name] * total),
+        numbers(np.full(total, step), np.int64),
+        numbers(np.full(total, time_ns), np.int64),
+        texts(roles),
+        numbers(np.concatenate([np.arange(count) for count in counts]), np.int64),
+        lists([len(shape) for shape in shapes], numbers(list(itertools.chain.from_iterable(shapes)), np.int64)),
+        lists(widths, numbers(np.concatenate(data), np.float32)),
+        texts(lines),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS)
 
@@ -179,8 +179,7 @@ def dependency_row(
     data = np.atleast_2d(single(data))
     row, col, value = leak if leak is not None else (-1, -1, float("nan"))
     rows, cols = data.shape
-    texts = [[encodable(str(label)) for label in side] for side in labels]
-    record = [encodable(name), step, time_ns, encodable(axis), rows, cols, data.ravel(), *texts, row, col, value]
+    record = [name, step, time_ns, axis, rows, cols, data.ravel(), *labels, row, col, value]
     return _one_row(record, DEPENDENCIES)
 
 
@@ -205,14 +204,13 @@ def check_row(finding: Finding, time_ns: int) -> pa.RecordBatch:
         "evidence": evidence,
         "seconds": float(finding.seconds),
     }
-    values = [encodable(v) if isinstance(v, str) else v for v in record.values()]
-    return _one_row(values, CHECKS)
+    return _one_row(list(record.values()), CHECKS)
 
 
 def event_row(step: int, time_ns: int, level: str, event: str, message: str, data: Any) -> pa.RecordBatch:
     """One line of what happened. data: what JSON can carry; None for nothing."""
-    texts = [encodable(text[:TEXT_LIMIT]) for text in (level, event, message)]
-    return _one_row([step, time_ns, *texts, object_text({} if data is None else data)], EVENTS)
+    lines = [text[:TEXT_LIMIT] for text in (level, event, message)]
+    return _one_row([step, time_ns, *lines, object_text({} if data is None else data)], EVENTS)
 
 
 def object_text(value: Any) -> str:
@@ -233,19 +231,21 @@ def shown(name: Any) -> str:
         return f"a {type(name).__name__}"
 
 
-def encodable(text: str) -> str:
-    """The text as UTF-8 can hold it: lone surrogates as backslash escapes, everything else as it is."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def _number_or_text(value: float | str) -> tuple[float, str]:
     return (float("nan"), value) if isinstance(value, str) else (float(value), "")
 
 
 def _one_row(values: Sequence[Any], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = [pa.array([value], field.type) for value, field in zip(values, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    columns = [_column(value, field.type) for value, field in zip(values, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _offsets(lengths: Sequence[int]) -> pa.Array:
-    return pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32))
+def _column(value: Any, kind: pa.DataType) -> pa.Array:
+    """A column with this one value."""
+    if kind == pa.utf8():
+        return texts([value])
+    if kind == pa.list_(pa.utf8()):
+        return lists([len(value)], texts(value))
+    if kind == pa.list_(pa.float32()):
+        return lists([len(value)], numbers(value, np.float32))
+    return numbers([value], np.int64 if kind == pa.int64() else np.float64)
