@@ -31,8 +31,15 @@ class Place:
 def place(environ: Mapping[str, str] = os.environ) -> Place:
     """Rank and launch from torch.distributed when it runs, else from torchrun's, Slurm's or Open MPI's variables."""
     rank, world_size = _distributed() or _from_variables(environ)
-    job = environ.get("TORCHELASTIC_RUN_ID") or environ.get("SLURM_JOB_ID") or secrets.token_hex(4)
-    return Place(rank, world_size, job, _number(environ.get("TORCHELASTIC_RESTART_COUNT")))
+    job = environ.get("TORCHELASTIC_RUN_ID", "")
+    if job == "none":  # torchrun's default, the same for every job: its workers have one parent
+        job = f"torchrun-{os.getppid()}"
+    return Place(
+        rank,
+        world_size,
+        job or environ.get("SLURM_JOB_ID") or secrets.token_hex(4),
+        _number(environ.get("TORCHELASTIC_RESTART_COUNT")),
+    )
 
 
 def versions() -> dict[str, str]:
@@ -50,23 +57,29 @@ def git_commit(start: Path | None = None) -> str:
     try:
         folder = (start or Path.cwd()).resolve()
         for candidate in (folder, *folder.parents):
-            if (candidate / ".git").is_dir():
-                return _head(candidate / ".git")
+            git = candidate / ".git"
+            if git.is_dir():
+                return _head(git, git)
+            if git.is_file():  # a worktree or a submodule
+                git = candidate / git.read_text()[:4096].strip().removeprefix("gitdir: ")
+                common = git / "commondir"
+                return _head(git, git / common.read_text()[:4096].strip() if common.is_file() else git)
     except (OSError, UnicodeDecodeError):
         return ""
     return ""
 
 
-def _head(git: Path) -> str:
+def _head(git: Path, common: Path) -> str:
+    """git: where HEAD is; common: where the branches are (the same, but for a worktree)."""
     head = (git / "HEAD").read_text()[:500].strip()
     if not head.startswith("ref: "):
         return head if _COMMIT.match(head) else ""
     name = head.removeprefix("ref: ")
-    loose = git / name
+    loose = common / name
     if loose.is_file():
         commit = loose.read_text()[:100].strip()
         return commit if _COMMIT.match(commit) else ""
-    packed = git / "packed-refs"
+    packed = common / "packed-refs"
     if packed.is_file() and packed.stat().st_size < 4 << 20:
         for line in packed.read_text().splitlines():
             commit, _, ref = line.partition(" ")
