@@ -31,6 +31,13 @@ from nntui.tui.themes import DARK, LIGHT
 from nntui.tui.widgets.palette import PaletteScreen
 
 AGE_INTERVAL = 1.0
+SCREENS: dict[str, type[RunScreen]] = {
+    "live": LiveScreen,
+    "recipe": RecipeScreen,
+    "alerts": AlertsScreen,
+    "log": LogScreen,
+    "help": HelpScreen,
+}
 
 
 class NntuiApp(App[None]):
@@ -79,9 +86,12 @@ class NntuiApp(App[None]):
         """What panels draw with."""
         return Paint(self.current_theme, self.glyphs)
 
+    def get_default_screen(self) -> LiveScreen:
+        """The overview is the first screen."""
+        return LiveScreen()
+
     def on_mount(self) -> None:
-        """Show the first screen, then begin to read."""
-        self.push_screen(LiveScreen())
+        """Begin to read."""
         self.set_interval(AGE_INTERVAL, self._tick)
         self._feed.start()
 
@@ -142,17 +152,16 @@ class NntuiApp(App[None]):
         self.exit()
 
     def action_show_screen(self, name: str) -> None:
-        """Put one of the screens in front."""
-        kinds: dict[str, type[RunScreen]] = {
-            "live": LiveScreen,
-            "recipe": RecipeScreen,
-            "alerts": AlertsScreen,
-            "log": LogScreen,
-            "help": HelpScreen,
-        }
-        front = self._front()
-        if front is not None and type(front) is not kinds[name]:
-            self.switch_screen(kinds[name]())
+        """Put one of the screens in front; the live screen stays below the others."""
+        front, kind = self._front(), SCREENS[name]
+        if front is None or type(front) is kind:
+            return
+        if kind is LiveScreen:
+            self.pop_screen()
+        elif isinstance(front, LiveScreen):
+            self.push_screen(kind())
+        else:
+            self.switch_screen(kind())
 
     def action_go_back(self) -> None:
         """Leave what was opened here, or go to the live screen."""

@@ -77,7 +77,7 @@ class Options:
         """The visible range times `factor` around the crosshair (or the newest point); 0 shows the whole run."""
         if factor == 0 or data is None:
             return replace(self, x_range=(math.nan, math.nan), cursor=math.nan)
-        low, high = data.x_range
+        low, high = self._range(data)
         centre = self.cursor if math.isfinite(self.cursor) else high
         share = (centre - low) / (high - low)
         width = (high - low) * factor
@@ -89,7 +89,7 @@ class Options:
         """The crosshair one place on; at the edge of a zoomed plot the range moves along."""
         if data is None or not data.series:
             return self
-        low, high = data.x_range
+        low, high = self._range(data)
         step = (high - low) / CURSOR_STEPS
         if not math.isfinite(self.cursor):
             return replace(self, cursor=high if by < 0 else low)
@@ -100,3 +100,7 @@ class Options:
             shift = by * (high - low) / 4
             return replace(self, cursor=moved, x_range=(low + shift, high + shift))
         return replace(self, cursor=min(max(moved, low), high))
+
+    def _range(self, data: PlotData) -> tuple[float, float]:
+        """The range that was asked for, which the plot on the screen may not show yet."""
+        return self.x_range if math.isfinite(self.x_range[0]) else data.x_range

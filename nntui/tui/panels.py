@@ -116,7 +116,7 @@ def metric_lines(
     columns = max(1, min(width // LEAST_METRIC_CELL, -(-len(metrics) // height)))
     cell = width // columns
     order = [m.metric for m in metrics]
-    at = order.index(chosen) if chosen in order else 0
+    at = order.index(chosen) if chosen and chosen in order else 0
     room = height * columns
     first = at // room * room
     shown = list(metrics[first : first + room])

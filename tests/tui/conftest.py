@@ -285,6 +285,21 @@ def screen_lines(app: Any) -> list[str]:
     return ["".join(segment.text for segment in strip).rstrip() for strip in rows]
 
 
+async def settle(pilot: Any) -> None:
+    """Wait until nothing is left to lay out or to send: twice in a row the same screen, and no widget in want of drawing."""
+    app = pilot.app
+    before: object = None
+    for _ in range(1000):
+        await pilot.pause()
+        screen = app.screen
+        busy = screen._dirty_widgets or screen._layout_required or screen._repaint_required or screen._callbacks
+        now = None if busy else (screen, app.snapshot, screen_lines(app))
+        if now is not None and now == before:
+            return
+        before = now
+    raise AssertionError("the screen did not come to rest")
+
+
 def assert_screen(name: str, app: Any) -> None:
     """Compare the screen with tests/tui/screens/NAME.txt; NNTUI_UPDATE_SCREENS=1 writes it anew."""
     shown = "\n".join(screen_lines(app)) + "\n"
@@ -305,6 +320,7 @@ def tui() -> SimpleNamespace:
         series=_series,
         curves=_curves,
         lines=screen_lines,
+        settle=settle,
         assert_screen=assert_screen,
     )
 
@@ -314,6 +330,8 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the terminal or time zone of whoever runs it."""
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_ANIMATIONS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)  # a pilot looks five times as often for idleness
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()

@@ -23,7 +23,8 @@ from nntui.tui.canvas import DOTS
 from nntui.tui.widgets.filter import FilterScreen
 from nntui.tui.widgets.lines import Lines
 
-Play = Callable[[NntuiApp, Any, Pilot[None]], Awaitable[None]]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+Play = Callable[[NntuiApp, Any, Pilot[None], Settle], Awaitable[None]]
 
 
 @pytest.fixture
@@ -36,8 +37,8 @@ def play(tui: SimpleNamespace) -> Callable[..., NntuiApp]:
 
         async def main() -> None:
             async with app.run_test(size=size) as pilot:
-                await settle(pilot)
-                await steps(app, feed, pilot)
+                await tui.settle(pilot)
+                await steps(app, feed, pilot, tui.settle)
 
         asyncio.run(main())
         return app
@@ -54,18 +55,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return written
 
 
-async def settle(pilot: Pilot[None]) -> None:
-    for _ in range(2):
-        await pilot.pause()
-
-
 # --- the feed --------------------------------------------------------------------------------------
 
 
 def test_the_feed_is_started_asked_and_stopped(play: Callable[..., NntuiApp]) -> None:
     seen: list[Any] = []
 
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         seen.append(feed)
         assert feed.started
         assert feed.path == Path("runs/exp42")
@@ -79,7 +75,7 @@ def test_the_feed_is_started_asked_and_stopped(play: Callable[..., NntuiApp]) ->
 def test_the_first_plot_is_training_and_validation_loss_in_as_many_columns_as_there_are_dots(
     play: Callable[..., NntuiApp], glyphs: str
 ) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         (main,) = feed.view.plots
         assert main.metrics == ("train/loss", "val/loss")
         assert main.columns == (80 - 9) * DOTS[glyphs][0]
@@ -88,7 +84,7 @@ def test_the_first_plot_is_training_and_validation_loss_in_as_many_columns_as_th
 
 
 def test_a_larger_terminal_asks_for_more_plots_and_a_smaller_one_for_none(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         for size, plots in (((200, 50), 5), ((120, 35), 1), ((59, 30), 0), ((80, 24), 1)):
             await pilot.resize_terminal(*size)
             await settle(pilot)
@@ -98,7 +94,7 @@ def test_a_larger_terminal_asks_for_more_plots_and_a_smaller_one_for_none(play: 
 
 
 def test_an_older_snapshot_never_replaces_a_newer_one(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         newest = app.snapshot
         feed.on_snapshot(dataclasses.replace(newest, number=0, problem="old"))
         await settle(pilot)
@@ -113,7 +109,7 @@ def test_an_older_snapshot_never_replaces_a_newer_one(play: Callable[..., NntuiA
 def test_each_number_shows_its_screen_and_escape_leads_back(
     play: Callable[..., NntuiApp], tui: SimpleNamespace
 ) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         keys = {"2": "RecipeScreen", "9": "LogScreen", "a": "AlertsScreen", "question_mark": "HelpScreen"}
         for key, name in keys.items():
             await pilot.press(key)
@@ -127,7 +123,7 @@ def test_each_number_shows_its_screen_and_escape_leads_back(
 
 
 def test_keys_change_what_is_asked_of_the_feed(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         async def view(*keys: str) -> Any:
             await pilot.press(*keys)
             await settle(pilot)
@@ -150,7 +146,7 @@ def test_keys_change_what_is_asked_of_the_feed(play: Callable[..., NntuiApp]) ->
 
 
 def test_the_crosshair_moves_with_either_set_of_keys(play: Callable[..., NntuiApp], tui: SimpleNamespace) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         places = []
         for key in ("right", "l", "h", "left"):
             await pilot.press(key)
@@ -165,7 +161,7 @@ def test_the_crosshair_moves_with_either_set_of_keys(play: Callable[..., NntuiAp
 def test_enter_gives_the_plot_the_room_and_escape_takes_it_back(
     play: Callable[..., NntuiApp], tui: SimpleNamespace
 ) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         before = tui.lines(app)
         await pilot.press("enter")
         await settle(pilot)
@@ -182,7 +178,7 @@ def test_enter_gives_the_plot_the_room_and_escape_takes_it_back(
 def test_a_filter_leaves_only_the_metrics_that_hold_its_letters(
     play: Callable[..., NntuiApp], tui: SimpleNamespace
 ) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press("slash", *"NORM", "enter")
         await settle(pilot)
         assert feed.view.plots[0].metrics == ("grad_norm",)
@@ -200,7 +196,7 @@ def test_a_filter_leaves_only_the_metrics_that_hold_its_letters(
 @pytest.mark.parametrize("before", [[], ["2", "enter"], ["9"], ["question_mark"], ["space"], ["enter"]])
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
 def test_leaving_always_works(play: Callable[..., NntuiApp], before: list[str], key: str) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press(*before)
         await settle(pilot)
         assert app.is_running
@@ -213,7 +209,7 @@ def test_leaving_always_works(play: Callable[..., NntuiApp], before: list[str], 
 
 @pytest.mark.parametrize("opening", ["slash", "colon"])
 def test_ctrl_c_leaves_while_something_is_typed_and_q_is_a_letter(play: Callable[..., NntuiApp], opening: str) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press(opening, "q")
         await settle(pilot)
         assert not app._exit
@@ -225,7 +221,7 @@ def test_ctrl_c_leaves_while_something_is_typed_and_q_is_a_letter(play: Callable
 
 
 def test_the_palette_does_what_the_keys_do(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press("colon", *"log y", "enter")
         await settle(pilot)
         assert app.options.log_y
@@ -243,7 +239,7 @@ def test_the_palette_does_what_the_keys_do(play: Callable[..., NntuiApp]) -> Non
 
 
 def test_next_alert_goes_round(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         chosen = []
         for _ in range(4):
             await pilot.press("a")
@@ -255,7 +251,7 @@ def test_next_alert_goes_round(play: Callable[..., NntuiApp]) -> None:
 
 
 def test_dark_and_light_change_places(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         def ground() -> set[Any]:
             strips = app.screen._compositor.render_strips()
             return {s.style.bgcolor.name for strip in strips for s in strip if s.style and s.style.bgcolor}
@@ -275,7 +271,7 @@ def test_dark_and_light_change_places(play: Callable[..., NntuiApp]) -> None:
 def test_a_paused_screen_freezes_its_plots_while_the_first_line_goes_on(
     play: Callable[..., NntuiApp], tui: SimpleNamespace
 ) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         before = tui.lines(app)
         await pilot.press("space")
         feed.curves = []
@@ -293,7 +289,7 @@ def test_a_paused_screen_freezes_its_plots_while_the_first_line_goes_on(
 
 
 def test_a_paused_screen_is_drawn_at_a_new_size_too(play: Callable[..., NntuiApp], tui: SimpleNamespace) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press("space")
         await pilot.resize_terminal(100, 30)
         await settle(pilot)
@@ -305,7 +301,7 @@ def test_a_paused_screen_is_drawn_at_a_new_size_too(play: Callable[..., NntuiApp
 def test_the_age_of_the_data_goes_on_without_snapshots(
     play: Callable[..., NntuiApp], tui: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         assert tui.lines(app)[0].endswith("data now")
         monkeypatch.setattr(app, "data_age", lambda: 300.0)
         app._tick()
@@ -316,7 +312,7 @@ def test_the_age_of_the_data_goes_on_without_snapshots(
 
 
 def test_the_chosen_event_stays_chosen_while_new_ones_arrive(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press("9", "j")
         await settle(pilot)
         known = app.screen.items()[app.screen.chosen]
@@ -337,11 +333,10 @@ def test_the_chosen_event_stays_chosen_while_new_ones_arrive(play: Callable[...,
 
 
 def test_nothing_is_sent_when_nothing_changed(play: Callable[..., NntuiApp], sent: list[str]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         for key in ("1", "2", "9", "a", "question_mark"):
             await pilot.press(key)
-            for _ in range(3):
-                await settle(pilot)
+            await settle(pilot)
             sent.clear()
             for _ in range(2):
                 feed.post()
@@ -353,7 +348,7 @@ def test_nothing_is_sent_when_nothing_changed(play: Callable[..., NntuiApp], sen
 
 
 def test_only_the_rows_that_changed_are_sent(play: Callable[..., NntuiApp], sent: list[str]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         sent.clear()
         feed.post(head=dataclasses.replace(feed.base.head, step=4001))
         await settle(pilot)
@@ -365,7 +360,7 @@ def test_only_the_rows_that_changed_are_sent(play: Callable[..., NntuiApp], sent
 
 
 def test_hostile_names_reach_the_terminal_as_visible_text_only(play: Callable[..., NntuiApp], sent: list[str]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         for size in ((200, 50), (50, 12)):
             await pilot.resize_terminal(*size)
             for keys in (["1"], ["j"], ["j", "right"], ["2"], ["enter"], ["a"], ["a"], ["enter"], ["9"], ["j"]):
@@ -392,7 +387,7 @@ def test_any_size_is_survived_and_the_usual_one_looks_as_before(
 ) -> None:
     sizes = [(1, 1), (2, 2), (3, 1), (1, 60), (10, 5), (20, 4), (59, 16), (60, 15), (60, 16), (99, 24), (240, 60)]
 
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         before = tui.lines(app)
         for size in sizes:
             await pilot.resize_terminal(*size)
@@ -415,7 +410,7 @@ def test_no_sequence_of_keys_and_snapshots_breaks_it(
     dice = random.Random(seed)
     keys = [key for action in ACTIONS if action.name != "leave" for key in action.keys] + ["z", "backspace", "home"]
 
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         for turn in range(25):
             await pilot.press(*dice.choices(keys, k=2))
             if turn % 7 == 3:
@@ -434,7 +429,7 @@ def test_no_sequence_of_keys_and_snapshots_breaks_it(
 def test_a_panel_that_cannot_draw_says_so_and_the_others_go_on(
     play: Callable[..., NntuiApp], tui: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         def broken(width: int, height: int) -> list[Any]:
             raise ValueError("bad \x1b]52 number")
 
@@ -449,7 +444,7 @@ def test_a_panel_that_cannot_draw_says_so_and_the_others_go_on(
 
 
 def test_the_filter_line_does_not_blink(play: Callable[..., NntuiApp]) -> None:
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press("slash")
         await settle(pilot)
         assert isinstance(app.screen, FilterScreen)
@@ -462,7 +457,7 @@ def test_the_filter_line_does_not_blink(play: Callable[..., NntuiApp]) -> None:
 def test_a_finding_of_any_shape_can_be_read(play: Callable[..., NntuiApp], tui: SimpleNamespace) -> None:
     odd = Finding("x", "crash", "", evidence={"": None, "deep": {"a": [[1.0, math.nan], {"b": ()}]}, "t": "a\nb" * 500})
 
-    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         feed.post(checks=(odd,), alerts=(odd,))
         await pilot.press("2", "enter", "down", "down", "pagedown")
         await settle(pilot)

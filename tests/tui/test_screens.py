@@ -19,10 +19,9 @@ async def look(
 ) -> None:
     app = NntuiApp(Path("runs/exp42"), feed=tui.CannedFeed(scene), glyphs=glyphs)
     async with app.run_test(size=SIZES[size]) as pilot:
-        await pilot.pause()
+        await tui.settle(pilot)
         await pilot.press(*keys)
-        await pilot.pause()
-        await pilot.pause()
+        await tui.settle(pilot)
         tui.assert_screen(name, app)
 
 
