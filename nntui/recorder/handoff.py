@@ -224,23 +224,24 @@ class Handoff:
     def _drain(self, ending: End | None) -> None:
         groups = Groups(self._reject)
         self._landing = False
-        for _ in range(len(self.queue)):
-            item = self.queue[0]
-            waits = item[3] if type(item) is tuple and len(item) > 3 else getattr(item, "waits", ())
-            if waits and not self._arrived(waits, ending):
-                if ending is None:
-                    self._landing = True
-                    break
-                self.queue.popleft()
-                self._give_up(item)
-                continue
-            self.queue.popleft()
-            if type(item) is tuple:
+        queue = self.queue
+        for _ in range(len(queue)):
+            item = queue.popleft()
+            if type(item) is tuple and len(item) == 3:
                 groups.add(item)
-            elif isinstance(item, Row):
-                self._put_row(item)
             elif isinstance(item, Barrier):
                 self._barriers.append(item)
+            elif self._arrived(item.waits if isinstance(item, Row) else item[3], ending):
+                if isinstance(item, Row):
+                    self._put_row(item)
+                else:
+                    groups.add(item)
+            elif ending is None:
+                queue.appendleft(item)
+                self._landing = True
+                break
+            else:
+                self._give_up(item)
             if groups.points >= BATCH_LIMIT:
                 self._put_points(groups)
                 groups = Groups(self._reject)

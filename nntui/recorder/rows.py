@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ Names = tuple[str, ...]
 Point = tuple[Any, ...]
 """What one call of `log` took: {name: value}, step, wall time in nanoseconds; then, if any, its Deferred values."""
 
+_VALUES, _STEP, _TIME = (operator.itemgetter(i) for i in range(3))
 TEXT_LIMIT = 64 << 10
 INT64_LIMIT = 1 << 63
 
@@ -47,11 +49,17 @@ class Groups:
         self._open: dict[Names, list[Point]] = {}
         self._owner: dict[str, Names] = {}
         self._closed: list[tuple[Names, list[Point]]] = []
+        self._last: Names | None = None
+        self._rows: list[Point] = []
         self.points = 0
 
     def add(self, point: Point) -> None:
         """Take one call of `log`."""
         names = tuple(point[0])
+        if names == self._last:  # nearly always; cheaper than hashing every name
+            self._rows.append(point)
+            self.points += len(names)
+            return
         rows = self._open.get(names)
         if rows is None:
             if not names:
@@ -64,6 +72,7 @@ class Groups:
             rows = self._open[names] = []
         rows.append(point)
         self.points += len(names)
+        self._last, self._rows = names, rows
 
     def batch(self) -> Batch | None:
         """Everything added, one row per group; None when there is nothing."""
@@ -74,7 +83,8 @@ class Groups:
             return None
         widths, lengths = [len(names) for names, _, _ in encoded], [len(rows) for _, rows, _ in encoded]
         steps, times = (
-            np.fromiter((row[column] for _, rows, _ in encoded for row in rows), np.int64) for column in (1, 2)
+            np.concatenate([np.fromiter(map(column, rows), np.int64, len(rows)) for _, rows, _ in encoded])
+            for column in (_STEP, _TIME)
         )
         values = numbers(np.concatenate([matrix.ravel() for _, _, matrix in encoded]), np.float64)
         series = [len(rows) for names, rows, _ in encoded for _ in names]
@@ -121,7 +131,7 @@ class Groups:
 
 def _matrix(rows: Sequence[Point], width: int) -> np.ndarray:
     """Values of points with the same names, shape (width, points)."""
-    values = itertools.chain.from_iterable(row[0].values() for row in rows)
+    values = itertools.chain.from_iterable(map(dict.values, map(_VALUES, rows)))
     return np.fromiter(values, np.float64, count=width * len(rows)).reshape(-1, width).T
 
 
