@@ -70,7 +70,7 @@ class Outbox:
         """Write all that waits, then call `afterwards`; an OSError of either begins or prolongs an outage."""
         try:
             if not self.writer.folder.is_dir():
-                raise FileNotFoundError(2, "the run folder was removed")
+                raise FileNotFoundError
             while not self.empty:
                 self._write_oldest(self._rows or self._points)
             afterwards()
@@ -82,7 +82,8 @@ class Outbox:
     def refused(self, error: OSError, now: float) -> None:
         """The disk refused something: try again later, and say so once per outage."""
         if not self.outage:
-            self.outage = error.strerror or str(error)
+            gone = isinstance(error, FileNotFoundError)
+            self.outage = "the run folder was removed" if gone else error.strerror or str(error)
             self.complain(f"{self.outage}; training goes on, recording resumes when it can")
         self._retry_at = now + self._pause
         self._pause = min(self._pause * 2, BACKOFF[1])
