@@ -5,8 +5,12 @@ Invariant: a check never raises for what the user's code does, and leaves the wo
 """
 
 # A function has the name of the module it lives in, and takes its place as the package's attribute.
+from nntui.checks.blind import check as blind
 from nntui.checks.dependency import check as dependency
+from nntui.checks.init_bias import check as init_bias
 from nntui.checks.init_loss import check as init_loss
+from nntui.checks.overfit_batch import check as overfit_batch
 from nntui.checks.preflight import preflight
+from nntui.checks.seed import check as seed
 
-__all__ = ["dependency", "init_loss", "preflight"]
+__all__ = ["blind", "dependency", "init_bias", "init_loss", "overfit_batch", "preflight", "seed"]

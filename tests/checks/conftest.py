@@ -56,8 +56,8 @@ def healthy() -> dict[str, Task]:
 
     def transformer():
         layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
-        layers = {"embed": nn.Embedding(30, 16), "layer": layer, "out": nn.Linear(16, 30)}
-        return Model(lambda m, input_ids: m.out(m.layer(m.embed(input_ids))), **layers)
+        layers = {"embed": nn.Embedding(30, 16), "place": nn.Embedding(8, 16), "layer": layer, "out": nn.Linear(16, 30)}
+        return Model(lambda m, input_ids: m.out(m.layer(m.embed(input_ids) + m.place.weight)), **layers)
 
     def recurrent():
         layers = {"gru": nn.GRU(1, 8, batch_first=True), "out": nn.Linear(8, 10)}
@@ -65,6 +65,9 @@ def healthy() -> dict[str, Task]:
 
     def two_inputs():
         return Model(lambda m, a, b: m.a(a) + m.b(b), a=nn.Linear(6, 10), b=nn.Linear(6, 10))
+
+    def dense():
+        return nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 2, 1))
 
     def with_bias():
         model = mlp(1)
@@ -90,11 +93,7 @@ def healthy() -> dict[str, Task]:
         "regression far from zero": Task(lambda: mlp(1), nn.MSELoss(), data(x, price)),
         "regression with the right bias": Task(with_bias, nn.MSELoss(), data(x, price)),
         "absolute error": Task(lambda: mlp(1), nn.L1Loss(), data(x, price)),
-        "dense predictions": Task(
-            lambda: nn.Conv2d(1, 4, 3, padding=1),
-            ce,
-            data(pictures, torch.randint(0, 4, (128, 8, 8), generator=random)),
-        ),
+        "dense predictions": Task(dense, ce, data(pictures[:64], (pictures[:64, 0] > 0).long())),
     }
 
 

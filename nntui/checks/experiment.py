@@ -1,0 +1,85 @@
+"""Small trainings, made to answer one question.
+
+Owns the loop that checks share: a fresh model, plain Adam, no dropout where that is asked for. Invariant: an experiment
+runs until it can answer or its time is up, and says which.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nntui.checks.references import scalar
+from nntui.checks.task import Task, TaskError
+
+LR = 1e-3
+"""Adam's usual rate (Kingma & Ba 2014): an experiment must not depend on the user's."""
+SAMPLE = 64
+"""Most batches kept for an experiment."""
+
+
+def without_dropout(model: nn.Module) -> nn.Module:
+    """The model in training mode with every dropout switched off: regularisation is not the question."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd | nn.MultiheadAttention):
+            module.eval()
+    return model
+
+
+def fit(
+    task: Task,
+    model: nn.Module,
+    batches: Iterator[tuple[Any, Any]],
+    until: Callable[[int, float], bool],
+    *,
+    lr: float = LR,
+) -> None:
+    """Train until `until(steps, loss)` holds or the batches end. Raises TaskError when no parameter gets a gradient."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise TaskError("the model has no parameter that requires a gradient; expected at least one.")
+    optimizer = torch.optim.Adam(parameters, lr=lr)
+    for step, (inputs, targets) in enumerate(batches):
+        loss = task.loss(task.call(model, inputs), targets)
+        value = scalar(loss)
+        if until(step, value):
+            return
+        if not loss.requires_grad:
+            raise TaskError(
+                "the loss has no gradient; expected one through the outputs. Look for detach(), item() or argmax()."
+            )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+
+def kept(task: Task, size: int = 32) -> list[tuple[Any, Any]]:
+    """The first SAMPLE training batches, split. Raises TaskError when there are none."""
+    found = [task.split_batch(batch) for batch in islice(task.batches(size=size), SAMPLE)]
+    if not found:
+        raise TaskError("the training data are empty; expected at least one batch.")
+    return found
+
+
+def cycled(batches: list[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    """The batches over and over."""
+    while True:
+        yield from batches
+
+
+def deadline(seconds: float) -> Callable[[], bool]:
+    """Whether the time is up."""
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() > end
+
+
+def is_classification(outputs: Any, targets: Any) -> bool:
+    """Whether targets are class numbers of outputs with one more axis than they have."""
+    whole = isinstance(targets, Tensor) and not targets.is_floating_point() and targets.dtype != torch.bool
+    return whole and isinstance(outputs, Tensor) and outputs.dim() == targets.dim() + 1

@@ -1,0 +1,77 @@
+"""skeleton.init_bias: the final bias matches the data.
+
+Symptom: the first steps are spent on learning the mean of the targets: the loss curve begins like a hockey stick.
+Test: the mean output of untrained networks, fed to the user's own loss as a constant, against the best constant. A gap of more
+than SHARE of the best constant's loss is worth a bias. Warns; the loss goes where it must sooner or later.
+When it is wrong: a loss near zero at the best constant (targets that hardly vary) makes any gap look large; the gap must
+therefore also exceed SIGMAS standard errors.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from nntui.analysis.ticks import format_number
+from nntui.checks.guard import Skip, guarded
+from nntui.checks.references import UnboundedError, class_axis, reference, sample, scalar, untrained
+from nntui.checks.task import Task
+from nntui.finding import Finding
+
+ROW = "skeleton.init_bias"
+SHARE = 0.1
+SIGMAS = 4.0
+
+
+@guarded(ROW)
+def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
+    """Compare the constant that an untrained network predicts on average with the best constant."""
+    batches = sample(task)
+    run = untrained(task, batches, seed)
+    targets = [target for _, target in batches]
+    try:
+        known = reference(task, run.outputs, targets, seed)
+    except UnboundedError:
+        raise Skip("A constant prediction can push the loss down without end: see skeleton.init_loss.") from None
+    axis = class_axis(run.outputs[0], targets[0])
+    dims = (
+        [d for d in range(run.outputs[0].dim()) if d != axis % run.outputs[0].dim()]
+        if run.outputs[0].dim() > 1
+        else [0]
+    )
+    mean = torch.stack([o.mean(dim=dims, keepdim=True) for o in run.outputs]).mean(dim=0)
+    with torch.no_grad():
+        losses = [scalar(task.loss(mean.expand(o.shape).clone(), t)) for o, t in zip(run.outputs, targets, strict=True)]
+    measured = sum(losses) / len(losses)
+    gap = measured - known.constant
+    evidence = {
+        "loss_of_the_mean_output": measured,
+        "best_constant_loss": known.constant,
+        "gap": gap,
+        "threshold": SHARE * abs(known.constant),
+        "mean_output": mean.flatten().tolist()[:32],
+        "best_constant": known.best[:32],
+    }
+    if gap <= max(SHARE * abs(known.constant), SIGMAS * known.error):
+        return Finding(
+            ROW,
+            "pass",
+            f"The untrained network's mean output costs {format_number(measured)}, close to the best constant "
+            f"({format_number(known.constant)}).",
+            expected=known.constant,
+            measured=measured,
+            tolerance=SHARE * abs(known.constant),
+            evidence=evidence,
+        )
+    best = ", ".join(format_number(value) for value in known.best[:4]) + (", …" if len(known.best) > 4 else "")
+    return Finding(
+        ROW,
+        "warn",
+        f"The untrained network's mean output costs {format_number(measured)}; the best constant ({best}) costs "
+        f"{format_number(known.constant)}.",
+        expected=known.constant,
+        measured=measured,
+        tolerance=SHARE * abs(known.constant),
+        advice=f"Set the bias of the last layer to what the data say: {best} (the mean of the targets, or the log-odds of the "
+        "classes). Refute: with that bias the loss of the first steps must begin near the expected one.",
+        evidence=evidence,
+    )
