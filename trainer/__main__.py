@@ -1,7 +1,7 @@
-"""`python -m trainer train TASK`, which `nntui train` starts.
+"""`python -m trainer train|check TASK`, which `nntui train` and `nntui check` start.
 
 Owns arguments, signals and exit codes: 0 done, 1 an error in the run, 2 usage (an unknown task too), 3 a run folder that cannot
-be used, 4 a failed check under --strict, 130 and 143 stopped with a checkpoint.
+be used, 4 a failed check (`train` under --strict only), 130 and 143 stopped, training with a checkpoint.
 """
 
 from __future__ import annotations
@@ -17,42 +17,55 @@ import torch
 
 import nntui
 from trainer import schedules, tasks
+from trainer.batches import DataError
 from trainer.checkpoint import CheckpointError
 from trainer.faults import NAMES as FAULTS
 from trainer.faults import Fault
 from trainer.loop import Options, Stop, train
+from trainer.precheck import check
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, train, and turn whatever goes wrong into one line."""
+    """Parse, then train or check; whatever goes wrong becomes one line."""
     arguments = _parser().parse_args(argv)
+    torch.set_num_threads(1)  # small models: threads only wait for each other
     try:
-        options = _options(arguments)
-        task = tasks.named(options.task, options.width)
-    except KeyError:
-        return _say(f"{arguments.task!r} is no task; expected one of {', '.join(tasks.NAMES)}.", 2)
+        task = tasks.named(arguments.task, arguments.width)
+        return _check(task, arguments) if arguments.verb == "check" else _train(task, _options(arguments))
+    except tasks.TaskNotLoaded as error:
+        return _say(arguments.verb, str(error), 2)
     except ImportError as error:
-        return _say(
-            f"{arguments.task}: needs {error.name}, which is not installed. Run `pip install 'nntui[train]'`.", 2
+        what = f"{arguments.task}: needs {error.name}, which is not installed. Run `pip install 'nntui[train]'`."
+        return _say(arguments.verb, what, 2)
+    except KeyboardInterrupt:
+        return _say(arguments.verb, "interrupted.", 130)
+
+
+def _check(task: nntui.Task, arguments: argparse.Namespace) -> int:
+    try:
+        return check(
+            task, seed=arguments.seed, only=arguments.only or [], as_json=arguments.json, budget=arguments.budget
         )
+    except ValueError as error:  # an unknown row: checks themselves never raise
+        return _say("check", str(error), 2)
+
+
+def _train(task: nntui.Task, options: Options) -> int:
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda n, _: _ask_to_stop(stop, n))
-    torch.set_num_threads(1)  # small models: threads only wait for each other
     try:
         return train(task, options, stop)
-    except nntui.RunFolderError as error:
-        return _say(str(error), 3)
-    except CheckpointError as error:
-        return _say(str(error), 3)
+    except DataError as error:
+        return _say("train", f"{options.task}: {error}", 2)
+    except (nntui.RunFolderError, CheckpointError) as error:
+        return _say("train", str(error), 3)
     except OSError as error:
-        return _say(
-            f"{error.filename or options.out}: {error.strerror}; the run ends here. Make room or choose another --out.",
-            1,
-        )
+        place = error.filename or options.out
+        return _say("train", f"{place}: {error.strerror}; the run ends here. Make room or choose another --out.", 1)
     except Exception as error:  # noqa: BLE001 (the boundary to the user; the run's events hold the traceback)
-        line = " ".join(str(error).split())
-        return _say(f"{type(error).__name__}: {line}. The traceback is in the log of `nntui watch {options.out}`.", 1)
+        line = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return _say("train", f"{line}. The traceback is in the log of `nntui watch {options.out}`.", 1)
 
 
 def _ask_to_stop(stop: Stop, number: int) -> None:
@@ -70,14 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the recipe's checks, train, and record everything into a run folder. A folder that holds a run with a "
         "checkpoint is resumed.",
     )
-    words.add_argument("task", metavar="TASK", help=f"one of {', '.join(tasks.NAMES)}")
+    _add_task(words)
     words.add_argument("--out", type=Path, help="run folder (default: runs/TASK-TIME)")
     words.add_argument("--steps", type=_count, default=6000, help="optimizer updates (default: %(default)s)")
     words.add_argument("--batch-size", type=_count, default=64, help="default: %(default)s")
     words.add_argument("--lr", type=_positive, default=3e-4, help="learning rate of Adam (default: %(default)s)")
     words.add_argument("--schedule", choices=schedules.NAMES, default="constant", help="default: %(default)s")
-    words.add_argument("--width", type=_count, default=128, help="size of the model (default: %(default)s)")
-    words.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     words.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, … (default: %(default)s)")
     words.add_argument("--eval-every", type=_count, default=100, metavar="STEPS", help="default: %(default)s")
     words.add_argument(
@@ -88,11 +99,29 @@ def _parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--fault", type=_fault, default=Fault(), metavar="NAME[@STEP]", help=f"break the run: {', '.join(FAULTS)}"
     )
+    checks = verbs.add_parser(
+        "check",
+        prog="nntui check",
+        description="Run the recipe's checks on a task and print each verdict. Exit code 4 when one fails.",
+    )
+    _add_task(checks)
+    checks.add_argument("--only", action="append", metavar="ID", help="run this check only (may be given again)")
+    checks.add_argument("--json", action="store_true", help="print JSON for programs instead")
+    checks.add_argument(
+        "--budget", type=_positive, default=10.0, metavar="S", help="seconds per check (default: %(default)s)"
+    )
     return parser
 
 
+def _add_task(words: argparse.ArgumentParser) -> None:
+    words.add_argument("task", metavar="TASK", help=f"one of {', '.join(tasks.NAMES)}, or path/to/file.py:NAME")
+    words.add_argument("--width", type=_count, default=128, help="size of a built-in model (default: %(default)s)")
+    words.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+
+
 def _options(arguments: argparse.Namespace) -> Options:
-    out = arguments.out or Path("runs") / f"{arguments.task}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = arguments.task.rpartition(":")[2]
+    out = arguments.out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     return Options(
         task=arguments.task,
         out=out,
@@ -134,8 +163,8 @@ def _fault(text: str) -> Fault:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _say(what: str, code: int) -> int:
-    print(f"nntui train: {what}", file=sys.stderr)
+def _say(verb: str, what: str, code: int) -> int:
+    print(f"nntui {verb}: {what}", file=sys.stderr)
     return code
 
 

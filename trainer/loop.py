@@ -17,9 +17,10 @@ from torch import nn
 
 import nntui
 from trainer import checkpoint, schedules
-from trainer.batches import Batches, examples
+from trainer.batches import Batches, Examples, moved
 from trainer.evaluation import evaluate
 from trainer.faults import Fault
+from trainer.precheck import tell
 
 FIXED_EXAMPLES = 16
 SAMPLED_EXAMPLES = 8
@@ -58,7 +59,8 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
     model = task.build(options.seed).to(device)
     optimizer = task.optimizer(model) if task.optimizer else torch.optim.Adam(model.parameters(), lr=options.lr)
     factor = schedules.factor(options.schedule, options.steps)
-    batches = Batches(task.train, options.batch_size, options.seed)  # pyright: ignore[reportArgumentType]
+    batches = Batches(task.train, options.batch_size, options.seed)
+    validation = None if task.validation is None else Examples(task.validation)
     state = checkpoint.load(options.out, device)
     begin, best = 0, math.inf
     if state is not None:
@@ -71,12 +73,13 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
         if options.checks and state is None and not _preflight(task, options, run):
             run.finish(4)
             return 4
-        fixed, catcher, speed = _fixed_batch(task, device), _Catcher(task, model, run), _Speed(options.batch_size)
+        fixed = _fixed_batch(task, validation or Examples(task.train), device)
+        catcher, speed = _Catcher(task, model, run), _Speed(batches.size)
         step = begin
 
         for step in range(begin, options.steps + 1):
             if step % options.eval_every == 0 or step == options.steps or stop.code:
-                score = _evaluate(task, model, device, run, step)
+                score = _evaluate(task, model, validation, device, run, step)
                 _predict(task, model, run, fixed, step)
                 run.flush()  # a checkpoint ahead of the log would leave a hole in the curve after kill -9
                 best = _save(options.out, model, optimizer, step, score, best)
@@ -86,7 +89,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
             rate = options.lr * options.fault.rate(factor(step), step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            inputs, targets = (part.to(device) for part in task.split_batch(batches.at(step)))
+            inputs, targets = moved(task.split_batch(batches.at(step)), device)
             with catcher.watching(step, targets):
                 outputs = task.call(model, inputs)
             loss = options.fault.loss(task.loss(outputs, targets), step)
@@ -96,7 +99,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
             optimizer.step()
             values = {"train/loss": loss, "lr": rate, "grad_norm": grad_norm, **speed.tick(step)}
             for name, metric in (task.metrics or {}).items():
-                values[f"train/{name}"] = metric(outputs.detach(), targets).mean()
+                values[f"train/{name}"] = torch.as_tensor(metric(outputs.detach(), targets)).float().mean()
             run.log(values, step=step)
             options.fault.strike(step)
             if options.pace:
@@ -127,29 +130,26 @@ def _preflight(task: nntui.Task, options: Options, run: nntui.Run) -> bool:
     """Run the checks and say what they found; False when training must not begin."""
     failed = False
     for finding in nntui.checks.preflight(task, run=run, seed=options.seed):
-        print(f"{finding.status:<6}{finding.id:<24}{finding.message}", flush=True)
-        if finding.status == "fail" and finding.advice:
-            print(f"      {finding.advice}", flush=True)
+        tell(finding)
         failed |= finding.status == "fail"
     return not (failed and options.strict)
 
 
-def _evaluate(task: nntui.Task, model: nn.Module, device: torch.device, run: nntui.Run, step: int) -> float:
-    """Score the whole validation split; its loss."""
-    if task.validation is None:
+def _evaluate(
+    task: nntui.Task, model: nn.Module, data: Examples | None, device: torch.device, run: nntui.Run, step: int
+) -> float:
+    """Score the whole validation split; its loss, infinite when there is none."""
+    if data is None:
         return math.inf
-    score = evaluate(task, model, task.validation, device, "val")  # pyright: ignore[reportArgumentType]
+    score = evaluate(task, model, data, device, "val")
     run.log(score, step=step)
     shown = "  ".join(f"{name} {value:.4f}" for name, value in score.items() if not name.endswith("_stderr"))
     print(f"step {step:>7,}  {shown}", flush=True)
     return score["val/loss"]
 
 
-def _fixed_batch(task: nntui.Task, device: torch.device) -> tuple[Any, Any]:
-    source: Any = task.validation if task.validation is not None else task.train
-    batch = examples(source, torch.arange(min(FIXED_EXAMPLES, len(source))))
-    inputs, targets = task.split_batch(batch)
-    return inputs.to(device), targets.to(device)
+def _fixed_batch(task: nntui.Task, data: Examples, device: torch.device) -> tuple[Any, Any]:
+    return moved(task.split_batch(data.at(torch.arange(min(FIXED_EXAMPLES, len(data))))), device)
 
 
 @torch.no_grad()
@@ -159,13 +159,15 @@ def _predict(task: nntui.Task, model: nn.Module, run: nntui.Run, fixed: tuple[An
     model.eval()
     outputs = task.call(model, inputs)
     model.train()
+    if not isinstance(outputs, torch.Tensor):
+        return
     said = _texts(task, outputs.argmax(dim=-1)) if task.kind == "classification" else None
-    if step == 0:
-        run.predictions(
-            outputs, inputs=inputs, targets=targets, step=step, output_texts=said, target_texts=_texts(task, targets)
-        )
-    else:
+    if step > 0:
         run.predictions(outputs, step=step, output_texts=said)
+        return
+    wanted = _texts(task, targets) if task.kind == "classification" else None
+    given = inputs if isinstance(inputs, torch.Tensor) else None
+    run.predictions(outputs, inputs=given, targets=targets, step=step, output_texts=said, target_texts=wanted)
 
 
 def _texts(task: nntui.Task, labels: torch.Tensor) -> list[str]:
@@ -180,15 +182,18 @@ class _Catcher:
         self._task, self._model, self._run = task, model, run
         self._handle: Any = None
 
-    def watching(self, step: int, targets: torch.Tensor) -> _Catcher:
+    def watching(self, step: int, targets: Any) -> _Catcher:
         if step == 0 or (step >= 10 and math.log10(step).is_integer()):
 
-            def catch(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-                few, labels = inputs[0][:SAMPLED_EXAMPLES], targets[:SAMPLED_EXAMPLES]
+            def catch(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+                given = [t for t in (*inputs, *named.values()) if isinstance(t, torch.Tensor) and t.dim() > 0]
+                if not given or not isinstance(targets, torch.Tensor) or targets.dim() == 0:
+                    return
+                few, labels = given[0][:SAMPLED_EXAMPLES], targets[:SAMPLED_EXAMPLES]
                 texts = _texts(self._task, labels) if self._task.kind == "classification" else None
                 self._run.samples(few, labels, step=step, target_texts=texts)
 
-            self._handle = self._model.register_forward_pre_hook(catch)
+            self._handle = self._model.register_forward_pre_hook(catch, with_kwargs=True)
         return self
 
     def __enter__(self) -> None:

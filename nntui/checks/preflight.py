@@ -5,7 +5,7 @@ Owns which checks there are and how they are recorded. Invariant: a failing or c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nntui.checks.blind import check as blind
@@ -22,12 +22,32 @@ from nntui.finding import Finding
 if TYPE_CHECKING:
     from nntui.recorder import Run
 
-CHECKS: tuple[Check, ...] = (seed_check, init_loss, init_bias, blind, overfit_batch, dependency)
+CHECKS: dict[str, Check] = {
+    "skeleton.seed": seed_check,
+    "skeleton.init_loss": init_loss,
+    "skeleton.init_bias": init_bias,
+    "skeleton.blind": blind,
+    "skeleton.overfit_batch": overfit_batch,
+    "skeleton.dependency": dependency,
+}
 
 
-def preflight(task: Task, *, run: Run | None = None, seed: int = 0, budget: float = 10.0) -> Iterator[Finding]:
-    """Run every check and yield its finding as it comes; recorded in `run` when there is one. budget: seconds per check."""
-    for check in CHECKS:
+def preflight(
+    task: Task, *, run: Run | None = None, seed: int = 0, budget: float = 10.0, only: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Run the checks and yield each finding as it comes; recorded in `run` when there is one.
+
+    budget: seconds per check. only: rows to run, as `init_loss` or `skeleton.init_loss`; empty for all. Raises ValueError for an
+    unknown row, before any check.
+    """
+    wanted = [_row(name) for name in only] or list(CHECKS)
+    return _findings(task, wanted, run, seed, budget)
+
+
+def _findings(task: Task, wanted: list[str], run: Run | None, seed: int, budget: float) -> Iterator[Finding]:
+    for row, check in CHECKS.items():
+        if row not in wanted:
+            continue
         finding = check(task, seed=seed, budget=budget)
         if run is not None:
             run.check(finding)
@@ -35,3 +55,10 @@ def preflight(task: Task, *, run: Run | None = None, seed: int = 0, budget: floa
             if matrix is not None:
                 run.dependencies(matrix.values, axis="batch", step=-1, leak=matrix.leak)
         yield finding
+
+
+def _row(name: str) -> str:
+    row = next((row for row in CHECKS if name in (row, row.partition(".")[2])), None)
+    if row is None:
+        raise ValueError(f"{name!r} is no check; expected one of {', '.join(CHECKS)}.")
+    return row

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 LABEL_KEYS = ("labels", "label", "targets", "target", "y")
-Source = Dataset[Any] | DataLoader[Any] | Callable[[], Any] | Iterable[Any]
+Source = Dataset[Any] | DataLoader[Any] | Sequence[Any] | Iterable[Any] | Callable[[], Any]
 
 
 class TaskError(Exception):
@@ -65,7 +65,13 @@ class Task:
         data = self.train if source is None else source
         if callable(data) and not isinstance(data, Dataset | DataLoader):
             data = data()
-        if isinstance(data, Dataset) and not isinstance(data, DataLoader):
+        if (
+            not isinstance(data, DataLoader | IterableDataset)
+            and hasattr(data, "__getitem__")
+            and hasattr(data, "__len__")
+        ):
+            data = DataLoader(cast(Dataset[Any], data), batch_size=size)  # a list of examples is a dataset too
+        elif isinstance(data, IterableDataset):
             data = DataLoader(data, batch_size=size)
         if not isinstance(data, Iterable):
             raise TaskError(

@@ -1,4 +1,4 @@
-"""The command line: `nntui watch | show | train`.
+"""The command line: `nntui watch | show | train | check`.
 
 Owns arguments, exit codes and the one place where an error becomes a line. Imports the chosen verb last.
 Invariant: a user never sees a traceback, unless NNTUI_DEBUG is set.
@@ -20,12 +20,17 @@ OK, INTERNAL, USAGE, NOT_FOUND, FOUND, INTERRUPTED = 0, 1, 2, 3, 4, 130
 EXAMPLES = """\
 examples:
   nntui train digits --out runs/exp42    train a built-in task, with checks before the first step
+  nntui check my_task.py:task            the checks alone, on a task of your own
   nntui watch runs/exp42                 the dashboard; leaving it never stops a job
   nntui watch runs                       the latest run below a folder
   nntui show runs/exp42                  one page and a plot; --json for programs
 
 exit codes: 0 ok, 1 internal, 2 usage, 3 not found or unreadable, 4 a failed check or an alert of severity error, 130 interrupted
 """
+
+
+MODULES = {"train": "training", "check": "training"}
+"""Verbs that do not have the name of their module."""
 
 
 class UsageError(Exception):
@@ -36,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
-    if words[:1] == ["train"]:  # the trainer knows its own options
-        arguments = argparse.Namespace(verb="train", words=words[1:])
+    if words[:1] in (["train"], ["check"]):  # the trainer knows its own options
+        arguments = argparse.Namespace(verb=words[0], words=words[1:])
     else:
         try:
             arguments = parser.parse_args(words)
@@ -47,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return USAGE
     try:
-        verb = importlib.import_module(f"nntui.cli.{arguments.verb}")
+        verb = importlib.import_module(f"nntui.cli.{MODULES.get(arguments.verb, arguments.verb)}")
         return verb.run(arguments)
     except UsageError as error:
         return _say(arguments.verb, str(error), USAGE)
@@ -83,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"nntui {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="{watch,show,train}")
+    verbs = parser.add_subparsers(dest="verb", metavar="{watch,show,train,check}")
     watch = verbs.add_parser("watch", help="open the dashboard on a run, or on the latest run of a folder")
     watch.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: runs)")
     watch.add_argument("--wait", action="store_true", help="wait for a run that does not exist yet")
@@ -97,7 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--plot", metavar="METRIC", help="plot this metric instead of training and validation loss")
     show.add_argument("--strict", action="store_true", help="exit with 4 on warnings too")
     show.add_argument("--width", type=_width, help="columns to print (default: the terminal's, or 80)")
-    verbs.add_parser("train", help="train a built-in task (nntui train --help)", add_help=False)
+    verbs.add_parser(
+        "train", help="train a task, with checks before the first step (nntui train --help)", add_help=False
+    )
+    verbs.add_parser("check", help="run the recipe's checks on a task (nntui check --help)", add_help=False)
     return parser
 
 

@@ -120,7 +120,7 @@ class WriterFolder:
         """Put everything written so far on the disk (fdatasync). Raises OSError."""
         for segment in self._segments.values():
             if segment.dirty:
-                os.fdatasync(segment.fd)
+                _sync(segment.fd)
                 segment.dirty = False
 
     def beat(self, beat: layout.Beat) -> None:
@@ -177,7 +177,7 @@ class WriterFolder:
     def _retire(self, kind: str, segment: _Segment) -> None:
         self._segments.pop(kind, None)
         with contextlib.suppress(OSError):
-            os.fdatasync(segment.fd)
+            _sync(segment.fd)
         _close_quietly(segment.fd)
 
 
@@ -256,3 +256,8 @@ def _create_folder(root: Path, rank: int) -> Path:
 def _close_quietly(fd: int) -> None:
     with contextlib.suppress(OSError):
         os.close(fd)
+
+
+def _sync(fd: int) -> None:
+    """Put the file's data on the disk; macOS has no fdatasync."""
+    getattr(os, "fdatasync", os.fsync)(fd)

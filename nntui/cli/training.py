@@ -1,4 +1,4 @@
-"""`nntui train`: start the trainer that lies beside nntui.
+"""`nntui train` and `nntui check`: start the trainer that lies beside nntui.
 
 Owns finding it. People have a `trainer.py` of their own, and PyPI has another package of that name: what is started is
 verified first. Invariant: nothing of the trainer is imported here.
@@ -21,7 +21,7 @@ from nntui.cli import UsageError
 def run(arguments: argparse.Namespace) -> int:
     """The trainer's exit code. Raises UsageError when there is no trainer of ours, or no torch."""
     _verify()
-    command = [sys.executable, "-P", "-m", "trainer", "train", *arguments.words]
+    command = [sys.executable, "-P", "-m", "trainer", arguments.verb, *arguments.words]
     with subprocess.Popen(command) as process:
 
         def forward(number: int, _: FrameType | None) -> None:
