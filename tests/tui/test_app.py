@@ -12,8 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from nntui.finding import Finding
 from nntui.session.snapshot import EventRow
@@ -21,7 +24,7 @@ from nntui.tui.actions import ACTIONS
 from nntui.tui.app import NntuiApp
 from nntui.tui.canvas import DOTS
 from nntui.tui.widgets.filter import FilterScreen
-from nntui.tui.widgets.lines import Lines
+from nntui.tui.widgets.lines import Lines, changed, joined_blanks
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Play = Callable[[NntuiApp, Any, Pilot[None], Settle], Awaitable[None]]
@@ -470,3 +473,31 @@ def test_the_dashboard_is_painted_before_arrow_and_without_torch() -> None:
     code = "import sys, nntui.tui.app; print({'pyarrow', 'torch', 'watchdog', 'plotext'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+def test_a_text_without_spans_keeps_its_own_colour(play: Callable[..., NntuiApp]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        (segment, *_) = app.screen.query_one("#notice", Lines).render_line(0)
+        assert segment.text.startswith("✓ no alerts")
+        assert segment.style is not None
+        assert segment.style.color is not None
+        assert segment.style.color.name == app.current_theme.success
+
+    play(steps)
+
+
+def test_a_row_is_sent_up_to_its_last_change_and_blanks_cost_no_escapes() -> None:
+    def strip(*parts: tuple[str, str]) -> Strip:
+        return Strip([Segment(text, Style(color=colour, bgcolor="#121212")) for text, colour in parts])
+
+    base = strip(("abc", "red"), ("   ", "blue"), ("def", "red"))
+    assert changed(base, base, 9) == 0
+    assert changed(None, base, 9) == 9
+    assert changed(base, strip(("abX", "red"), ("   ", "blue"), ("def", "red")), 9) == 3
+    assert changed(base, strip(("abc", "red"), ("   ", "green"), ("def", "red")), 9) == 0
+    assert changed(base, strip(("abc", "red"), ("   ", "blue"), ("deX", "red")), 9) == 9
+    assert changed(strip(("宽bc", "red")), strip(("宽bX", "red")), 4) == 4
+    merged = joined_blanks(base)
+    assert [segment.text for segment in merged] == ["abc   ", "def"]
+    reverse = [Segment("a", Style(reverse=True)), Segment(" ", Style())]
+    assert joined_blanks(reverse) == reverse
