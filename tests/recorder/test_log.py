@@ -112,7 +112,6 @@ class _Floats:
         (np.array([4.5]), 4.5),
         (np.array([[[5]]]), 5.0),
     ],
-    ids=repr,
 )
 def test_every_real_number_is_recorded_as_it_is(run: Any, written: Any, value: Any, expected: float) -> None:
     run.log({"x": value})
@@ -123,7 +122,7 @@ def test_every_real_number_is_recorded_as_it_is(run: Any, written: Any, value: A
     assert written.dropped() == []
 
 
-@pytest.mark.parametrize("value", [math.nan, np.float32("nan"), Decimal("NaN"), np.array([math.nan])], ids=repr)
+@pytest.mark.parametrize("value", [math.nan, np.float32("nan"), Decimal("NaN"), np.array([math.nan])])
 def test_nan_is_a_value_like_any_other(run: Any, written: Any, value: Any) -> None:
     run.log({"x": value})
     assert run.flush()
@@ -161,7 +160,6 @@ class _Raises:
         object(),
         print,
     ],
-    ids=repr,
 )
 def test_what_is_no_number_is_dropped_with_one_event_and_costs_its_neighbours_nothing(
     run: Any, written: Any, value: Any
@@ -184,7 +182,7 @@ def test_a_value_that_is_a_number_only_sometimes_is_recorded_then(run: Any, writ
     assert [step for step, _ in written.points("y")] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("values", [None, [1.0], "loss", 3, {"loss"}, iter(()), [("loss", 1.0)]], ids=repr)
+@pytest.mark.parametrize("values", [None, [1.0], "loss", 3, {"loss"}, iter(()), [("loss", 1.0)]])
 def test_a_call_without_a_mapping_is_dropped_with_one_event_and_takes_no_step(
     run: Any, written: Any, values: Any
 ) -> None:
