@@ -1,7 +1,8 @@
 """skeleton.blind: the input-independent baseline.
 
 Symptom: a network that does as well without its inputs has not looked at them.
-Test: two networks from one seed are trained on the same batches, one with every input set to zero. After the same number of
+Test: two networks from one seed are trained on the same batches, one with inputs that tell nothing: every number zero, and
+whole numbers and masks those of the first example (zero is no length, and no mask). After the same number of
 steps the real one must be clearly better: the mean paired difference over batches exceeds SIGMAS of its standard errors, on
 batches that neither has seen or, failing that, on those they were trained on (which is said). If the real outputs do not
 change at all when the inputs are zeroed, the inputs are ignored, and that is exact. A real run that has not moved yet gives no
@@ -12,10 +13,11 @@ When it is wrong: inputs that carry nothing about the targets; then it is right.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.experiment import cycled, deadline, fit, kept, without_dropout
@@ -40,12 +42,12 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         raise Skip("No input is a tensor: it cannot be set to zero.")
     real, blind = (without_dropout(task.build(seed)) for _ in range(2))
     late = deadline(budget)
-    zeroed = [(_zeroed(inputs), targets) for inputs, targets in seen]
+    zeroed = [(_blinded(task, inputs), targets) for inputs, targets in seen]
     steps = 0
     while True:
-        fit(task, real, cycled(seen), lambda step, _: step >= STEPS or late())
-        fit(task, blind, cycled(zeroed), lambda step, _: step >= STEPS or late())
-        steps += STEPS
+        taken = _train(task, real, seen, lambda step: step >= STEPS or late())
+        _train(task, blind, zeroed, lambda step, taken=taken: step >= taken)  # as many, however late
+        steps += taken
         found = _compare(task, real, blind, held_out)
         if found["clear"] or late() or steps >= LOOKS * STEPS:
             break
@@ -101,14 +103,37 @@ def _split(batches: list[tuple[Any, Any]]) -> tuple[list[tuple[Any, Any]], list[
     return batches[:-count], batches[-count:]
 
 
-def _zeroed(inputs: Any) -> Any:
-    return mapped(inputs, torch.zeros_like)
+def _train(task: Task, model: nn.Module, batches: list[tuple[Any, Any]], enough: Callable[[int], bool]) -> int:
+    """Train until it is enough; the steps taken."""
+    taken = 0
+
+    def until(step: int, _: float) -> bool:
+        nonlocal taken
+        taken = step
+        return enough(step)
+
+    fit(task, model, cycled(batches), until)
+    return taken
+
+
+def _blinded(task: Task, inputs: Any) -> Any:
+    """Inputs that tell nothing of their example: floating-point zeros, and of anything else the first example for all."""
+    axis = task.batch_axis
+    sizes = [t.shape[axis] for t in tensors(inputs) if t.dim() > axis]
+
+    def change(t: Tensor) -> Tensor:
+        if t.is_floating_point() or t.is_complex():
+            return torch.zeros_like(t)
+        per_example = t.dim() > axis and t.shape[axis] == max(sizes, key=sizes.count)
+        return t.narrow(axis, 0, 1).expand_as(t).clone() if per_example else t
+
+    return mapped(inputs, change)
 
 
 @torch.no_grad()
 def _losses(task: Task, model: nn.Module, batches: list[tuple[Any, Any]], *, zero: bool = False) -> list[float]:
     model.eval()
-    losses = [scalar(task.loss(task.call(model, _zeroed(i) if zero else i), t)) for i, t in batches]
+    losses = [scalar(task.loss(task.call(model, _blinded(task, i) if zero else i), t)) for i, t in batches]
     without_dropout(model)
     return losses
 
@@ -136,5 +161,5 @@ def _paired(losses: list[float], blind: list[float]) -> tuple[float, float]:
 @torch.no_grad()
 def _ignores(task: Task, model: nn.Module, inputs: Any) -> bool:
     model.eval()
-    one, other = (tensors(task.call(model, given)) for given in (inputs, _zeroed(inputs)))
+    one, other = (tensors(task.call(model, given)) for given in (inputs, _blinded(task, inputs)))
     return bool(one) and all(torch.equal(a, b) for a, b in zip(one, other, strict=True))

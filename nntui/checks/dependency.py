@@ -34,18 +34,21 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Look for an output that depends on another example's input. The evidence holds the matrix and the first leaking pair."""
     if task.declares("contrastive"):
         raise Skip("The loss is declared contrastive: examples are meant to meet.")
-    inputs, _ = task.first_batch(EXAMPLES)
-    axis = task.batch_axis
-    count = _examples(inputs, axis)
-    if count < 2:
+    inputs, _, count = task.few(EXAMPLES, apart=True)
+    if count == 0:
+        raise Skip(f"No input is a tensor with axis {task.batch_axis}: examples cannot be told apart.")
+    if count == 1:
         raise Skip("The batch has a single example; two are needed to see whether they meet.")
-    inputs = mapped(inputs, lambda t: _first(t, axis, count))
     model = task.build(seed).eval()
     torch.manual_seed(seed)
     matrix, way = _by_gradient(task, model, inputs, count), "gradient"
     if matrix is None:
         matrix, way = _by_replacing(task, model, inputs, count), "replacement"
-    return _verdict(matrix, way, _batch_norms(model))
+    if not bool(matrix.isfinite().all()):
+        raise Skip(
+            "The outputs or their gradients are not finite: nothing can be told of them. Look at skeleton.init_loss."
+        )
+    return _verdict(matrix, way, _batch_norms(model), _time_first(model) if task.batch_axis == 0 else [])
 
 
 def _by_gradient(task: Task, model: nn.Module, inputs: Any, count: int) -> Tensor | None:
@@ -91,27 +94,31 @@ def _by_replacing(task: Task, model: nn.Module, inputs: Any, count: int) -> Tens
     """Largest change of output i when example j is replaced by its neighbour; the batch keeps its size throughout."""
     axis = task.batch_axis
     matrix = torch.zeros(count, count, dtype=torch.float64)
+
+    def outputs_of(given: Any) -> list[Tensor]:
+        torch.manual_seed(0)  # what is drawn inside the model is the same every time
+        return [t for t in tensors(task.call(model, given)) if _is_batched(t, axis, count)]
+
     with torch.no_grad():
-        before = [t for t in tensors(task.call(model, inputs)) if _is_batched(t, axis, count)]
+        before = outputs_of(inputs)
         if not before:
             raise Skip(
                 f"No output has the batch on axis {axis}: it cannot be told which output belongs to which example."
             )
         for j in range(count):
             changed = mapped(inputs, lambda t, j=j: _replaced(t, axis, j, count))
-            after = [t for t in tensors(task.call(model, changed)) if _is_batched(t, axis, count)]
-            for old, new in zip(before, after, strict=True):
+            for old, new in zip(before, outputs_of(changed), strict=True):
                 change = (new.double() - old.double()).abs().movedim(axis, 0).reshape(count, -1).amax(dim=1)
                 matrix[:, j] = torch.maximum(matrix[:, j], change.cpu())
     return matrix
 
 
-def _verdict(matrix: Tensor, way: str, mixing: list[str]) -> Finding:
+def _verdict(matrix: Tensor, way: str, mixing: list[str], time_first: list[str]) -> Finding:
     count = len(matrix)
     evidence: dict[str, Any] = {"matrix": matrix.tolist(), "way": way, "examples": count}
     across = matrix.clone()
     across.fill_diagonal_(0.0)
-    leaks = (across != 0).nonzero()  # NaN counts as a leak: it is not zero
+    leaks = (across != 0).nonzero()
     if not len(leaks):
         own = float(matrix.diagonal().min())
         if own == 0.0:
@@ -148,10 +155,25 @@ def _verdict(matrix: Tensor, way: str, mixing: list[str]) -> Finding:
         expected=0.0,
         measured=value,
         tolerance=0.0,
-        advice="Look for a view or reshape where a permute or transpose belongs, or a mean, softmax or norm over the batch axis. "
-        "Refute: feed one example at a time; the outputs must stay the same.",
-        evidence=evidence,
+        advice=f"{_cause(time_first)} Refute: feed one example at a time; the outputs must stay the same.",
+        evidence=evidence | {"time_first": time_first},
     )
+
+
+def _cause(time_first: list[str]) -> str:
+    views = "a view or reshape where a permute or transpose belongs, or a mean, softmax or norm over the batch axis."
+    if not time_first:
+        return f"Look for {views}"
+    return (
+        f"Most likely batch_first=True is missing in {', '.join(time_first[:3])}, which takes the batch for time; else look for "
+        f"{views}"
+    )
+
+
+def _time_first(model: nn.Module) -> list[str]:
+    """Names of the recurrent and attention layers that expect time on axis 0 and the batch on axis 1."""
+    kinds = nn.RNNBase | nn.MultiheadAttention
+    return [name or type(m).__name__ for name, m in model.named_modules() if isinstance(m, kinds) and not m.batch_first]
 
 
 def _batch_norms(model: nn.Module) -> list[str]:
@@ -167,18 +189,6 @@ def _keeper(kept: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
         return output
 
     return keep
-
-
-def _examples(inputs: Any, axis: int) -> int:
-    sizes = [t.shape[axis] for t in tensors(inputs) if t.dim() > axis]
-    if not sizes:
-        raise Skip(f"No input is a tensor with axis {axis}: examples cannot be told apart.")
-    return min(max(set(sizes), key=sizes.count), EXAMPLES)
-
-
-def _first(tensor: Tensor, axis: int, count: int) -> Tensor:
-    """The first examples of a tensor that has the batch axis; any other tensor as it is."""
-    return tensor.narrow(axis, 0, count) if tensor.dim() > axis and tensor.shape[axis] > count else tensor
 
 
 def _is_batched(tensor: Tensor, axis: int, count: int) -> bool:

@@ -1,7 +1,7 @@
 """Running a check without disturbing anything.
 
 Owns what every check shares: its clock, the random state, and turning what user code raises into a finding.
-Invariant: random states and the default device are as before, whatever happens inside.
+Invariant: random states are as before, those of the task's own loaders too, whatever happens inside.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from nntui.checks.task import Task
 from nntui.finding import Finding
@@ -35,7 +36,7 @@ def guarded(row: str) -> Callable[[Check], Check]:
         @functools.wraps(function)
         def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             begun = time.perf_counter()
-            with same_randomness():
+            with same_randomness(task.train, task.validation), torch.inference_mode(False), torch.enable_grad():
                 try:
                     finding = function(task, seed=seed, budget=budget)
                 except Skip as reason:
@@ -50,15 +51,26 @@ def guarded(row: str) -> Callable[[Check], Check]:
 
 
 @contextmanager
-def same_randomness() -> Iterator[None]:
-    """Put Python's, numpy's and torch's random states back afterwards."""
+def same_randomness(*sources: Any) -> Iterator[None]:
+    """Put Python's, numpy's and torch's random states back afterwards, and those of the loaders' own generators."""
     python, numpy_state = random.getstate(), np.random.get_state()
+    own = [(generator, generator.get_state()) for generator in _generators(sources)]
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
         try:
             yield
         finally:
             random.setstate(python)
             np.random.set_state(numpy_state)
+            for generator, state in own:
+                generator.set_state(state)
+
+
+def _generators(sources: tuple[Any, ...]) -> list[torch.Generator]:
+    """The random generators that DataLoaders and their samplers hold."""
+    loaders = [source for source in sources if isinstance(source, DataLoader)]
+    holders = [part for loader in loaders for part in (loader, loader.sampler, loader.batch_sampler)]
+    held = [getattr(part, "generator", None) for part in holders]
+    return list({id(g): g for g in held if isinstance(g, torch.Generator)}.values())
 
 
 def _crash(row: str, error: Exception) -> Finding:

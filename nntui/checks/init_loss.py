@@ -50,13 +50,16 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
 def _verdict(measured: float, reference: Reference, runs: list[Untrained], batches: Batches) -> Finding:
     low = min(reference.constant, reference.neutral)
     width = SIGMAS * reference.error + 1e-6 * abs(low)
-    high = max(reference.constant, reference.neutral, reference.noisy) + width
+    noisy = reference.noisy + SIGMAS * reference.noise_spread
+    high = max(reference.constant, reference.neutral, noisy) + width
     spread = sum(run.spread for run in runs) / len(runs)
     evidence = {
         "best_constant_loss": reference.constant,
         "neutral_output_loss": reference.neutral,
         "unit_noise_loss": reference.noisy,
+        "unit_noise_spread": reference.noise_spread,
         "standard_error": reference.error,
+        "link": reference.link,
         "loss_per_seed": [run.loss for run in runs],
         "output_spread": spread,
     }
@@ -103,7 +106,8 @@ def _unbounded(measured: float) -> Finding:
         "A constant prediction can push the loss down without end: the loss has no lowest value.",
         expected="a loss with a lowest value",
         measured=measured,
-        advice="Most likely a wrong sign. Refute: the loss of a right prediction must be lower than that of a wrong one.",
+        advice="Most likely a wrong sign, or a loss of probabilities given raw outputs (nll_loss wants log_softmax). Refute: the "
+        "loss of a right prediction must be lower than that of a wrong one.",
         evidence={"threshold": UNBOUNDED},
     )
 

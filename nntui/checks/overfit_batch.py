@@ -20,12 +20,14 @@ from torch import Tensor
 from nntui.analysis.ticks import format_number
 from nntui.checks.experiment import cycled, deadline, fit, is_classification, without_dropout
 from nntui.checks.guard import Skip, guarded
-from nntui.checks.references import class_axis, scalar
-from nntui.checks.task import Task, mapped, tensors
+from nntui.checks.references import UnboundedError, class_axis, links, lowest
+from nntui.checks.task import Task, tensors
 from nntui.finding import Finding
 
 ROW = "skeleton.overfit_batch"
 EXAMPLES = 8
+NEARLY = 0.5
+"""Share of the way after which what is left may be a bottleneck, and is no proof of a bug."""
 CLOSE = 0.02
 """Share of the way from the loss at the start to the floor that may be left."""
 PATIENCE = 300
@@ -47,7 +49,7 @@ class _Attempt:
 @guarded(ROW)
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Learn one batch by heart."""
-    inputs, targets = _few(task)
+    inputs, targets, count = task.few(EXAMPLES)
     model = without_dropout(task.build(seed))
     with torch.no_grad():
         outputs = task.call(model, inputs)
@@ -55,48 +57,45 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         raise Skip(
             f"The model's outputs are a {type(outputs).__name__}, not one tensor: the floor of the loss cannot be found."
         )
-    floor = _floor(task, outputs, targets)
+    floor, counted = _floor(task, outputs, targets), _counted(task, outputs, targets)
     attempts: list[_Attempt] = []
     for rate in RATES:
         model = without_dropout(task.build(seed))
-        attempts.append(_attempt(task, model, (inputs, targets), floor, rate, budget / len(RATES)))
+        attempts.append(_attempt(task, model, (inputs, targets, counted), floor, rate, budget / len(RATES)))
         if attempts[-1].reached:
             break
-    return _verdict(task, model, attempts, floor, (inputs, targets), outputs)
-
-
-def _few(task: Task) -> tuple[Any, Any]:
-    inputs, targets = task.first_batch(EXAMPLES)
-    axis = task.batch_axis
-
-    def first(t: Tensor) -> Tensor:
-        return t.narrow(axis, 0, EXAMPLES) if t.dim() > axis and t.shape[axis] > EXAMPLES else t
-
-    return mapped(inputs, first), mapped(targets, first)
+    return _verdict(task, model, attempts, floor, (inputs, targets, counted), outputs, count)
 
 
 def _floor(task: Task, outputs: Tensor, targets: Any) -> float:
     """The lowest loss that any outputs of this shape can have on these targets."""
-    free = torch.zeros_like(outputs).requires_grad_()
-    optimizer = torch.optim.LBFGS([free], max_iter=300, line_search_fn="strong_wolfe")
+    axis = class_axis(outputs, targets)
+    try:
+        *_, (found,) = lowest(
+            lambda: torch.zeros_like(outputs),
+            lambda free, link: [task.loss(link(free), targets)],
+            links([outputs], axis),
+        )
+    except UnboundedError:
+        raise Skip("The loss has no lowest value: see skeleton.init_loss.") from None
+    return found
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = task.loss(free, targets)
-        if not loss.requires_grad:
-            raise Skip("The loss gives no gradient to the outputs: it seems to be detached or to round them.")
-        loss.backward()
-        return loss
 
+def _counted(task: Task, outputs: Tensor, targets: Any) -> Tensor:
+    """Which labels the loss looks at: those to whose outputs it gives a gradient (not `ignore_index`, not padding)."""
+    free = outputs.detach().clone().requires_grad_()
     with torch.enable_grad():
-        start = scalar(closure())
-        optimizer.step(closure)
-    with torch.no_grad():
-        found = scalar(task.loss(free, targets))
-    return found if math.isfinite(found) and found <= start else start
+        (gradient,) = torch.autograd.grad(task.loss(free, targets), free, allow_unused=True)
+    if gradient is None or not is_classification(outputs, targets):
+        return torch.tensor(True)
+    return (gradient != 0).any(dim=class_axis(outputs, targets))
 
 
-def _attempt(task: Task, model: Any, batch: tuple[Any, Any], floor: float, rate: float, budget: float) -> _Attempt:
+Batch = tuple[Any, Any, Tensor]
+"""Inputs, targets, and which labels count."""
+
+
+def _attempt(task: Task, model: Any, batch: Batch, floor: float, rate: float, budget: float) -> _Attempt:
     attempt = _Attempt()
     late = deadline(budget)
 
@@ -107,22 +106,22 @@ def _attempt(task: Task, model: Any, batch: tuple[Any, Any], floor: float, rate:
         way = max(attempt.start - floor, 1e-12)
         if loss < attempt.best - BETTER * way:
             attempt.best, attempt.since = loss, step
-        attempt.reached = loss - floor <= CLOSE * way and not _missed(task.call(model, batch[0]).detach(), batch[1])
+        attempt.reached = loss - floor <= CLOSE * way and not _missed(task.call(model, batch[0]).detach(), *batch[1:])
         attempt.timed_out = late()
         return attempt.reached or attempt.timed_out or step - attempt.since > PATIENCE or not math.isfinite(loss)
 
-    fit(task, model, cycled([batch]), until, lr=rate)
+    fit(task, model, cycled([batch[:2]]), until, lr=rate)
     return attempt
 
 
 def _verdict(
-    task: Task, model: Any, attempts: list[_Attempt], floor: float, batch: tuple[Any, Any], outputs: Tensor
+    task: Task, model: Any, attempts: list[_Attempt], floor: float, batch: Batch, outputs: Tensor, count: int
 ) -> Finding:
     best = min(attempts, key=lambda a: a.best)
-    inputs, targets = batch
+    inputs, targets, counted = batch
     with torch.no_grad():
         final = task.call(model, inputs)
-    wrong, classes = _missed(final, targets), is_classification(final, targets)
+    wrong, classes = _missed(final, targets, counted), is_classification(final, targets)
     evidence: dict[str, Any] = {
         "floor": floor,
         "loss_at_start": best.start,
@@ -139,9 +138,17 @@ def _verdict(
         "tolerance": limit - floor,
         "evidence": evidence,
     }
+    if not math.isfinite(best.start):
+        return Finding(
+            ROW,
+            "fail",
+            f"The loss on one batch is {best.start} from the start: there is nothing to learn by heart.",
+            **numbers,
+            advice="Look for NaN in the inputs or targets, or a log or division of zero. Refute: isfinite(inputs).all().",
+        )
     broadcast = _broadcast(task, outputs, targets)
     if attempts[-1].reached and not broadcast:
-        words = f"{EXAMPLES} examples are learned by heart in {attempts[-1].steps:,} steps"
+        words = f"{count} examples are learned by heart in {attempts[-1].steps:,} steps"
         coincide = "; labels and predictions coincide" if classes else ""
         return Finding(
             ROW, "pass", f"{words}: loss {format_number(best.best)}, floor {format_number(floor)}{coincide}.", **numbers
@@ -156,7 +163,14 @@ def _verdict(
             advice="Give both the same shape (squeeze(1) or unsqueeze(1)). Refute: the gradient of one output must not change "
             "when another example's target does.",
         )
-    cause, test = _cause(inputs, targets, outputs)
+    return _stuck(best, floor, wrong, classes, _cause(inputs, targets, outputs, final), numbers)
+
+
+def _stuck(
+    best: _Attempt, floor: float, wrong: int, classes: bool, known: tuple[str, str], numbers: dict[str, Any]
+) -> Finding:
+    """The verdict on a batch that was not learned by heart."""
+    cause, test = known
     if not cause and best.timed_out:
         return Finding(
             ROW,
@@ -165,6 +179,17 @@ def _verdict(
             f"{format_number(floor)}.",
             **numbers,
             advice="Give the check more time (budget=).",
+        )
+    way = (best.start - best.best) / max(best.start - floor, 1e-12)
+    if not cause and not classes and way > NEARLY:
+        return Finding(
+            ROW,
+            "warn",
+            f"One batch is learned by heart to {100 * way:.0f} % only: the loss stops at {format_number(best.best)}; its floor "
+            f"is {format_number(floor)}.",
+            **numbers,
+            advice="Right for a model with a bottleneck, as an autoencoder. For any other, most likely too little capacity or an "
+            "output that cannot reach its target. Refute: a wider model must come closer.",
         )
     return Finding(
         ROW,
@@ -177,11 +202,11 @@ def _verdict(
     )
 
 
-def _missed(outputs: Any, targets: Any) -> int:
-    """Labels that are not predicted; 0 where there are no classes."""
+def _missed(outputs: Any, targets: Any, counted: Tensor) -> int:
+    """Labels that count and are not predicted; 0 where there are no classes."""
     if not is_classification(outputs, targets):
         return 0
-    return int((outputs.argmax(dim=class_axis(outputs, targets)) != targets).sum())
+    return int(((outputs.argmax(dim=class_axis(outputs, targets)) != targets) & counted).sum())
 
 
 def _broadcast(task: Task, outputs: Tensor, targets: Any) -> bool:
@@ -200,7 +225,7 @@ def _broadcast(task: Task, outputs: Tensor, targets: Any) -> bool:
     return not torch.equal(*gradients)
 
 
-def _cause(inputs: Any, targets: Any, outputs: Tensor) -> tuple[str, str]:
+def _cause(inputs: Any, targets: Any, outputs: Tensor, final: Tensor) -> tuple[str, str]:
     """The cause that the numbers point to, and its experiment; empty when they point nowhere."""
     sums = outputs.sum(dim=-1)
     looks_like_probabilities = bool((outputs >= 0).all()) and bool(((sums - 1).abs() < 1e-4).all())
@@ -211,6 +236,8 @@ def _cause(inputs: Any, targets: Any, outputs: Tensor) -> tuple[str, str]:
             f"{format_number(twice)}",
             "return the last layer's outputs as they are.",
         )
+    if (reach := _out_of_reach(targets, final)) != "":
+        return (reach, "return the last layer's outputs as they are, or scale the targets into their range.")
     if (
         bool((outputs >= 0).all())
         and bool((outputs <= 1).all())
@@ -224,6 +251,18 @@ def _cause(inputs: Any, targets: Any, outputs: Tensor) -> tuple[str, str]:
     if _contradict(inputs, targets):
         return ("equal inputs carry different labels in this batch", "look at the examples of the batch side by side.")
     return ("", "")
+
+
+def _out_of_reach(targets: Any, outputs: Tensor) -> str:
+    """The range that the outputs seem to be held in when targets lie outside of it; empty when none do."""
+    if not isinstance(targets, Tensor) or not targets.is_floating_point() or outputs.numel() < EXAMPLES:
+        return ""
+    low, high = float(targets.min()), float(targets.max())
+    if bool((outputs >= 0).all()) and bool((outputs == 0).any()) and low < 0:
+        return f"an activation that cuts outputs below 0 off, where targets go down to {format_number(low)}"
+    if bool((outputs.abs() <= 1).all()) and bool((outputs.abs() > 0.999).any()) and max(-low, high) > 1:
+        return f"a tanh holds the outputs within -1 and 1, where targets reach {format_number(max(-low, high))}"
+    return ""
 
 
 def _contradict(inputs: Any, targets: Any) -> bool:

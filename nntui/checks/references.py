@@ -22,10 +22,14 @@ BATCHES = 8
 FIT_STEPS = 200
 UNIT_SPREAD = 1.0
 """Standard deviation of the outputs of a network whose layers keep variance one (He et al. 2015, section 2.2)."""
-UNBOUNDED = 1e3
-"""A constant that lowers the loss by this many times its size shows that there is no lowest loss."""
-FAR = 1e6
-"""Length of that constant, straight downhill from zero."""
+UNBOUNDED = 1e-2
+"""A loss that still falls by this share of its size, between the two lengths of FAR, has no lowest value."""
+FAR = (1e6, 1e12)
+"""Lengths of two constants straight downhill from zero: every loss with a lowest value has reached it, or risen, by the first."""
+DRAWS = 4
+"""Draws of the noise."""
+NOISE_SEED = 0x5EED_0F_1055
+"""Keeps the noise apart from data drawn from the same small seed."""
 
 
 Batches = list[tuple[Any, Any]]
@@ -33,6 +37,10 @@ Batches = list[tuple[Any, Any]]
 
 class UnboundedError(Exception):
     """A constant prediction can have any loss it likes."""
+
+
+class _Unusable(Exception):  # noqa: N818 (reads as what happened)
+    """The loss is not defined for these outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +65,14 @@ class Reference:
     """Loss of zeros."""
     noisy: float
     """Loss of the neutral output plus noise of unit variance."""
+    noise_spread: float
+    """Standard deviation of that over draws of the noise."""
     error: float
     """Standard error of the mean over batches."""
     best: list[float]
-    """The best constant itself, per output."""
+    """The best constant itself, per output, before the link."""
+    link: str
+    """What the outputs are: `identity`, or the name of the last activation that the loss relies on."""
 
 
 def sample(task: Task) -> Batches:
@@ -105,56 +117,108 @@ def reference(task: Task, outputs: list[Tensor], targets: list[Any], seed: int) 
     shape = [1] * outputs[0].dim()
     if outputs[0].dim() > 1:
         shape[axis] = width
-    constant = torch.zeros(shape, dtype=outputs[0].dtype, device=outputs[0].device, requires_grad=True)
 
-    def mean_loss(value: Tensor, noise: torch.Generator | None = None) -> list[Tensor]:
-        losses = []
+    def losses(value: Tensor, link: Link, noise: torch.Generator | None = None) -> list[Tensor]:
+        found = []
         for one, target in zip(outputs, targets, strict=True):
             filled = value.expand(one.shape).clone()
             if noise is not None:
                 filled = filled + UNIT_SPREAD * torch.randn(one.shape, generator=noise, dtype=one.dtype).to(one.device)
-            losses.append(task.loss(filled, target))
-        return losses
+            found.append(task.loss(link(filled), target))
+        return found
 
+    name, link, constant, best = lowest(lambda: outputs[0].new_zeros(shape), losses, links(outputs, axis))
     with torch.no_grad():
-        neutral = [scalar(loss) for loss in mean_loss(constant)]
-        noisy = [scalar(loss) for loss in mean_loss(constant, torch.Generator().manual_seed(seed))]
-    best = _fit(constant, mean_loss)
-    if not best:
-        raise UnboundedError
-    count = len(best)
-    mean = sum(best) / count
-    spread = math.sqrt(sum((b - mean) ** 2 for b in best) / max(1, count - 1))
-    known = constant.detach().flatten().tolist()
-    return Reference(mean, sum(neutral) / count, sum(noisy) / count, spread / math.sqrt(count), known)
+        neutral = mean_of(losses(torch.zeros_like(constant), link))
+        generator = torch.Generator().manual_seed(seed ^ NOISE_SEED)
+        noisy = [mean_of(losses(torch.zeros_like(constant), link, generator)) for _ in range(DRAWS)]
+    mean, spread = _moments(best)
+    noise, noise_spread = _moments(noisy)
+    known = constant.flatten().tolist()
+    return Reference(mean, neutral, noise, noise_spread, spread / math.sqrt(len(best)), known, name)
 
 
-def _fit(constant: Tensor, mean_loss: Callable[[Tensor], list[Tensor]]) -> list[float]:
-    """Losses per batch at the best constant, found by L-BFGS from zeros; none when a constant gets any loss it likes."""
-    optimizer = torch.optim.LBFGS([constant], max_iter=FIT_STEPS, line_search_fn="strong_wolfe")
+Link = Callable[[Tensor], Tensor]
+
+
+def links(outputs: list[Tensor], axis: int) -> dict[str, Link]:
+    """What may stand between free numbers and such outputs, to be tried in order: nothing, then the activation they look like.
+
+    A loss of logits takes free numbers; one of probabilities or log-probabilities (`BCELoss`, `NLLLoss`) is not defined for them,
+    or has no lowest value.
+    """
+    found: dict[str, Link] = {"identity": lambda free: free}
+    low, high = min(float(o.min()) for o in outputs), max(float(o.max()) for o in outputs)
+    several = outputs[0].dim() > 1 and outputs[0].shape[axis] > 1
+    if several and high <= 1e-6 and all(bool((o.logsumexp(axis).abs() < 1e-3).all()) for o in outputs):
+        found["log_softmax"] = lambda free: free.log_softmax(axis)
+    if several and low >= 0.0 and all(bool(((o.sum(axis) - 1).abs() < 1e-3).all()) for o in outputs):
+        found["softmax"] = lambda free: free.softmax(axis)
+    if low >= 0.0 and high <= 1.0:
+        found["sigmoid"] = torch.sigmoid
+    if low >= 0.0:
+        found["softplus"] = nn.functional.softplus
+    return found
+
+
+def lowest(
+    zeros: Callable[[], Tensor], losses: Callable[[Tensor, Link], list[Tensor]], tried: dict[str, Link]
+) -> tuple[str, Link, Tensor, list[float]]:
+    """The first link under which the losses have a lowest mean: its name, itself, the free numbers found, the losses there.
+
+    Raises UnboundedError when there is none, or what the loss raised.
+    """
+    reason: Exception = UnboundedError()
+    for name, link in tried.items():
+        free = zeros().detach().requires_grad_()
+        try:
+            return name, link, free.detach(), _fit(free, lambda value, link=link: losses(value, link))
+        except (Skip, TaskError):
+            raise
+        except UnboundedError as error:
+            reason = error
+        except Exception as error:  # noqa: BLE001 (a loss outside of its domain may raise anything)
+            reason = error if not isinstance(reason, UnboundedError) or name == "identity" else reason
+    if isinstance(reason, _Unusable):
+        raise Skip("The loss of a neutral output is not finite, so it cannot serve as a reference.")
+    raise reason
+
+
+def _fit(free: Tensor, losses: Callable[[Tensor], list[Tensor]]) -> list[float]:
+    """The losses at their lowest mean, found by L-BFGS from zeros; `free` becomes where it is."""
+    optimizer = torch.optim.LBFGS([free], max_iter=FIT_STEPS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = torch.stack([one.reshape(()) for one in mean_loss(constant)]).mean()
+        found = losses(free)
+        mean_of(found)
+        loss = torch.stack([one.reshape(()) for one in found]).mean()
         if not loss.requires_grad:
             raise Skip("The loss gives no gradient to the outputs: it seems to be detached or to round them.")
         loss.backward()
         return loss
 
     start = float(closure().detach())
-    downhill = -constant.grad.detach().clone() if constant.grad is not None else torch.zeros_like(constant)
+    slope = free.grad.detach().clone() if free.grad is not None else torch.zeros_like(free)
+    if not math.isfinite(start) or not bool(slope.isfinite().all()):
+        raise _Unusable
     with torch.no_grad():
-        far = downhill * (FAR / max(float(downhill.norm()), 1e-12))
-        if mean_of(mean_loss(far)) < start - UNBOUNDED * (abs(start) + 1.0):
-            return []
-    with torch.enable_grad():
-        optimizer.step(closure)
+        near, far = (mean_of(losses(slope * (-length / max(float(slope.norm()), 1e-30)))) for length in FAR)
+        if near < start and far < near - UNBOUNDED * (abs(start) + 1.0):
+            raise UnboundedError
+    optimizer.step(closure)
     with torch.no_grad():
-        best = [scalar(one) for one in mean_loss(constant)]
+        best = [scalar(one) for one in losses(free)]
         if not sum(best) / len(best) <= start:
-            constant.zero_()
-            best = [scalar(one) for one in mean_loss(constant)]
+            free.zero_()
+            best = [scalar(one) for one in losses(free)]
     return best
+
+
+def _moments(values: list[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation; 0 for a single value."""
+    mean = sum(values) / len(values)
+    return mean, math.sqrt(sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1))
 
 
 def class_axis(outputs: Tensor, targets: Any) -> int:

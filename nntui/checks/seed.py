@@ -16,7 +16,7 @@ import numpy as np
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.experiment import fit
-from nntui.checks.guard import guarded
+from nntui.checks.guard import guarded, same_randomness
 from nntui.checks.task import Task, tensors
 from nntui.finding import Finding
 
@@ -38,7 +38,9 @@ class _Trace:
 @guarded(ROW)
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Compare the first losses of two runs from the same seed."""
-    one, other = _run(task, seed), _run(task, seed)
+    with same_randomness(task.train):
+        one = _run(task, seed)
+    other = _run(task, seed)
     evidence = {"losses": one.losses, "losses_again": other.losses, "steps": len(one.losses)}
     differing = [i for i, (a, b) in enumerate(zip(one.losses, other.losses, strict=False)) if not _same(a, b, one.gpu)]
     if not differing and len(one.losses) == len(other.losses):

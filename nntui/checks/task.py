@@ -6,6 +6,7 @@ Invariant: nothing of the user's is called before it is needed, and what is wron
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -50,15 +51,41 @@ class Task:
     declared: Sequence[str] = ()
     """Intent that silences: `contrastive`, `frozen:encoder.*`, …"""
 
+    def __post_init__(self) -> None:
+        """Raises TaskError for what could only fail later, and less clearly."""
+        if isinstance(self.model, nn.Module):
+            raise TaskError("model is a module itself; expected a function making one. Write model=lambda: Net().")
+        for name in ("model", "loss"):
+            if not callable(getattr(self, name)):
+                raise TaskError(f"{name} is a {type(getattr(self, name)).__name__}; expected a function.")
+        for name in ("train", "validation"):
+            data = getattr(self, name)
+            if isinstance(data, tuple) and data and all(isinstance(part, Tensor) for part in data):
+                raise TaskError(
+                    f"{name} is a tuple of tensors; expected a Dataset. Write TensorDataset(inputs, targets)."
+                )
+        if isinstance(self.declared, str):
+            object.__setattr__(self, "declared", (self.declared,))
+
     def build(self, seed: int) -> nn.Module:
-        """A fresh model from a seed. Raises TaskError when what comes is no module."""
+        """A fresh model from a seed; a copy, so that a function giving one module again and again loses nothing to a check.
+
+        Raises TaskError when what comes is no module.
+        """
         torch.manual_seed(seed)
         model = self.model()
         if not isinstance(model, nn.Module):
             raise TaskError(
                 f"model() gave a {type(model).__name__}; expected a torch.nn.Module. Return the module itself."
             )
-        return model
+        try:
+            return copy.deepcopy(model)
+        except (RuntimeError, TypeError, NotImplementedError) as error:  # cached tensors, locks, open files
+            if model is not self.model():
+                return model
+            raise TaskError(
+                f"model() gives the same module every time, and it cannot be copied ({error}). Build it inside the function."
+            ) from None
 
     def batches(self, source: Source | None = None, *, size: int = 32) -> Iterator[Any]:
         """Batches of the training data (or of `source`) in their own order. Raises TaskError when there is no data."""
@@ -73,6 +100,8 @@ class Task:
             data = DataLoader(cast(Dataset[Any], data), batch_size=size)  # a list of examples is a dataset too
         elif isinstance(data, IterableDataset):
             data = DataLoader(data, batch_size=size)
+        if isinstance(data, Iterator) and data is (self.train if source is None else source):
+            raise TaskError("the data are an iterator, which can be read only once; expected a function giving one.")
         if not isinstance(data, Iterable):
             raise TaskError(
                 f"the data are a {type(data).__name__}; expected a Dataset, a DataLoader or a function giving one."
@@ -84,6 +113,28 @@ class Task:
         for batch in self.batches(size=size):
             return self.split_batch(batch)
         raise TaskError("the training data are empty; expected at least one batch. Look at the length of the dataset.")
+
+    def few(self, limit: int, *, apart: bool = False) -> tuple[Any, Any, int]:
+        """Inputs, targets and number of the first `limit` examples of the first batch, whatever has no batch axis as it is.
+
+        apart: take a number that no other axis of an input has, so that a tensor tells its batch axis by its size alone.
+        """
+        inputs, targets = self.first_batch(limit)
+        axis = self.batch_axis
+        sizes = [t.shape[axis] for t in tensors(inputs) if t.dim() > axis]
+        labelled = [t.shape[axis] for t in tensors(targets) if t.dim() > axis]
+        if not sizes:
+            return inputs, targets, 0
+        size = labelled[0] if labelled and labelled[0] in sizes else max(sizes, key=sizes.count)
+        others = (
+            {n for t in tensors(inputs) for d, n in enumerate(t.shape) if d != axis or n != size} if apart else set()
+        )
+        count = next((n for n in range(min(limit, size), 1, -1) if n not in others), min(limit, size))
+
+        def first(t: Tensor) -> Tensor:
+            return t.narrow(axis, 0, count) if t.dim() > axis and t.shape[axis] == size else t
+
+        return mapped(inputs, first), mapped(targets, first), count
 
     def split_batch(self, batch: Any) -> tuple[Any, Any]:
         """(inputs, targets). Raises TaskError when it cannot be told which is which."""
@@ -134,7 +185,9 @@ def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Mapping):
         return {key: mapped(item, change) for key, item in value.items()}
     if isinstance(value, tuple):
-        return tuple(mapped(item, change) for item in value)
+        items = [mapped(item, change) for item in value]
+        named: Any = getattr(type(value), "_make", tuple)
+        return named(items)
     if isinstance(value, list):
         return [mapped(item, change) for item in value]
     return value
