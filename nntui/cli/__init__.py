@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from nntui import __version__
 from nntui.runlog.errors import RunFolderError
@@ -40,6 +42,29 @@ class UsageError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has left
+        _write_to_nowhere()
+        return OK
+    except OSError as error:
+        _write_to_nowhere()
+        what = f"{error.filename or 'output'}: {error.strerror or error}; expected to go on. Make room or name another place."
+        return _say(" ".join(words[:1]), what, NOT_FOUND if error.filename else INTERNAL)
+    return code
+
+
+def put(text: str) -> None:
+    """Print for a reader who may have left (`nntui show RUN | head`): the exit code is still the command's own."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _write_to_nowhere()
+
+
+def _run(words: list[str]) -> int:
     parser = _parser()
     if words[:1] in (["train"], ["check"]):  # the trainer knows its own options
         arguments = argparse.Namespace(verb=words[0], words=words[1:])
@@ -60,10 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(arguments.verb, str(error), NOT_FOUND)
     except KeyboardInterrupt:
         return _say(arguments.verb, "interrupted.", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of the pipe has left; python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    except OSError:
+        raise
     except Exception as error:
         if os.environ.get("NNTUI_DEBUG"):
             raise
@@ -71,6 +94,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{type(error).__name__}: {error}. This is a defect of nntui; please report it (NNTUI_DEBUG=1 shows where)."
         )
         return _say(arguments.verb, what, INTERNAL)
+
+
+def _open_streams() -> None:
+    """Make printing safe: a closed stream is nowhere, a character that the terminal's encoding lacks is `?`."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w"))  # noqa: SIM115 (as long as the process)
+        elif isinstance(stream, io.TextIOWrapper) and name != "stdin":
+            stream.reconfigure(errors="replace")
+
+
+def _write_to_nowhere() -> None:
+    """Python flushes what is left at exit, and must not complain then."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _say(verb: str, what: str, code: int) -> int:

@@ -13,17 +13,17 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nntui.analysis.ticks import format_duration, format_number
-from nntui.cli import FOUND, OK, UsageError
+from nntui.cli import FOUND, OK, UsageError, put
 from nntui.finding import Finding, jsonable
 from nntui.session import catalog
 from nntui.session.load import Loaded
 from nntui.session.snapshot import Head, MetricSummary, Snapshot, View
 from nntui.tui.options import Options
 from nntui.tui.safe import safe
-from nntui.tui.units import age, cut, fit, quantity
+from nntui.tui.units import age, cut, fit, named, quantity, wrap
 
 PLOT_HEIGHT = 18
 MARKS = {"pass": "✓", "warn": "▲", "fail": "✗", "error": "✗", "crash": "✗", "skip": "–", "info": "·"}
@@ -35,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     snapshot = loaded.snapshot(View())
     metrics = _plotted(snapshot, arguments.plot)
     if arguments.json:
-        print(json.dumps(as_json(snapshot, time.monotonic()), ensure_ascii=True))
+        put(json.dumps(as_json(snapshot, time.monotonic()), ensure_ascii=True))
     else:
-        width = arguments.width or shutil.get_terminal_size((80, 24)).columns
-        _print_page(loaded, snapshot, metrics, width)
+        width = arguments.width or min(max(shutil.get_terminal_size((80, 24)).columns, 20), 1000)
+        put("\n".join(_page(loaded, snapshot, metrics, width)))
     return exit_code(snapshot, strict=arguments.strict)
 
 
@@ -80,22 +80,22 @@ def _plotted(snapshot: Snapshot, wanted: str | None) -> tuple[str, ...]:
     return (wanted,)
 
 
-def _print_page(loaded: Loaded, snapshot: Snapshot, metrics: tuple[str, ...], width: int) -> None:
-    print(_head(snapshot.head, time.monotonic()))
+def _page(loaded: Loaded, snapshot: Snapshot, metrics: tuple[str, ...], width: int) -> Iterator[str]:
+    yield _head(snapshot.head, time.monotonic())
     if metrics:
         from nntui.cli import plotting
 
         view = Options().plot("main", metrics, plotting.raster_columns(width))
         plot = loaded.snapshot(View((view,))).plots["main"]
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         drawn = plotting.printed(plot, width, PLOT_HEIGHT, colour=colour)
-        print(f"\n{drawn}" if drawn else "")
-    _print_metrics(snapshot.metrics, width)
-    _print_findings("checks", snapshot.checks, width)
-    _print_findings("alerts", snapshot.alerts, width)
+        yield f"\n{drawn}" if drawn else ""
+    yield from _metrics(snapshot.metrics, width)
+    yield from _findings("checks", snapshot.checks, width)
+    yield from _findings("alerts", snapshot.alerts, width)
     lost = snapshot.head.lost
     if lost.points or lost.frames or lost.torn or lost.ignored:
-        print(
+        yield (
             f"\nlost: {lost.points:,} points the recorder had to drop, {lost.frames:,} damaged frames, "
             f"{lost.torn:,} unfinished, {lost.ignored:,} ignored files"
         )
@@ -117,22 +117,27 @@ def _head(head: Head, now: float) -> str:
     return "  ".join(parts) + reason
 
 
-def _print_metrics(metrics: Sequence[MetricSummary], width: int) -> None:
+def _metrics(metrics: Sequence[MetricSummary], width: int) -> Iterator[str]:
     if not metrics:
-        print("\nno metrics yet")
+        yield "\nno metrics yet"
         return
     name = max(10, min(40, width - 48))
-    print(f"\n{fit('metric', name)}{'last':>10}{'step':>12}{'min':>11}{'max':>11}")
+    yield f"\n{fit('metric', name)}{'last':>10}{'step':>12}{'min':>11}{'max':>11}"
     for m in metrics:
         numbers = f"{format_number(m.last):>10}{m.step:>12,}{format_number(m.low):>11}{format_number(m.high):>11}"
-        print(fit(safe(m.metric), name) + numbers)
+        yield fit(named(m.metric), name) + numbers
 
 
-def _print_findings(title: str, findings: Sequence[Finding], width: int) -> None:
-    print(f"\n{title}" if findings else f"\n{title}: none")
+def _findings(title: str, findings: Sequence[Finding], width: int) -> Iterator[str]:
+    yield f"\n{title}" if findings else f"\n{title}: none"
     for one in findings:
-        print(cut(f"  {MARKS.get(one.status, ' ')} {fit(one.status, 6)}{safe(one.id)}", width))
-        print(f"      {safe(one.message)}")
-        print(f"      expected {quantity(one.expected, one.unit)}, measured {quantity(one.measured, one.unit)}")
+        yield cut(f"  {MARKS.get(one.status, ' ')} {fit(one.status, 6)}{safe(one.id)}", width)
+        yield from _indented(safe(one.message), width)
+        numbers = f"expected {quantity(one.expected, one.unit)}, measured {quantity(one.measured, one.unit)}"
+        yield from _indented(numbers, width)
         if one.advice and one.status != "pass":
-            print(f"      try: {safe(one.advice)}")
+            yield from _indented(f"try: {safe(one.advice)}", width)
+
+
+def _indented(text: str, width: int) -> list[str]:
+    return [f"      {line}" for line in wrap(text, width - 6)]

@@ -6,10 +6,11 @@ Owns what happens before the screen is taken and after it is given back.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
-from nntui.cli import OK, UsageError
+from nntui.cli import OK, UsageError, put
 from nntui.runlog import layout
 from nntui.runlog.errors import RunNotFound
 from nntui.session import catalog
@@ -23,13 +24,26 @@ def run(arguments: argparse.Namespace) -> int:
     from nntui.tui.app import NntuiApp
 
     app = NntuiApp(path, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light)
+    stopped = _leave_on_sigterm()
     app.run()
     from nntui.tui.safe import safe
 
     head = app.newest.head
     at = f", step {head.step:,}" if head.step >= 0 else ""
-    print(f"{safe(path)}: {head.state}{at}. Back to it with `nntui watch {safe(path)}`.")
-    return OK
+    put(f"{safe(path)}: {head.state}{at}. Back to it with `nntui watch {safe(path)}`.")
+    return 128 + signal.SIGTERM if stopped else OK
+
+
+def _leave_on_sigterm() -> list[int]:
+    """Give the terminal back when the process is asked to end, by the way that ctrl-c goes; says afterwards whether it was."""
+    stopped: list[int] = []
+
+    def leave(number: int, _: object) -> None:
+        stopped.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, leave)
+    return stopped
 
 
 def _path(arguments: argparse.Namespace) -> Path:
