@@ -26,6 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     app = NntuiApp(path, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light)
     stopped = _leave_on_sigterm()
     app.run()
+    if app.failure is not None:
+        raise app.failure
     from nntui.tui.safe import safe
 
     head = app.newest.head

@@ -95,6 +95,15 @@ class NntuiApp(App[None]):
         self.set_interval(AGE_INTERVAL, self._tick)
         self._feed.start()
 
+    @property
+    def failure(self) -> Exception | None:
+        """The defect that ended the app; None when there was none."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """Leave without Textual's traceback: whoever ran the app says in a line what `failure` is."""
+        self._close_messages_no_wait()
+
     def on_unmount(self) -> None:
         """Let the feed's thread go."""
         self._feed.stop()
