@@ -7,6 +7,7 @@ be used, 4 a failed check (`train` under --strict only), 130 and 143 stopped, tr
 from __future__ import annotations
 
 import argparse
+import io
 import signal
 import sys
 import time
@@ -28,6 +29,9 @@ from trainer.precheck import check
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, then train or check; whatever goes wrong becomes one line."""
     arguments = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without × and – still gets the line
     torch.set_num_threads(1)  # small models: threads only wait for each other
     try:
         task = tasks.named(arguments.task, arguments.width)
@@ -56,7 +60,9 @@ def _train(task: nntui.Task, options: Options) -> int:
         signal.signal(number, lambda n, _: _ask_to_stop(stop, n))
     try:
         return train(task, options, stop)
-    except DataError as error:
+    except KeyboardInterrupt:
+        return _say("train", "interrupted.", stop.code or 130)
+    except (DataError, nntui.checks.TaskError) as error:
         return _say("train", f"{options.task}: {error}", 2)
     except (nntui.RunFolderError, CheckpointError) as error:
         return _say("train", str(error), 3)
@@ -65,13 +71,18 @@ def _train(task: nntui.Task, options: Options) -> int:
         return _say("train", f"{place}: {error.strerror}; the run ends here. Make room or choose another --out.", 1)
     except Exception as error:  # noqa: BLE001 (the boundary to the user; the run's events hold the traceback)
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return _say("train", f"{line}. The traceback is in the log of `nntui watch {options.out}`.", 1)
+        logged = (
+            f" The traceback is in the log of `nntui watch {options.out}`."
+            if (options.out / "run.json").exists()
+            else ""
+        )
+        return _say("train", f"{line.rstrip('.')}.{logged}", 1)
 
 
 def _ask_to_stop(stop: Stop, number: int) -> None:
-    if stop.code:  # asked twice: do not wait for the checkpoint
+    asked, stop.code = stop.code, 128 + number
+    if asked or not stop.listens:  # asked twice, or nothing is trained yet: wait for no checkpoint
         raise KeyboardInterrupt
-    stop.code = 128 + number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_task(words: argparse.ArgumentParser) -> None:
     words.add_argument("task", metavar="TASK", help=f"one of {', '.join(tasks.NAMES)}, or path/to/file.py:NAME")
     words.add_argument("--width", type=_count, default=128, help="size of a built-in model (default: %(default)s)")
-    words.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    words.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -141,8 +152,14 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 1 << 40:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 40:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 0, below {1 << 32}")
     return int(text)
 
 

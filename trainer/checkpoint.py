@@ -6,11 +6,15 @@ Owns the files `checkpoints/last.pt` and `checkpoints/best.pt` in the run folder
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+
+from trainer.schedules import Plan
 
 FOLDER = "checkpoints"
 LAST, BEST = "last.pt", "best.pt"
@@ -49,15 +53,45 @@ def load(run: Path, device: torch.device) -> dict[str, Any] | None:
     return state
 
 
-def restore(state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
-    """Put the state back into model, optimizer and random numbers. Raises CheckpointError when it is of another model."""
+def state(model: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> dict[str, Any]:
+    """Everything that the next step depends on."""
+    kind, keys, *rest = np.random.get_state()
+    found = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "torch_rng": torch.get_rng_state(),
+        "python_rng": random.getstate(),
+        "numpy_rng": (kind, np.asarray(keys).tolist(), *rest),
+        "step": step,
+    }
+    if plan.scheduler is not None:
+        found["scheduler"] = plan.scheduler.state_dict()
+    if torch.cuda.is_initialized():
+        found["cuda_rng"] = torch.cuda.get_rng_state_all()
+    return found
+
+
+def restore(
+    state: Any, model: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, path: Path
+) -> tuple[int, float]:
+    """Put the state back everywhere; the step and the best score. Raises CheckpointError when it is of another model."""
     try:
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
+        if plan.scheduler is not None:
+            plan.scheduler.load_state_dict(state["scheduler"])
+        step, best = int(state["step"]), float(state["best"])
         torch.set_rng_state(state["torch_rng"].cpu())
-    except (KeyError, RuntimeError, ValueError) as error:
+        random.setstate(state["python_rng"])
+        np.random.set_state(state["numpy_rng"])
+        if "cuda_rng" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda_rng"]])
+    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         line = str(error).splitlines()[0]
         raise CheckpointError(
             f"{path / FOLDER / LAST}: does not fit this model ({line}); expected the same task and width. "
             "Choose another --out, or the options of that run."
         ) from None
+    return step, best

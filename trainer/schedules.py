@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from trainer.batches import DataError
 
 NAMES = ("constant", "cosine", "linear", "step")
 
@@ -20,3 +25,30 @@ def factor(name: str, total: int) -> Callable[[int], float]:
         "step": lambda step: 0.1 ** ((step >= total / 2) + (step >= 3 * total / 4)),
     }
     return shapes[name]
+
+
+class Plan:
+    """The rates of an optimizer over a run: its own ones times a named schedule's factor, or what the task's schedule says."""
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, own: Callable[[Any], Any] | None, name: str, total: int
+    ) -> None:
+        """own: makes a torch scheduler, stepped once per update; used where the named schedule is `constant`."""
+        self._optimizer = optimizer
+        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self._factor = factor(name, total)
+        self.scheduler: Any = own(optimizer) if own is not None and name == "constant" else None
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            raise DataError("the schedule waits for a metric (ReduceLROnPlateau); expected one of steps alone.")
+
+    def apply(self, step: int, scale: float = 1.0) -> float:
+        """Set the rates of this step; that of the first group."""
+        if self.scheduler is None:
+            for group, rate in zip(self._optimizer.param_groups, self.rates, strict=True):
+                group["lr"] = rate * self._factor(step) * scale
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def stepped(self) -> None:
+        """One update is done."""
+        if self.scheduler is not None:
+            self.scheduler.step()

@@ -12,5 +12,6 @@ from nntui.checks.init_loss import check as init_loss
 from nntui.checks.overfit_batch import check as overfit_batch
 from nntui.checks.preflight import preflight
 from nntui.checks.seed import check as seed
+from nntui.checks.task import TaskError
 
-__all__ = ["blind", "dependency", "init_bias", "init_loss", "overfit_batch", "preflight", "seed"]
+__all__ = ["TaskError", "blind", "dependency", "init_bias", "init_loss", "overfit_batch", "preflight", "seed"]
