@@ -76,9 +76,8 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
     if begin >= options.steps:
         say(f"{options.out}: already at step {begin:,} of {options.steps:,}. Go on with --steps {2 * begin}.")
         return 0
-    with _record(
-        options, type(optimizer).__name__, plan.rates[0], batches.per_epoch, begin if state is not None else None
-    ) as run:
+    resume = begin if state is not None else None
+    with _record(options, type(optimizer).__name__, plan.rates[0], batches.per_epoch, resume) as run:
         if options.checks and state is None and not _preflight(task, options, run):
             run.finish(4)
             return 4

@@ -1,6 +1,8 @@
 """Tasks from a user's own file: trained, checked, and refused in one line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -115,3 +117,16 @@ def test_checks_of_a_task_without_data_all_say_so(mine, capsys) -> None:
 def test_an_unknown_check_is_one_line(mine, capsys) -> None:
     assert main(["check", f"{mine}:tagger", "--only", "vibes"]) == 2
     assert "'vibes' is no check" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_stops_neither_training_nor_a_verdict(mine, tmp_path) -> None:
+    train = ("train", f"{mine}:tagger", "--out", str(tmp_path / "run"), "--steps", "50", "--eval-every", "5")
+    for words in (train, ("check", f"{mine}:tagger")):
+        with subprocess.Popen(
+            [sys.executable, "-m", "trainer", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            process.stdout.close()
+            errors = process.stderr.read()
+        assert (process.returncode, errors) == (0, "")
+    rows = nntui.read(tmp_path / "run").metrics.to_pylist()
+    assert max(r["step"] for r in rows if r["metric"] == "train/loss") == 49
