@@ -40,16 +40,16 @@ class Task:
     """forward(model, inputs) -> outputs; default model(inputs), model(**inputs) for a mapping, model(*inputs) for a tuple."""
     metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None
     """Name to a function of (outputs, targets); a mean over the split's examples where it gives one number per example."""
-    show: str = "auto"
-    kind: Literal["auto", "classification", "regression"] | str = "auto"
+    kind: Literal["auto", "classification", "regression"] = "auto"
+    """`classification` has predictions of the fixed batch recorded as class names too."""
     classes: Sequence[str] | None = None
+    """Name of each class; default its number."""
     batch_axis: int = 0
-    time_axis: int | None = None
-    causal: bool = False
+    """Axis of inputs and outputs along which examples lie."""
     optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None
     schedule: Callable[[torch.optim.Optimizer], Any] | None = None
     declared: Sequence[str] = ()
-    """Intent that silences: `contrastive`, `frozen:encoder.*`, …"""
+    """Intent that silences: `contrastive` (examples are meant to meet, and no constant prediction has a meaning)."""
 
     def __post_init__(self) -> None:
         """Raises TaskError for what could only fail later, and less clearly."""
