@@ -6,11 +6,15 @@ axis resolves, and two different ticks never share a label.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable
 from datetime import datetime
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_LONGEST = 250e9
+"""Seconds; the last ones that have a date of four digits."""
 _SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
 Ticks = tuple[tuple[float, str], ...]
@@ -38,7 +42,7 @@ def format_count(value: float) -> str:
     if not math.isfinite(value):
         return format_number(value)
     for scale, suffix in _SUFFIXES:
-        if abs(value) >= scale:
+        if abs(value) >= 0.9995 * scale:  # what rounds to 1000 of one unit is 1 of the next
             text = f"{value / scale:.3g}"
             return (text if "e" not in text else f"{value / scale:.0f}") + suffix
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}"
@@ -59,8 +63,11 @@ def format_duration(seconds: float) -> str:
 
 
 def linear_ticks(low: float, high: float, count: int) -> Ticks:
-    """About `count` round positions (1, 2 or 5 times a power of ten apart) inside [low, high]."""
-    step = _round_step((high - low) / max(1, count))
+    """About `count` round positions (1, 2 or 5 times a power of ten apart) inside [low, high].
+
+    None where a float can hardly tell the ends apart.
+    """
+    step = _step(low, high, count)
     first = math.ceil(low / step - 1e-9)
     positions = [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
     return tuple((p, _plain(p, step)) for p in positions)
@@ -79,42 +86,61 @@ def decade_ticks(low: float, high: float, count: int) -> Ticks:
             (10.0**d, f"10{str(d).translate(_SUPERSCRIPT)}") for d in decades if d % stride == 0 or stride == 1
         )
     if high / low < 2.5:
-        return linear_ticks(low, high, count)
+        return tuple((p, text) for p, text in linear_ticks(low, high, count) if p > 0)
     fine = [m * 10.0**d for d in range(first - 1, last + 1) for m in (1, 2, 5)]
     return tuple((p, format_number(p, 2)) for p in fine if low * (1 - 1e-9) <= p <= high * (1 + 1e-9))
 
 
 def count_ticks(low: float, high: float, count: int) -> Ticks:
     """Ticks of an axis of steps or epochs: 0, 3k, 12k, 1.5M."""
-    step = _round_step((high - low) / max(1, count))
+    step = _step(low, high, count)
     ticks = linear_ticks(low, high, count)
     return tuple((position, _short_count(position, step)) for position, _ in ticks)
 
 
 def duration_ticks(low: float, high: float, count: int) -> Ticks:
-    """Ticks of an axis of elapsed seconds, on whole minutes and hours where that fits."""
+    """Ticks of an axis of elapsed seconds, on whole minutes and hours where that fits; before the start they are negative."""
+    low, high = max(low, -_LONGEST), min(high, _LONGEST)
+    if not low < high:
+        return ()
     wanted = (high - low) / max(1, count)
-    step = next((s for s in _SECONDS if s >= wanted), 0) or 86400 * math.ceil(wanted / 86400)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     if wanted < 1:
         return tuple((p, f"{text}s") for p, text in linear_ticks(low, high, count))
-    return tuple((float(k * step), _short_duration(k * step)) for k in range(first, last + 1))
+    step = next((s for s in _SECONDS if s >= wanted), 0) or 86400 * math.ceil(wanted / 86400)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return _distinct((float(k * step), _short_duration(k * step)) for k in range(first, last + 1))
 
 
 def clock_ticks(low: float, high: float, count: int) -> Ticks:
-    """Ticks of an axis of Unix seconds, as local clock time."""
+    """Ticks of an axis of Unix seconds, as local clock time; none before 1970 or after the year 9999."""
+    low, high = max(low, 0.0), min(high, _LONGEST)
+    if not low < high:
+        return ()
     offset = datetime.fromtimestamp(low).astimezone().utcoffset()
     shift = offset.total_seconds() if offset else 0.0
     style = "%H:%M:%S" if high - low < 600 else ("%H:%M" if high - low < 2 * 86400 else "%d %b")
     ticks = duration_ticks(low + shift, high + shift, count)
-    return tuple((p - shift, datetime.fromtimestamp(p - shift).astimezone().strftime(style)) for p, _ in ticks)
+    return _distinct((p - shift, datetime.fromtimestamp(p - shift).astimezone().strftime(style)) for p, _ in ticks)
 
 
-def _round_step(raw: float) -> float:
-    if not raw > 0:
-        return 1.0
+def _distinct(ticks: Iterable[tuple[float, str]]) -> Ticks:
+    """The ticks without those whose label another one before them has."""
+    first: dict[str, float] = {}
+    for position, label in ticks:
+        first.setdefault(label, position)
+    return tuple((position, label) for label, position in first.items())
+
+
+def _step(low: float, high: float, count: int) -> float:
+    """The round distance between about `count` ticks; at least what a float resolves at these ends."""
+    pieces = max(1, count)
+    raw = high / pieces - low / pieces  # divided first: high - low may overflow
+    raw = min(max(raw, 1e-14 * abs(low), 1e-14 * abs(high), 1e-300), 1e308)
     power = 10.0 ** math.floor(math.log10(raw))
-    return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
+    finer, step = next(
+        (a, b) for a, b in itertools.pairwise(m * power for m in (0.5, 1, 2, 5, 10)) if b >= raw * (1 - 1e-9)
+    )
+    return step if math.floor(high / step + 1e-9) >= math.ceil(low / step - 1e-9) else finer  # one tick at least
 
 
 def _plain(value: float, step: float) -> str:
@@ -135,6 +161,8 @@ def _short_count(value: float, step: float) -> str:
 def _short_duration(seconds: float) -> str:
     if seconds == 0:
         return "0"
+    if seconds < 0:
+        return f"-{_short_duration(-seconds)}"
     text = format_duration(seconds)
     for empty in ("00m", "00s"):
         text = text.removesuffix(empty)
