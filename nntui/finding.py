@@ -19,6 +19,8 @@ Severity = Literal["info", "warn", "error"]
 
 Status = Literal["pass", "warn", "fail", "skip", "crash", "info", "error"]
 
+PROGRESS = "check/"
+"""How the name of a metric begins that a check measures while it runs, at steps of its own and not of the training."""
 STATUSES: frozenset[str] = frozenset(get_args(Status))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from nntui.finding import PROGRESS
+
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
 _SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
@@ -62,8 +64,11 @@ def is_throughput(metric: str) -> bool:
 def pick(metrics: Iterable[str], role: str) -> str:
     """The metric that best plays `train_loss`, `validation_loss`, `lr` or `throughput`; empty when none does.
 
-    The shortest name wins, then the first in alphabetical order: `train/loss` before `train/aux/loss`.
+    The shortest name wins, then the first in alphabetical order: `train/loss` before `train/aux/loss`. What a check measures
+    plays a part only where there is nothing else.
     """
+    metrics = [*metrics]
+    metrics = [name for name in metrics if not name.startswith(PROGRESS)] or metrics
     test = {
         "train_loss": is_train_loss,
         "validation_loss": is_validation_loss,
@@ -76,8 +81,10 @@ def pick(metrics: Iterable[str], role: str) -> str:
 
 
 def order(metric: str) -> tuple[int, str]:
-    """Sort key for lists: losses first (training before validation), then scores, then the rest, by name."""
+    """Sort key for lists: losses first (training before validation), then scores, the rest by name; checks' progress last."""
     parts = frozenset(words(metric))
+    if metric.startswith(PROGRESS):
+        return (6, metric)
     if parts & _SPREAD:
         return (5, metric)
     if is_loss(metric):

@@ -13,25 +13,28 @@ When it is wrong: inputs that carry nothing about the targets; then it is right.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import time
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nntui.analysis.ticks import format_number
-from nntui.checks.experiment import cycled, deadline, fit, kept, without_dropout
+from nntui.checks.experiment import Training, cycled, deadline, kept, report, without_dropout
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.references import scalar
 from nntui.checks.task import Task, mapped, tensors
+from nntui.checks.wiring import lost_in
 from nntui.finding import Finding
 
 ROW = "skeleton.blind"
-STEPS = 300
-"""Steps between two looks."""
-LOOKS = 6
+LOOKS = {1e-3: (25, 50, 100, 200, 400, 800), 1e-2: (50, 100, 200, 400, 800)}
+"""Per rate of Adam, steps after which the two are compared; with the first clear answer it ends."""
 SIGMAS = 4.0
 HELD_OUT = 0.25
+
+Batch = tuple[Any, Any]
+"""Inputs and targets."""
 
 
 @guarded(ROW)
@@ -40,42 +43,87 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     seen, held_out = _split(kept(task))
     if not tensors(held_out[0][0]):
         raise Skip("No input is a tensor: it cannot be set to zero.")
-    real, blind = (without_dropout(task.build(seed)) for _ in range(2))
-    late = deadline(budget)
-    zeroed = [(_blinded(task, inputs), targets) for inputs, targets in seen]
-    steps = 0
-    while True:
-        taken = _train(task, real, seen, lambda step: step >= STEPS or late())
-        _train(task, blind, zeroed, lambda step, taken=taken: step >= taken)  # as many, however late
-        steps += taken
-        found = _compare(task, real, blind, held_out)
-        if found["clear"] or late() or steps >= LOOKS * STEPS:
-            break
+    first, *others = LOOKS
+    race = _Race(task, seed, seen, first, budget / len(LOOKS), 0)
+    found = race.run(held_out)
+    for rate in others:
+        if not found["clear"]:
+            race = _Race(task, seed, seen, rate, budget / len(LOOKS), race.steps)
+            found = race.run(held_out)
     where = "held-out batches"
     if not found["clear"]:
-        where, found = "the batches it was trained on", _compare(task, real, blind, seen)
-    ignored = _ignores(task, real, held_out[0][0])
+        where, found = "the batches it was trained on", _compare(task, *race.models, seen)
     evidence: dict[str, Any] = {
         **found,
         "where": where,
-        "steps": steps,
+        "steps": race.real.steps,
+        "rate": race.rate,
         "held_out_batches": len(held_out),
         "threshold": SIGMAS,
     }
-    return _verdict(evidence, ignored)
+    model, inputs = race.models[0], held_out[0][0]
+    ignored = _ignores(task, model, inputs)
+    return _verdict(evidence, ignored, _lost(task, model, inputs) if ignored else "")
 
 
-def _verdict(evidence: dict[str, Any], ignored: bool) -> Finding:
+class _Race:
+    """Two networks from one seed, one with its inputs and one without, trained alike."""
+
+    def __init__(self, task: Task, seed: int, data: list[Batch], rate: float, budget: float, begun: int) -> None:
+        """budget: seconds for both. begun: steps of races before, for those who watch."""
+        self.models = (without_dropout(task.build(seed)), without_dropout(task.build(seed)))
+        zeroed = [(_blinded(task, inputs), targets) for inputs, targets in data]
+        self.real, self._blind = (
+            Training(task, m, cycled(d), lr=rate) for m, d in zip(self.models, (data, zeroed), strict=True)
+        )
+        self.rate = rate
+        self._task, self._begun = task, begun
+        self._left = budget / 2  # the blind one takes as long again
+
+    @property
+    def steps(self) -> int:
+        """Steps of this race and of those before."""
+        return self._begun + self.real.steps
+
+    def run(self, held_out: list[Batch]) -> dict[str, Any]:
+        """Train until a look at held-out batches is clear, or the time or the looks are over; what was seen last."""
+        found: dict[str, Any] = {}
+        for look in LOOKS[self.rate]:
+            self._train_to(look)
+            self._blind.go_on(lambda step, _: step >= self.real.steps)
+            found = _compare(self._task, *self.models, held_out)
+            report(ROW, self.steps, loss=found["loss"], blind_loss=found["blind_loss"])
+            if found["clear"] or self._left <= 0:
+                break
+        return found
+
+    def _train_to(self, look: int) -> None:
+        late, begun = deadline(self._left), time.perf_counter()
+
+        def until(step: int, loss: float) -> bool:
+            report(ROW, self._begun + step, training_loss=loss)
+            return step >= look or late()
+
+        self.real.go_on(until)
+        self._left -= time.perf_counter() - begun
+
+
+def _verdict(evidence: dict[str, Any], ignored: bool, lost: str) -> Finding:
     loss, blind = evidence["loss"], evidence["blind_loss"]
     numbers: dict[str, Any] = {"expected": f"below {format_number(blind)}", "measured": loss, "evidence": evidence}
     if ignored:
         return Finding(
             ROW,
             "fail",
-            "The outputs do not change when the inputs are set to zero: the inputs are ignored.",
+            "The outputs do not change when the inputs are set to zero: the inputs are ignored"
+            + (f"; they are lost in {lost}." if lost else ", before they reach a layer."),
             **numbers,
-            advice="Look for an input that is overwritten, multiplied by zero or never used, and for units that are dead "
-            "from the first layer on. Refute: print the gradient of the outputs with respect to the inputs.",
+            advice=(
+                f"Most likely dead units or weights of zero in {lost}: different inputs enter it, and the same comes out."
+                if lost
+                else "Most likely an input that is overwritten, multiplied by zero, or never used."
+            )
+            + " Refute: print the gradient of the outputs with respect to the inputs.",
         )
     if evidence["clear"]:
         return Finding(
@@ -96,24 +144,11 @@ def _verdict(evidence: dict[str, Any], ignored: bool) -> Finding:
     )
 
 
-def _split(batches: list[tuple[Any, Any]]) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]]]:
+def _split(batches: list[Batch]) -> tuple[list[Batch], list[Batch]]:
     count = max(2, math.ceil(HELD_OUT * len(batches)))
     if len(batches) < 2 * count:
         raise Skip(f"Only {len(batches)} training batches; {2 * count} are needed to hold some out.")
     return batches[:-count], batches[-count:]
-
-
-def _train(task: Task, model: nn.Module, batches: list[tuple[Any, Any]], enough: Callable[[int], bool]) -> int:
-    """Train until it is enough; the steps taken."""
-    taken = 0
-
-    def until(step: int, _: float) -> bool:
-        nonlocal taken
-        taken = step
-        return enough(step)
-
-    fit(task, model, cycled(batches), until)
-    return taken
 
 
 def _blinded(task: Task, inputs: Any) -> Any:
@@ -131,14 +166,14 @@ def _blinded(task: Task, inputs: Any) -> Any:
 
 
 @torch.no_grad()
-def _losses(task: Task, model: nn.Module, batches: list[tuple[Any, Any]], *, zero: bool = False) -> list[float]:
+def _losses(task: Task, model: nn.Module, batches: list[Batch], *, zero: bool = False) -> list[float]:
     model.eval()
     losses = [scalar(task.loss(task.call(model, _blinded(task, i) if zero else i), t)) for i, t in batches]
     without_dropout(model)
     return losses
 
 
-def _compare(task: Task, real: nn.Module, blind: nn.Module, batches: list[tuple[Any, Any]]) -> dict[str, Any]:
+def _compare(task: Task, real: nn.Module, blind: nn.Module, batches: list[Batch]) -> dict[str, Any]:
     losses, blind_losses = _losses(task, real, batches), _losses(task, blind, batches, zero=True)
     difference, error = _paired(losses, blind_losses)
     return {
@@ -163,3 +198,8 @@ def _ignores(task: Task, model: nn.Module, inputs: Any) -> bool:
     model.eval()
     one, other = (tensors(task.call(model, given)) for given in (inputs, _blinded(task, inputs)))
     return bool(one) and all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _lost(task: Task, model: nn.Module, inputs: Any) -> str:
+    """The layer in which inputs that tell something become as those that tell nothing; empty when they enter none."""
+    return lost_in(lambda given: task.call(model, given), model, inputs, _blinded(task, inputs))

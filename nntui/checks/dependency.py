@@ -1,17 +1,19 @@
-"""skeleton.dependency: which example reaches which output.
+"""skeleton.dependency: which example, and which place in time, reaches which output.
 
 Symptom: a view where a permute belongs, a mean or softmax over the wrong axis: examples are mixed, training goes on, the result
-is quietly worse.
+is quietly worse. Or a causal model that sees the future: its loss is wonderful, and of no use.
 Test (exact, no threshold): the gradient of a random projection of example i's outputs with respect to example j's inputs is
-exactly zero for
-i ≠ j. Normalisation layers are in eval mode; one that keeps no running statistics mixes the batch by design
-and is named as such. Integer inputs are followed through the output of the layers that embed them. Where no gradient reaches
-the inputs, example j is replaced and example i's outputs must stay bit-equal.
-When it is wrong: models meant to mix examples (in-batch contrastive losses): declare `contrastive`.
+exactly zero for i ≠ j; for a causal model, that of the outputs at time t with respect to the inputs after t. Normalisation layers
+are in eval mode; one that keeps no running statistics mixes the batch by design and is named as such. Integer inputs are
+followed through the output of the layers that embed them. Where no gradient reaches the inputs, they are replaced, and all other
+outputs must stay bit-equal.
+When it is wrong: models meant to mix examples (in-batch contrastive losses): declare `contrastive`. Targets that are the inputs
+one step on make a model causal unless it is declared `bidirectional`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,18 +22,45 @@ import torch
 from torch import Tensor, nn
 
 from nntui.analysis.ticks import format_number
+from nntui.checks.attention import future_cause
+from nntui.checks.experiment import deadline
 from nntui.checks.guard import Skip, guarded
+from nntui.checks.sequence import EXAMPLES as FEW
+from nntui.checks.sequence import Sequences, TimeMatrix, sequences, time_matrix
 from nntui.checks.task import Task, mapped, tensors
 from nntui.finding import Finding
 
 ROW = "skeleton.dependency"
 EXAMPLES = 8
 """Examples of the batch that are looked at."""
+_GRAVITY = ("skip", "pass", "warn", "fail")
 
 
 @guarded(ROW)
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
-    """Look for an output that depends on another example's input. The evidence holds the matrix and the first leaking pair."""
+    """Look for an output that depends on another example's input, or on a later one. The evidence holds the matrices."""
+    inputs, targets, _ = task.few(EXAMPLES)
+    known = sequences(task, inputs, targets)
+    model = task.build(seed).eval()
+    torch.manual_seed(seed)
+    with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have no gradient in eval mode
+        try:
+            found = _across_examples(task, model)
+        except Skip as reason:
+            found = Finding(ROW, "skip", str(reason))
+        if known.axis is None:
+            return found
+        return _both(found, _across_time(task, model, inputs, known, deadline(budget)))
+
+
+def _both(batch: Finding, time: Finding) -> Finding:
+    """The graver of the two with the words and evidence of both; of two alike the one across examples."""
+    worse, other = (time, batch) if _GRAVITY.index(time.status) > _GRAVITY.index(batch.status) else (batch, time)
+    said = f"{worse.message} {other.message}"
+    return dataclasses.replace(worse, message=said, evidence={**batch.evidence, **time.evidence})
+
+
+def _across_examples(task: Task, model: nn.Module) -> Finding:
     if task.declares("contrastive"):
         raise Skip("The loss is declared contrastive: examples are meant to meet.")
     inputs, _, count = task.few(EXAMPLES, apart=True)
@@ -39,8 +68,6 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         raise Skip(f"No input is a tensor with axis {task.batch_axis}: examples cannot be told apart.")
     if count == 1:
         raise Skip("The batch has a single example; two are needed to see whether they meet.")
-    model = task.build(seed).eval()
-    torch.manual_seed(seed)
     matrix, way = _by_gradient(task, model, inputs, count), "gradient"
     if matrix is None:
         matrix, way = _by_replacing(task, model, inputs, count), "replacement"
@@ -49,6 +76,60 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             "The outputs or their gradients are not finite: nothing can be told of them. Look at skeleton.init_loss."
         )
     return _verdict(matrix, way, _batch_norms(model), _time_first(model) if task.batch_axis == 0 else [])
+
+
+def _across_time(task: Task, model: nn.Module, inputs: Any, known: Sequences, late: Callable[[], bool]) -> Finding:
+    axis = known.axis if known.axis is not None else 1
+    few = mapped(
+        inputs, lambda t: t.narrow(task.batch_axis, 0, min(FEW, t.shape[task.batch_axis])) if t.dim() > axis else t
+    )
+    found = time_matrix(task, model, few, axis, late)
+    if isinstance(found, str):
+        return Finding(ROW, "skip", f"Time was not looked at: {found}.")
+    if not bool(found.values.isfinite().all()):
+        return Finding(ROW, "skip", "Time was not looked at: the outputs or their gradients are not finite.")
+    evidence: dict[str, Any] = {
+        "time_matrix": found.values.tolist(),
+        "time_rows": found.rows,
+        "time_way": found.way,
+        "causal": known.causal,
+        "causal_because": known.why,
+    }
+    if not known.causal:
+        words = f"Time runs along axis {axis}; outputs may look ahead, as the task is not causal."
+        return Finding(ROW, "skip", words, evidence=evidence)
+    size = f"{len(found.rows)} × {found.values.shape[1]} places, by {found.way}"
+    leaks = found.leaks()
+    if not leaks:
+        return Finding(
+            ROW,
+            "pass",
+            f"No output depends on a later input ({size}; causal: {known.why}).",
+            expected=0.0,
+            measured=0.0,
+            tolerance=0.0,
+            evidence=evidence,
+        )
+    return _future(task, model, few, found, leaks, evidence)
+
+
+def _future(
+    task: Task, model: nn.Module, inputs: Any, found: TimeMatrix, leaks: list[tuple[int, int]], evidence: dict[str, Any]
+) -> Finding:
+    row, col = leaks[0]
+    value = float(found.values[row, col])
+    cause, test = future_cause(task, model, inputs, found.values.shape[1])
+    return Finding(
+        ROW,
+        "fail",
+        f"The output at time {found.rows[row]} depends on the input at time {col}, which comes later ({found.way} "
+        f"{format_number(value)}; expected exactly 0): {cause}.",
+        expected=0.0,
+        measured=value,
+        tolerance=0.0,
+        advice=f"Most likely {cause}. Refute: {test}",
+        evidence=evidence | {"time_leak_row": row, "time_leak_col": col, "leaking_times": len(leaks)},
+    )
 
 
 def _by_gradient(task: Task, model: nn.Module, inputs: Any, count: int) -> Tensor | None:
@@ -209,17 +290,24 @@ def _replaced(tensor: Tensor, axis: int, j: int, count: int) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The matrix of a finding of this check, ready to be recorded."""
+    """A matrix of a finding of this check, ready to be recorded."""
 
+    axis: str
+    """`batch` or `time`."""
     values: list[list[float]]
+    rows: list[int]
+    """Places of the outputs that the rows stand for."""
     leak: tuple[int, int, float] | None
 
 
-def matrix_of(finding: Finding) -> Matrix | None:
-    """The dependency matrix in a finding's evidence; None when the check did not get that far."""
-    values = finding.evidence.get("matrix")
-    if not values:
-        return None
-    row, col = finding.evidence.get("leak_row"), finding.evidence.get("leak_col")
-    leak = None if row is None or col is None else (int(row), int(col), float(values[row][col]))
-    return Matrix(values, leak)
+def matrices_of(finding: Finding) -> list[Matrix]:
+    """The dependency matrices in a finding's evidence; none when the check did not get that far."""
+    found = []
+    for axis, prefix in (("batch", ""), ("time", "time_")):
+        values = finding.evidence.get(f"{prefix}matrix")
+        if not values:
+            continue
+        row, col = (finding.evidence.get(f"{prefix}leak_{which}") for which in ("row", "col"))
+        leak = None if row is None or col is None else (int(row), int(col), float(values[row][col]))
+        found.append(Matrix(axis, values, finding.evidence.get(f"{prefix}rows") or list(range(len(values))), leak))
+    return found

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
@@ -32,31 +34,55 @@ def without_dropout(model: nn.Module) -> nn.Module:
     return model
 
 
-def fit(
-    task: Task,
-    model: nn.Module,
-    batches: Iterator[tuple[Any, Any]],
-    until: Callable[[int, float], bool],
-    *,
-    lr: float = LR,
-) -> None:
-    """Train until `until(steps, loss)` holds or the batches end. Raises TaskError when no parameter gets a gradient."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise TaskError("the model has no parameter that requires a gradient; expected at least one.")
-    optimizer = torch.optim.Adam(parameters, lr=lr)
-    for step, (inputs, targets) in enumerate(batches):
-        loss = task.loss(task.call(model, inputs), targets)
-        value = scalar(loss)
-        if until(step, value):
-            return
-        if not loss.requires_grad:
-            raise TaskError(
-                "the loss has no gradient; expected one through the outputs. Look for detach(), item() or argmax()."
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+class Training:
+    """A small training that can be looked at and gone on with."""
+
+    def __init__(self, task: Task, model: nn.Module, batches: Iterator[tuple[Any, Any]], *, lr: float = LR) -> None:
+        """Raises TaskError when no parameter requires a gradient."""
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        if not parameters:
+            raise TaskError("the model has no parameter that requires a gradient; expected at least one.")
+        self.model = model
+        self.steps = 0
+        """Updates taken so far."""
+        self._task = task
+        self._batches = batches
+        self._optimizer = torch.optim.Adam(parameters, lr=lr)
+
+    def go_on(self, until: Callable[[int, float], bool]) -> None:
+        """Train until `until(steps, loss)` holds or the batches end. Raises TaskError when there is no gradient."""
+        for inputs, targets in self._batches:
+            loss = self._task.loss(self._task.call(self.model, inputs), targets)
+            if until(self.steps, scalar(loss)):
+                return
+            if not loss.requires_grad:
+                raise TaskError(
+                    "the loss has no gradient; expected one through the outputs. Look for detach(), item() or argmax()."
+                )
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            self.steps += 1
+
+
+_listener: ContextVar[Callable[[str, int, dict[str, float]], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: Callable[[str, int, dict[str, float]], None]) -> Iterator[None]:
+    """Have the listener told (row, step, numbers) by every experiment inside."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def report(row: str, step: int, **numbers: float) -> None:
+    """Tell whoever listens how far an experiment is."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(row, step, numbers)
 
 
 def kept(task: Task, size: int = 32) -> list[tuple[Any, Any]]:

@@ -1,8 +1,8 @@
 """skeleton.init_bias: the final bias matches the data.
 
 Symptom: the first steps are spent on learning the mean of the targets: the loss curve begins like a hockey stick.
-Test: the mean output of untrained networks, fed to the user's own loss as a constant, against the best constant. A gap of more
-than SHARE of the best constant's loss is worth a bias. Warns; the loss goes where it must sooner or later.
+Test: the mean output of SEEDS untrained networks, fed to the user's own loss as a constant, against the best constant. A gap of
+more than SHARE of the best constant's loss is worth a bias. Warns; the loss goes where it must sooner or later.
 When it is wrong: a loss near zero at the best constant (targets that hardly vary) makes any gap look large; the gap must
 therefore also exceed SIGMAS standard errors.
 """
@@ -20,13 +20,16 @@ from nntui.finding import Finding
 ROW = "skeleton.init_bias"
 SHARE = 0.1
 SIGMAS = 4.0
+SEEDS = 5
+"""Untrained networks over which the outputs are averaged: what is left is their bias, and not the luck of the weights."""
 
 
 @guarded(ROW)
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Compare the constant that an untrained network predicts on average with the best constant."""
     batches = sample(task)
-    run = untrained(task, batches, seed)
+    runs = [untrained(task, batches, seed + offset) for offset in range(SEEDS)]
+    run = runs[0]
     targets = [target for _, target in batches]
     try:
         known = reference(task, run.outputs, targets, seed)
@@ -38,7 +41,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         if run.outputs[0].dim() > 1
         else [0]
     )
-    mean = torch.stack([o.mean(dim=dims, keepdim=True) for o in run.outputs]).mean(dim=0)
+    mean = torch.stack([o.mean(dim=dims, keepdim=True) for run in runs for o in run.outputs]).mean(dim=0)
     with torch.no_grad():
         losses = [scalar(task.loss(mean.expand(o.shape).clone(), t)) for o, t in zip(run.outputs, targets, strict=True)]
     measured = sum(losses) / len(losses)
@@ -55,7 +58,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         return Finding(
             ROW,
             "pass",
-            f"The untrained network's mean output costs {format_number(measured)}, close to the best constant "
+            f"The mean output of untrained networks costs {format_number(measured)}, close to the best constant "
             f"({format_number(known.constant)}).",
             expected=known.constant,
             measured=measured,
@@ -66,7 +69,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     return Finding(
         ROW,
         "warn",
-        f"The untrained network's mean output costs {format_number(measured)}; the best constant ({best}) costs "
+        f"The mean output of untrained networks costs {format_number(measured)}; the best constant ({best}) costs "
         f"{format_number(known.constant)}.",
         expected=known.constant,
         measured=measured,

@@ -5,16 +5,22 @@ Test: the user's own loss is fed constants. The best constant prediction, fitted
 network that knows only the prior gets; a neutral output (zeros) is what one that knows nothing gets. The loss of untrained
 networks, over several seeds, must lie between the two, widened by the spread that outputs of unit variance add and by the
 sampling error. Inside passes, and a gap inside belongs to the final bias. Above fails. Below is information: a pretrained
-network, or a leak.
+network, or a leak. Two warnings besides: a loss that doubles when every example is there twice is a sum over the batch; inputs
+whose root mean square is far from one, where the untrained outputs follow it (no normalisation takes it out).
 When it is wrong: losses whose best constant depends on the inputs (contrastive ones), or on more than outputs and targets.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from nntui.analysis.ticks import format_number
+from nntui.checks.experiment import without_dropout
 from nntui.checks.guard import guarded
 from nntui.checks.references import (
     UNBOUNDED,
@@ -22,16 +28,24 @@ from nntui.checks.references import (
     Reference,
     UnboundedError,
     Untrained,
+    mean_of,
     reference,
     sample,
+    scalar,
     untrained,
 )
-from nntui.checks.task import Task, tensors
+from nntui.checks.task import Task, mapped, tensors
 from nntui.finding import Finding
 
 ROW = "skeleton.init_loss"
 SEEDS = 3
 SIGMAS = 4.0
+LARGE = 10**0.5
+"""Half an order of magnitude: what He's initialisation assumes is a root mean square of one (He et al. 2015, section 2.2)."""
+ALIKE = 0.3
+"""Spread from seed to seed, as a share of the level, below which a level is no luck: 1 in 30 lucky ones of one output are."""
+SMALL = 10**1.5
+"""An order of magnitude more downwards: pixels from 0 to 1, mostly dark, are usual and do no harm."""
 
 
 @guarded(ROW)
@@ -44,10 +58,13 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         known = reference(task, runs[0].outputs, [targets for _, targets in batches], seed)
     except UnboundedError:
         return _unbounded(measured)
-    return _verdict(measured, known, runs, batches)
+    finding = _verdict(task, measured, known, runs, batches)
+    if finding.status != "pass":
+        return finding
+    return _grows(task, runs[0], batches, finding) or _unscaled(task, batches, seed, finding) or finding
 
 
-def _verdict(measured: float, reference: Reference, runs: list[Untrained], batches: Batches) -> Finding:
+def _verdict(task: Task, measured: float, reference: Reference, runs: list[Untrained], batches: Batches) -> Finding:
     low = min(reference.constant, reference.neutral)
     width = SIGMAS * reference.error + 1e-6 * abs(low)
     noisy = reference.noisy + SIGMAS * reference.noise_spread
@@ -74,7 +91,7 @@ def _verdict(measured: float, reference: Reference, runs: list[Untrained], batch
             advice="Most likely a NaN in the inputs, or a log or division of zero in the loss. Refute: isfinite(inputs).all().",
         )
     if measured > high:
-        cause, test = _cause(reference, spread, batches)
+        cause, test = _cause(task, reference, runs, batches, high)
         return Finding(
             ROW,
             "fail",
@@ -99,6 +116,68 @@ def _verdict(measured: float, reference: Reference, runs: list[Untrained], batch
     )
 
 
+def _grows(task: Task, run: Untrained, batches: Batches, finding: Finding) -> Finding | None:
+    """A warning when every example counted twice doubles the loss: it is a sum over the batch."""
+    outputs, targets = run.outputs[0], batches[0][1]
+    size = outputs.shape[task.batch_axis] if outputs.dim() > task.batch_axis else 0
+
+    def twice(t: Tensor) -> Tensor:
+        alike = t.dim() > task.batch_axis and t.shape[task.batch_axis] == size
+        return torch.cat([t, t], dim=task.batch_axis) if alike else t
+
+    with torch.no_grad():
+        try:
+            once, again = scalar(task.loss(outputs, targets)), scalar(task.loss(twice(outputs), mapped(targets, twice)))
+        except Exception:  # noqa: BLE001 (a loss that is made for one size of batch)
+            return None
+    if task.declares("sum") or size == 0 or once == 0 or abs(again / once - 2.0) > 1e-3:
+        return None
+    return dataclasses.replace(
+        finding,
+        status="warn",
+        message=f"{finding.message} It is a sum over the batch: each example twice makes it {format_number(again / once)} "
+        "times as large (expected 1).",
+        advice="Most likely reduction='sum': the step grows with the batch, and the last, smaller batch counts less. Take the "
+        "mean, or declare 'sum'. Refute: the loss of a batch and of the same batch twice must be equal.",
+        evidence={**finding.evidence, "loss_of_the_batch_twice": again, "loss_of_the_batch": once},
+    )
+
+
+def _unscaled(task: Task, batches: Batches, seed: int, finding: Finding) -> Finding | None:
+    """A warning when inputs lie far from mean zero and spread one, and the untrained outputs follow their scale."""
+    inputs = batches[0][0]
+    rms = _input_scale(batches) or 1.0
+    if 1 / SMALL < rms < LARGE or not math.isfinite(rms):
+        return None
+
+    def scaled(t: Tensor) -> Tensor:
+        if not t.is_floating_point() or t.numel() < 2 or not float(t.std()) > 0:
+            return t
+        return (t - t.mean()) / t.std()
+
+    given, wanted = (_reach(task, seed, one) for one in (inputs, mapped(inputs, scaled)))
+    ratio = given / wanted if wanted > 0 else math.nan
+    if not (ratio > LARGE or ratio < 1 / SMALL):
+        return None
+    return dataclasses.replace(
+        finding,
+        status="warn",
+        message=f"{finding.message} But the inputs are not scaled (root mean square {format_number(rms)}, expected about 1), and "
+        f"the untrained outputs vary {format_number(ratio)} times as much as they would.",
+        advice="Most likely a missing or doubled normalisation: subtract the mean and divide by the standard deviation of the "
+        "training inputs. Refute: with scaled inputs the first steps must not be faster.",
+        evidence={**finding.evidence, "input_rms": rms, "output_ratio": ratio, "thresholds": [1 / SMALL, LARGE]},
+    )
+
+
+@torch.no_grad()
+def _reach(task: Task, seed: int, inputs: Any) -> float:
+    """How much the outputs of an untrained network vary from example to example."""
+    made = task.call(without_dropout(task.build(seed)), inputs)
+    found = [t.double().std(dim=task.batch_axis).mean() for t in tensors(made) if t.is_floating_point() and t.dim() > 1]
+    return float(found[0]) if found else math.nan
+
+
 def _unbounded(measured: float) -> Finding:
     return Finding(
         ROW,
@@ -112,15 +191,27 @@ def _unbounded(measured: float) -> Finding:
     )
 
 
-def _cause(reference: Reference, spread: float, batches: Batches) -> tuple[str, str]:
-    """The most likely cause of a loss that is too high, and the experiment that would refute it."""
-    scale = _input_scale(batches)
-    if spread > 3.0 and scale > 10.0:
+def _cause(task: Task, reference: Reference, runs: list[Untrained], batches: Batches, high: float) -> tuple[str, str]:
+    """The most likely cause of a loss that is too high, and the experiment that would refute it.
+
+    Smaller outputs cure what a scale has done; what a bias has done is alike from seed to seed.
+    """
+    spread, scale = sum(run.spread for run in runs) / len(runs), _input_scale(batches)
+    with torch.no_grad():
+        smaller = mean_of(
+            [task.loss(o / max(10.0, spread), t) for o, (_, t) in zip(runs[0].outputs, batches, strict=True)]
+        )
+    levels = torch.stack(
+        [torch.cat([o.flatten(1).mean(0) if o.dim() > 1 else o.mean()[None] for o in r.outputs]) for r in runs]
+    )
+    by_luck = float(levels.std(dim=0).norm()) > ALIKE * float(levels.mean(dim=0).norm())
+    cured = smaller <= high and by_luck
+    if cured and scale > LARGE:
         return (
-            f"the inputs are not scaled (their spread is {format_number(scale)}; that of the outputs {format_number(spread)})",
+            f"the inputs are not scaled (root mean square {format_number(scale)}; spread of the outputs {format_number(spread)})",
             "divide the inputs by their standard deviation and look at the loss again.",
         )
-    if spread > 3.0:
+    if cured:
         return (
             f"the last layer starts too large (its outputs have a spread of {format_number(spread)})",
             "multiply the last layer's weights by 0.1 and look at the loss again.",
@@ -133,8 +224,8 @@ def _cause(reference: Reference, spread: float, batches: Batches) -> tuple[str, 
 
 
 def _input_scale(batches: Batches) -> float:
-    """Largest standard deviation of a floating-point input; 0 when there is none."""
+    """Largest root mean square of a floating-point input; 0 when there is none."""
     floats = [
         t.double() for inputs, _ in batches[:1] for t in tensors(inputs) if t.is_floating_point() and t.numel() > 1
     ]
-    return max((float(t.std()) for t in floats), default=0.0)
+    return max((float(t.square().mean().sqrt()) for t in floats), default=0.0)

@@ -5,6 +5,8 @@ Test: the floor is found with the user's own loss, by fitting free outputs inste
 its own). The network is then trained on one batch with plain Adam and no dropout, at two rates, until its loss lies within
 CLOSE of the way from start to floor, or stops falling (PATIENCE steps without a better loss), or the time is up. For classes,
 labels and predictions must coincide.
+Two exact tests besides, which hold whether or not the batch was learned: a layer whose units start alike and stay alike is one
+unit; a parameter on which the loss depends and that gets no gradient is cut off.
 When it is wrong: contradicting labels on equal inputs cannot be learned by heart; they are looked for and named.
 """
 
@@ -18,14 +20,19 @@ import torch
 from torch import Tensor
 
 from nntui.analysis.ticks import format_number
-from nntui.checks.experiment import cycled, deadline, fit, is_classification, without_dropout
+from nntui.checks.causes import broadcast, cause_of
+from nntui.checks.examples import few_that_differ
+from nntui.checks.experiment import Training, cycled, deadline, is_classification, kept, report, without_dropout
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.references import UnboundedError, class_axis, links, lowest
-from nntui.checks.task import Task, tensors
+from nntui.checks.task import Task
+from nntui.checks.wiring import Unreached, like_units, unreached
 from nntui.finding import Finding
 
 ROW = "skeleton.overfit_batch"
 EXAMPLES = 8
+BATCHES = 8
+"""Batches in which a parameter may get its gradient."""
 NEARLY = 0.5
 """Share of the way after which what is left may be a bottleneck, and is no proof of a bug."""
 CLOSE = 0.02
@@ -49,7 +56,7 @@ class _Attempt:
 @guarded(ROW)
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Learn one batch by heart."""
-    inputs, targets, count = task.few(EXAMPLES)
+    inputs, targets = few_that_differ(task, EXAMPLES)
     model = without_dropout(task.build(seed))
     with torch.no_grad():
         outputs = task.call(model, inputs)
@@ -64,7 +71,26 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         attempts.append(_attempt(task, model, (inputs, targets, counted), floor, rate, budget / len(RATES)))
         if attempts[-1].reached:
             break
-    return _verdict(task, model, attempts, floor, (inputs, targets, counted), outputs, count)
+    alike = like_units(model, task.build(seed))
+    if alike:
+        return _one_unit(alike, attempts, floor)
+    cut = unreached(task, without_dropout(task.build(seed)), kept(task)[:BATCHES])
+    return _verdict(task, model, attempts, floor, (inputs, targets, counted), outputs, cut)
+
+
+def _one_unit(alike: list[str], attempts: list[_Attempt], floor: float) -> Finding:
+    best = min(attempts, key=lambda a: a.best)
+    names = ", ".join(alike[:3])
+    return Finding(
+        ROW,
+        "fail",
+        f"All units of {names} start alike and stay alike: each such layer is one unit, many times.",
+        expected="units that differ",
+        measured=best.best,
+        advice=f"Most likely the weights of {names} are set to one constant. Draw them at random (nn.init). Refute: after a few "
+        "updates two rows of the weight must differ.",
+        evidence={"layers": alike, "loss_reached": best.best, "floor": floor},
+    )
 
 
 def _floor(task: Task, outputs: Tensor, targets: Any) -> float:
@@ -103,6 +129,7 @@ def _attempt(task: Task, model: Any, batch: Batch, floor: float, rate: float, bu
         if step == 0:
             attempt.start = loss
         attempt.steps = step
+        report(ROW, step, loss=loss)
         way = max(attempt.start - floor, 1e-12)
         if loss < attempt.best - BETTER * way:
             attempt.best, attempt.since = loss, step
@@ -110,15 +137,16 @@ def _attempt(task: Task, model: Any, batch: Batch, floor: float, rate: float, bu
         attempt.timed_out = late()
         return attempt.reached or attempt.timed_out or step - attempt.since > PATIENCE or not math.isfinite(loss)
 
-    fit(task, model, cycled([batch[:2]]), until, lr=rate)
+    Training(task, model, cycled([batch[:2]]), lr=rate).go_on(until)
     return attempt
 
 
 def _verdict(
-    task: Task, model: Any, attempts: list[_Attempt], floor: float, batch: Batch, outputs: Tensor, count: int
+    task: Task, model: Any, attempts: list[_Attempt], floor: float, batch: Batch, outputs: Tensor, cut: Unreached
 ) -> Finding:
     best = min(attempts, key=lambda a: a.best)
     inputs, targets, counted = batch
+    count = len(targets) if isinstance(targets, Tensor) and targets.dim() else EXAMPLES
     with torch.no_grad():
         final = task.call(model, inputs)
     wrong, classes = _missed(final, targets, counted), is_classification(final, targets)
@@ -145,14 +173,16 @@ def _verdict(
             **numbers,
             advice="Look for NaN in the inputs or targets, or a log or division of zero. Refute: isfinite(inputs).all().",
         )
-    broadcast = _broadcast(task, outputs, targets)
-    if attempts[-1].reached and not broadcast:
+    spread = broadcast(task, outputs, targets)
+    if attempts[-1].reached and not spread:
+        if cut.detached:
+            return _detached(cut, numbers)
         words = f"{count} examples are learned by heart in {attempts[-1].steps:,} steps"
         coincide = "; labels and predictions coincide" if classes else ""
         return Finding(
             ROW, "pass", f"{words}: loss {format_number(best.best)}, floor {format_number(floor)}{coincide}.", **numbers
         )
-    if broadcast:
+    if spread:
         return Finding(
             ROW,
             "fail",
@@ -162,7 +192,33 @@ def _verdict(
             advice="Give both the same shape (squeeze(1) or unsqueeze(1)). Refute: the gradient of one output must not change "
             "when another example's target does.",
         )
-    return _stuck(best, floor, wrong, classes, _cause(inputs, targets, outputs, final), numbers)
+    cause = cause_of(inputs, targets, outputs, final)
+    if cut.detached and not cause[0]:
+        cause = (f"the graph is cut between the loss and {_names(cut.detached)}, {_CUT}", _CUT_TEST)
+    return _stuck(best, floor, wrong, classes, cause, numbers)
+
+
+_CUT = "on which the loss depends: look for detach(), no_grad() or .data on the way"
+_CUT_TEST = "backward() must leave a gradient on each of them."
+
+
+def _detached(cut: Unreached, numbers: dict[str, Any]) -> Finding:
+    """The verdict on a batch that was learned by heart by a part of the network."""
+    names = _names(cut.detached)
+    return Finding(
+        ROW,
+        "warn",
+        f"The batch is learned by heart, but no gradient reaches {names}, though the loss depends on it: the graph is cut.",
+        expected=numbers["expected"],
+        measured=numbers["measured"],
+        evidence={**numbers["evidence"], "detached": cut.detached},
+        advice=f"Most likely a detach(), no_grad() or .data between {names} and the loss. If it is meant, set "
+        f"requires_grad=False or declare 'frozen:{cut.detached[0]}'. Refute: {_CUT_TEST}",
+    )
+
+
+def _names(parameters: list[str]) -> str:
+    return ", ".join(parameters[:3]) + (f" and {len(parameters) - 3} more parameters" if len(parameters) > 3 else "")
 
 
 def _stuck(
@@ -206,72 +262,3 @@ def _missed(outputs: Any, targets: Any, counted: Tensor) -> int:
     if not is_classification(outputs, targets):
         return 0
     return int(((outputs.argmax(dim=class_axis(outputs, targets)) != targets) & counted).sum())
-
-
-def _broadcast(task: Task, outputs: Tensor, targets: Any) -> bool:
-    """Whether shapes differ and one example's gradient changes with another's target: exact, whatever the loss."""
-    if not isinstance(targets, Tensor) or not targets.is_floating_point() or targets.shape == outputs.shape:
-        return False
-    if targets.dim() < 1 or len(targets) < 2 or len(outputs) != len(targets):
-        return False
-    moved = targets.clone()
-    moved[0] += 1.0
-    gradients = []
-    for given in (targets, moved):
-        free = outputs.detach().clone().requires_grad_()
-        with torch.enable_grad():
-            gradients.append(torch.autograd.grad(task.loss(free, given), free)[0][1:])
-    return not torch.equal(*gradients)
-
-
-def _cause(inputs: Any, targets: Any, outputs: Tensor, final: Tensor) -> tuple[str, str]:
-    """The cause that the numbers point to, and its experiment; empty when they point nowhere."""
-    sums = outputs.sum(dim=-1)
-    looks_like_probabilities = bool((outputs >= 0).all()) and bool(((sums - 1).abs() < 1e-4).all())
-    if is_classification(outputs, targets) and outputs.shape[-1] > 1 and looks_like_probabilities:
-        twice = math.log(math.e + outputs.shape[-1] - 1) - 1
-        return (
-            f"softmax is applied twice: the outputs are probabilities, and cross entropy of them cannot fall below "
-            f"{format_number(twice)}",
-            "return the last layer's outputs as they are.",
-        )
-    if (reach := _out_of_reach(targets, final)) != "":
-        return (reach, "return the last layer's outputs as they are, or scale the targets into their range.")
-    if (
-        bool((outputs >= 0).all())
-        and bool((outputs <= 1).all())
-        and outputs.is_floating_point()
-        and outputs.numel() > 1
-    ):
-        return (
-            "the outputs lie between 0 and 1, as after a sigmoid, and the loss applies another",
-            "return the last layer's outputs as they are.",
-        )
-    if _contradict(inputs, targets):
-        return ("equal inputs carry different labels in this batch", "look at the examples of the batch side by side.")
-    return ("", "")
-
-
-def _out_of_reach(targets: Any, outputs: Tensor) -> str:
-    """The range that the outputs seem to be held in when targets lie outside of it; empty when none do."""
-    if not isinstance(targets, Tensor) or not targets.is_floating_point() or outputs.numel() < EXAMPLES:
-        return ""
-    low, high = float(targets.min()), float(targets.max())
-    if bool((outputs >= 0).all()) and bool((outputs == 0).any()) and low < 0:
-        return f"an activation that cuts outputs below 0 off, where targets go down to {format_number(low)}"
-    if bool((outputs.abs() <= 1).all()) and bool((outputs.abs() > 0.999).any()) and max(-low, high) > 1:
-        return f"a tanh holds the outputs within -1 and 1, where targets reach {format_number(max(-low, high))}"
-    return ""
-
-
-def _contradict(inputs: Any, targets: Any) -> bool:
-    parts = [t for t in tensors(inputs) if t.dim() > 0]
-    if not parts or not isinstance(targets, Tensor) or targets.dim() < 1:
-        return False
-    flat = [t.reshape(t.shape[0], -1) for t in parts]
-    count = min(len(t) for t in flat)
-    for i in range(count):
-        for j in range(i):
-            if all(torch.equal(t[i], t[j]) for t in flat) and not torch.equal(targets[i], targets[j]):
-                return True
-    return False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nntui.checks.blind import check as blind
 from nntui.checks.dependency import check as dependency
-from nntui.checks.dependency import matrix_of
+from nntui.checks.dependency import matrices_of
 from nntui.checks.guard import Check
 from nntui.checks.init_bias import check as init_bias
 from nntui.checks.init_loss import check as init_loss
@@ -51,9 +51,9 @@ def _findings(task: Task, wanted: list[str], run: Run | None, seed: int, budget:
         finding = check(task, seed=seed, budget=budget)
         if run is not None:
             run.check(finding)
-            matrix = matrix_of(finding)
-            if matrix is not None:
-                run.dependencies(matrix.values, axis="batch", step=-1, leak=matrix.leak)
+            for one in matrices_of(finding):
+                labels = [str(place) for place in one.rows]
+                run.dependencies(one.values, axis=one.axis, step=-1, leak=one.leak, row_labels=labels)
         yield finding
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nntui.analysis.ticks import format_number
-from nntui.checks.experiment import fit
+from nntui.checks.experiment import Training
 from nntui.checks.guard import guarded, same_randomness
 from nntui.checks.task import Task, tensors
 from nntui.finding import Finding
@@ -90,7 +90,7 @@ def _run(task: Task, seed: int) -> _Trace:
         losses.append(loss)
         return step + 1 >= STEPS
 
-    fit(task, model, batches(), enough)
+    Training(task, model, batches()).go_on(enough)
     gpu = any(p.is_cuda for p in model.parameters())
     if not losses:
         task.first_batch()  # says that there is no data

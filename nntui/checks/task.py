@@ -9,13 +9,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from fnmatch import fnmatchcase as fnmatch
+from typing import Any, Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 LABEL_KEYS = ("labels", "label", "targets", "target", "y")
+INTENTS = {
+    "contrastive": "examples are meant to meet, and no constant prediction has a meaning",
+    "bidirectional": "outputs may depend on what comes later, though targets are the inputs one step on",
+    "frozen": "parameters that match `frozen:PATTERN` are meant to get no gradient, or all where no pattern is given",
+    "sum": "the loss is meant to be a sum over examples",
+}
+"""What a task can declare, and what it says."""
 Source = Dataset[Any] | DataLoader[Any] | Sequence[Any] | Iterable[Any] | Callable[[], Any]
 
 
@@ -40,16 +48,22 @@ class Task:
     """forward(model, inputs) -> outputs; default model(inputs), model(**inputs) for a mapping, model(*inputs) for a tuple."""
     metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None
     """Name to a function of (outputs, targets); a mean over the split's examples where it gives one number per example."""
+    show: Literal["auto"] | Callable[[Any], Any] = "auto"
+    """show(inputs) -> what a person looks at: pictures (N, H, W) or (N, C, H, W), rows (N, F), or N texts; default the inputs."""
     kind: Literal["auto", "classification", "regression"] = "auto"
     """`classification` has predictions of the fixed batch recorded as class names too."""
     classes: Sequence[str] | None = None
     """Name of each class; default its number."""
     batch_axis: int = 0
     """Axis of inputs and outputs along which examples lie."""
+    time_axis: int | None = None
+    """Axis of inputs and outputs along which time runs; None where there is none."""
+    causal: bool = False
+    """Whether an output may depend only on inputs at its own time and before."""
     optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None
     schedule: Callable[[torch.optim.Optimizer], Any] | None = None
     declared: Sequence[str] = ()
-    """Intent that silences: `contrastive` (examples are meant to meet, and no constant prediction has a meaning)."""
+    """Intent that silences, see INTENTS."""
 
     def __post_init__(self) -> None:
         """Raises TaskError for what could only fail later, and less clearly."""
@@ -66,6 +80,27 @@ class Task:
                 )
         if isinstance(self.declared, str):
             object.__setattr__(self, "declared", (self.declared,))
+        if self.show != "auto" and not callable(self.show):
+            raise TaskError(f"show is {self.show!r}; expected 'auto' or a function of the inputs.")
+        if self.time_axis == self.batch_axis:
+            raise TaskError(f"time_axis and batch_axis are both {self.batch_axis}; expected two different axes.")
+        if self.causal and self.time_axis is None:
+            object.__setattr__(self, "time_axis", 1 if self.batch_axis == 0 else 0)
+
+    @classmethod
+    def of(
+        cls, model: nn.Module | Callable[[], nn.Module], loss: Callable[[Any, Any], Any], batch: Any, **more: Any
+    ) -> Self:
+        """A task of one batch, for those who have a model, a loss and a batch at hand: the checks need no more.
+
+        model: a module, copied for every check, or a function making one. batch: what `split` takes apart, a pair (inputs,
+        targets) by default. Raises TaskError.
+        """
+        build = model
+        if isinstance(model, nn.Module):
+            module = model
+            build = lambda: module  # noqa: E731 (Task.build copies it)
+        return cls(build, loss, lambda: [batch], **more)  # pyright: ignore[reportArgumentType]
 
     def build(self, seed: int) -> nn.Module:
         """A fresh model from a seed; a copy, so that a function giving one module again and again loses nothing to a check.
@@ -162,9 +197,29 @@ class Task:
             return model(*inputs)
         return model(inputs)
 
-    def declares(self, intent: str) -> bool:
-        """Whether the user declared this intent."""
-        return any(word == intent or word.startswith(f"{intent}:") for word in self.declared)
+    def shown(self, inputs: Any) -> tuple[Any, list[str] | None]:
+        """What a person sees of the inputs: an array with examples on axis 0 or None, and one text per example or None."""
+        if callable(self.show):
+            found = self.show(inputs)
+            texts = isinstance(found, list | tuple) and all(isinstance(one, str) for one in found)
+            return (None, list(found)) if texts else (found, None)
+        given = [t for t in tensors(inputs) if t.dim() > self.batch_axis]
+        first = next((t for t in given if t.is_floating_point()), given[0] if given else None)
+        if first is None:
+            return None, None
+        first = first.movedim(self.batch_axis, 0)
+        names = list(self.classes or ())
+        if not self.causal or first.dim() != 2 or first.is_floating_point() or int(first.max()) >= len(names):
+            return first, None
+        return None, ["".join(names[code] for code in row) for row in first.tolist()]
+
+    def declares(self, intent: str, name: str = "") -> bool:
+        """Whether the user declared this intent, for a `name` where it has a pattern (`frozen:encoder.*`)."""
+        for word in self.declared:
+            kind, _, pattern = word.partition(":")
+            if kind == intent and (not pattern or not name or fnmatch(name, pattern)):
+                return True
+        return False
 
 
 def tensors(value: Any) -> list[Tensor]:

@@ -41,6 +41,9 @@ class DisabledRun(Run):
     def check(self, finding: Finding) -> None:
         """Does nothing."""
 
+    def check_progress(self, check: str, values: Mapping[str, Any], step: int) -> None:
+        """Does nothing."""
+
     def event(self, event: str, message: str, **_: Any) -> None:
         """Does nothing."""
 

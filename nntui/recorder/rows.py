@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from nntui.finding import Finding, jsonable
+from nntui.finding import PROGRESS, Finding, jsonable
 from nntui.recorder.arrays import lists, numbers, texts
 from nntui.recorder.device import Deferred
 from nntui.runlog.schema import CHECKS, DEPENDENCIES, EVENTS, EVIDENCE_LIMIT, METRICS, PREDICTIONS
@@ -35,9 +35,9 @@ class Batch(NamedTuple):
     data: pa.RecordBatch
     points: int
     step: int
-    """The highest."""
+    """The highest of the training; below every step where there is none."""
     newest: dict[str, float]
-    """The last value of each metric."""
+    """The last value of each metric of the training."""
 
 
 class Groups:
@@ -97,7 +97,11 @@ class Groups:
         newest = {
             name: float(line[-1]) for names, _, matrix in encoded for name, line in zip(names, matrix, strict=True)
         }
-        return Batch(pa.RecordBatch.from_arrays(columns, schema=METRICS), len(values), int(steps.max()), newest)
+        own = steps[np.repeat([not names[0].startswith(PROGRESS) for names, _, _ in encoded], lengths)]
+        newest = {name: value for name, value in newest.items() if not name.startswith(PROGRESS)}
+        return Batch(
+            pa.RecordBatch.from_arrays(columns, schema=METRICS), len(values), int(own.max(initial=-(1 << 63))), newest
+        )
 
     def _rectangles(self, names: Names, rows: list[Point]) -> list[tuple[Names, list[Point], np.ndarray]]:
         """The group as a matrix of metrics × steps; split where a value turns out to be no number."""

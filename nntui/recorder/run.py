@@ -21,7 +21,7 @@ from time import time_ns
 from types import TracebackType
 from typing import Any, Self
 
-from nntui.finding import Finding, jsonable
+from nntui.finding import PROGRESS, Finding, jsonable
 from nntui.recorder import environment, hooks
 from nntui.recorder.device import Deferred, NotNow
 from nntui.recorder.handoff import HURRY, Handoff, Row
@@ -121,6 +121,7 @@ class Run:
         step: int | None = None,
         output_texts: Sequence[str] | None = None,
         target_texts: Sequence[str] | None = None,
+        input_texts: Sequence[str] | None = None,
     ) -> None:
         """Record what the network says about a fixed batch.
 
@@ -128,7 +129,11 @@ class Run:
         reads per example: class names, decoded tokens. step: None is the newest logged step.
         """
         with self._guarded("predictions"):
-            parts = [("output", outputs, output_texts), ("target", targets, target_texts), ("input", inputs, None)]
+            parts = [
+                ("output", outputs, output_texts),
+                ("target", targets, target_texts),
+                ("input", inputs, input_texts),
+            ]
             self._examples("predictions", name, step, parts)
 
     def samples(
@@ -139,10 +144,11 @@ class Run:
         name: str = "train",
         step: int | None = None,
         target_texts: Sequence[str] | None = None,
+        input_texts: Sequence[str] | None = None,
     ) -> None:
         """Record what entered the network: inputs (N, …) as the forward call saw them, and their targets."""
         with self._guarded("samples"):
-            self._examples("samples", name, step, [("input", inputs, None), ("target", targets, target_texts)])
+            self._examples("samples", name, step, [("input", inputs, input_texts), ("target", targets, target_texts)])
 
     def dependencies(
         self,
@@ -176,6 +182,13 @@ class Run:
             self._row("checks", functools.partial(check_row, as_it_is, time_ns()))
             if finding.status == "fail":
                 self._handoff.wake()
+
+    def check_progress(self, check: str, values: Mapping[str, Any], step: int) -> None:
+        """Record how far a check is, as metrics `check/<check>/<name>` at its own steps; the run's step stays as it is."""
+        following = self._next
+        with self._guarded("check_progress"):
+            self.log({f"{PROGRESS}{check}/{name}": value for name, value in values.items()}, step)
+        self._next = following
 
     def event(
         self, event: str, message: str, *, level: str = "info", step: int | None = None, data: Any = None

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from nntui.analysis import roles, rules
 from nntui.analysis.series import RunFacts, Series
-from nntui.finding import STATUSES, Finding
+from nntui.finding import PROGRESS, STATUSES, Finding
 from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.reader import Damage, Poll, Writer, newest_sign_ns
 from nntui.session import plotting, recipe
@@ -145,8 +145,9 @@ class RunState:
         lead = self._lead()
         series = {metric: self._lineage(metric)[0] for metric in self._recorded.metrics}
         series = {metric: one for metric, one in series.items() if len(one)}
-        head = self._head(lead, series)
-        alerts = self._find_alerts(series, head, now)
+        training = {metric: one for metric, one in series.items() if not metric.startswith(PROGRESS)}
+        head = self._head(lead, training)
+        alerts = self._find_alerts(training, head, now)
         checks = recipe.ordered(finding for _, finding in self._checks.values())
         metrics = [self._summary(one, view.sparkline_columns) for one in series.values()]
         return Snapshot(

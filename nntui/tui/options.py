@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nntui.analysis import roles
+from nntui.finding import PROGRESS
 from nntui.session.snapshot import MetricSummary, PlotData, PlotView, XAxis
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99, 0.997)
@@ -45,6 +46,8 @@ class Options:
         names = [m.metric for m in self.visible(metrics)]
         if self.chosen in names:
             return (self.chosen,)
+        if all(name.startswith(PROGRESS) for name in names):  # training has not begun
+            return tuple(names[:LOSS_LIMIT])
         losses = [roles.pick(names, "train_loss"), roles.pick(names, "validation_loss")]
         found = [name for name in losses if name] or names[:1]
         return tuple(dict.fromkeys(found))[:LOSS_LIMIT]

@@ -41,7 +41,7 @@ def test_a_count_that_rounds_up_takes_the_next_unit(value, text) -> None:
 
 
 def test_time_before_the_start_is_negative() -> None:
-    assert ("-2m", "0", "2m") == tuple(label for _, label in ticks.duration_ticks(-130.0, 130.0, 3))
+    assert tuple(label for _, label in ticks.duration_ticks(-130.0, 130.0, 3)) == ("-2m", "0", "2m")
 
 
 def test_clock_labels_within_one_second_are_not_repeated() -> None:

@@ -57,7 +57,11 @@ def healthy() -> dict[str, Task]:
     def transformer():
         layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
         layers = {"embed": nn.Embedding(30, 16), "place": nn.Embedding(8, 16), "layer": layer, "out": nn.Linear(16, 30)}
-        return Model(lambda m, input_ids: m.out(m.layer(m.embed(input_ids) + m.place.weight)), **layers)
+        mask = nn.Transformer.generate_square_subsequent_mask(8)
+        return Model(
+            lambda m, input_ids: m.out(m.layer(m.embed(input_ids) + m.place.weight, src_mask=mask, is_causal=True)),
+            **layers,
+        )
 
     def recurrent():
         layers = {"gru": nn.GRU(1, 8, batch_first=True), "out": nn.Linear(8, 10)}
@@ -81,7 +85,7 @@ def healthy() -> dict[str, Task]:
         "mlp": Task(mlp, ce, data(x, classes)),
         "label smoothing": Task(mlp, nn.CrossEntropyLoss(label_smoothing=0.2), data(x, classes)),
         "class weights": Task(mlp, nn.CrossEntropyLoss(weight=weights), data(x, classes)),
-        "sum reduction": Task(mlp, nn.CrossEntropyLoss(reduction="sum"), data(x, classes)),
+        "sum reduction": Task(mlp, nn.CrossEntropyLoss(reduction="sum"), data(x, classes), declared="sum"),
         "batch norm": Task(lambda: conv(lambda: nn.BatchNorm2d(8)), ce, data(pictures, classes[:128])),
         "group norm": Task(lambda: conv(lambda: nn.GroupNorm(2, 8)), ce, data(pictures, classes[:128])),
         "instance norm": Task(lambda: conv(lambda: nn.InstanceNorm2d(8)), ce, data(pictures, classes[:128])),

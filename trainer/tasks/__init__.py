@@ -1,7 +1,7 @@
 """Which problem is meant: a built-in task on data that ships with packages, or a user's own file.
 
-Owns the names of the built-in ones, each a module with `task(width) -> nntui.Task`, of which only the chosen one is imported; and
-loading `path/to/file.py:NAME`. Invariant: whatever is wrong with a name or a file is one line that says so.
+Owns the names of the built-in ones, each a module (`-` as `_`) with `task(width) -> nntui.Task`, of which only the chosen one is
+imported; and loading `path/to/file.py:NAME`. Invariant: whatever is wrong with a name or a file is one line that says so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from nntui import Task
 
-NAMES = ("digits",)
+NAMES = ("digits", "digits-conv", "digits-rare", "diabetes", "stdlib-chars")
 
 
 class TaskNotLoaded(Exception):  # noqa: N818 (reads as what happened)
@@ -25,7 +25,7 @@ class TaskNotLoaded(Exception):  # noqa: N818 (reads as what happened)
 def named(text: str, width: int) -> Task:
     """The task meant by `NAME` of a built-in one or `FILE.py:NAME`. Raises TaskNotLoaded; ImportError for a missing package."""
     if text in NAMES:
-        return importlib.import_module(f"trainer.tasks.{text}").task(width)
+        return importlib.import_module(f"trainer.tasks.{text.replace('-', '_')}").task(width)
     path, colon, name = text.rpartition(":")
     if not colon or not path.endswith(".py"):
         raise TaskNotLoaded(f"{text!r} is no task; expected one of {', '.join(NAMES)}, or path/to/file.py:NAME.")

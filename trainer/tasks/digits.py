@@ -18,23 +18,33 @@ VALIDATION_SHARE = 0.2
 
 def task(width: int) -> Task:
     """Classify a digit from its pixels, scaled from 0…16 to mean zero and spread one over the training split."""
-    images, digits = load_digits(return_X_y=True)
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(digits))
-    held_out = int(len(order) * VALIDATION_SHARE)
-    pixels = torch.tensor(np.asarray(images), dtype=torch.float32)
-    labels = torch.tensor(np.asarray(digits), dtype=torch.int64)
-    validation, train = torch.tensor(order[:held_out]), torch.tensor(order[held_out:])
-    mean, spread = pixels[train].mean(), pixels[train].std()
-    pixels = (pixels - mean) / spread
+    pixels, labels, train, validation = splits()
     return Task(
         model=lambda: mlp(64, 10, width),
         loss=nn.CrossEntropyLoss(),
         train=TensorDataset(pixels[train], labels[train]),
         validation=TensorDataset(pixels[validation], labels[validation]),
         metrics={"accuracy": correct},
+        show=lambda inputs: inputs.unflatten(1, (8, 8)),
         kind="classification",
         classes=[str(digit) for digit in range(10)],
     )
+
+
+def splits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pixels (N, 64) of mean zero and spread one over the training split, labels (N,), and the rows of either split."""
+    images, digits = load_digits(return_X_y=True)
+    train, validation = halves(len(digits))
+    pixels = torch.tensor(np.asarray(images), dtype=torch.float32)
+    mean, spread = pixels[train].mean(), pixels[train].std()
+    return (pixels - mean) / spread, torch.tensor(np.asarray(digits), dtype=torch.int64), train, validation
+
+
+def halves(count: int) -> tuple[Tensor, Tensor]:
+    """Rows of the training and of the validation split, in an order that is always the same."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(count)
+    held_out = int(count * VALIDATION_SHARE)
+    return torch.tensor(order[held_out:]), torch.tensor(order[:held_out])
 
 
 def correct(outputs: Tensor, targets: Tensor) -> Tensor:
