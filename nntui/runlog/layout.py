@@ -11,7 +11,6 @@ import dataclasses
 import json
 import math
 import os
-import secrets
 import stat
 import zlib
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ WRITER_FILE = "writer.json"
 BEAT_FILE = "beat"
 END_FILE = "end.json"
 WRITER_PREFIX = "w-"
+DATA_SUFFIX = ".arrows"
 SMALL_FILE_LIMIT = 1 << 20
 """Most bytes read of a JSON file."""
 BEAT_SIZE = 512
@@ -91,6 +91,8 @@ class Beat:
     wall_time_ns: int = 0
     count: int = 0
     """Changes at every beat, so that a watcher needs no common clock."""
+    has_loss: bool = True
+    """False: no metric that reads like a loss was logged, so that a NaN in `loss` is no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +287,7 @@ def write_once(path: Path, value: Any) -> bool:
     Raises OSError.
     """
     data = json.dumps(_to_json(value), indent=1).encode() + b"\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:

@@ -18,14 +18,13 @@ import pyarrow as pa
 from nntui.runlog import layout
 from nntui.runlog.cursor import KindCursor
 from nntui.runlog.schema import SCHEMAS
+from nntui.runlog.writers import Writer, is_over
 
 ENDED_INTERVAL = 5.0
 """Seconds between looks at a writer that has ended and was read to its end."""
 DORMANT_AFTER = 60.0
 """Seconds without a byte or a beat after which a writer that has not ended is looked at less often."""
 DORMANT_INTERVAL = 1.0
-SILENT_AFTER = 60.0
-"""Seconds without a beat after which a writer of another machine counts as over."""
 TAIL_PATIENCE = 10.0
 """Seconds after which an unfinished tail that does not change counts as torn even if the writer may be alive."""
 _SEGMENT = re.compile(r"([a-z]{1,13})-([0-9]{5,9})\.arrows")
@@ -38,16 +37,6 @@ class Batch:
     writer: str
     kind: str
     data: pa.RecordBatch
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """What is known of one writer besides its rows."""
-
-    folder: Path
-    manifest: layout.Manifest
-    beat: layout.Beat | None
-    end: layout.End | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +65,6 @@ class Poll:
     bytes_read: int = 0
     beats: int = 0
     """Writers whose beat or end changed since the last poll."""
-
-
-def is_over(writer: Writer) -> bool:
-    """Whether a writer will write no more, judged once by the wall clock: ended, gone, or silent for SILENT_AFTER."""
-    if writer.end is not None:
-        return True
-    alive = layout.process_alive(writer.manifest)
-    if alive is not None:
-        return not alive
-    newest = writer.beat.wall_time_ns if writer.beat else writer.manifest.started_ns
-    return time.time() - newest / 1e9 > SILENT_AFTER
-
-
-def newest_sign_ns(writer: Writer) -> int:
-    """Unix nanoseconds of the writer's last sign of life, its end or its beat; 0 when it gave none."""
-    return max(writer.end.wall_time_ns if writer.end else 0, writer.beat.wall_time_ns if writer.beat else 0)
 
 
 class RunReader:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from nntui.runlog import layout
 from nntui.runlog.lineage import Cut, Launch, cuts
-from nntui.runlog.reader import Damage, RunReader, Writer, is_over, newest_sign_ns
+from nntui.runlog.reader import Damage, RunReader
 from nntui.runlog.schema import SCHEMAS
+from nntui.runlog.writers import Writer, is_over, newest_sign_ns
 
 _GROUP_BYTES = 32 << 20
 

@@ -1,18 +1,25 @@
 """Whether a run is alive, judged from what its writers leave behind.
 
-Owns the states of a run. Invariant: `crashed` is only said of a process known to be gone, or of one that said so itself.
+Owns the states of a run. Standard library only.
+Invariant: `crashed` is only said of a process known to be gone, or of one that said so itself.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from nntui.runlog import layout
 from nntui.runlog.layout import End
-from nntui.runlog.reader import Writer
-from nntui.session.snapshot import State
+from nntui.runlog.writers import Writer
 
+State = Literal["waiting", "live", "quiet", "silent", "ended", "crashed"]
+"""waiting: no data yet; live: the beat moves; quiet: the beat moves, no new row for a while;
+silent: the beat stopped, the process may be gone; ended: orderly exit; crashed: gone without one, or by an exception."""
+OVER: tuple[State, ...] = ("ended", "crashed", "silent")
+"""States in which nothing more is expected."""
 SILENT_AFTER = 15.0
 """Seconds without a new beat (they come every 2 s)."""
 QUIET_AFTER = 30.0
@@ -48,11 +55,21 @@ class Pulse:
         self.row_at = now if not math.isnan(self.row_at) else now - max(0.0, wall - newest_wall_time)
 
 
+def leading(names: Sequence[str], states: Mapping[str, tuple[State, str]]) -> str:
+    """The writer whose state is the run's: the newest one still going, else the newest; empty when there is none.
+
+    names: writers of one rank, oldest first.
+    """
+    going = [name for name in names if states[name][0] not in OVER]
+    return (going or names or [""])[-1]
+
+
 def judge(writer: Writer, pulse: Pulse, now: float) -> tuple[State, str]:
     """State of one writer and the reason in words."""
     if writer.end is not None:
         return _ended(writer.end)
-    if not pulse.gone and layout.process_alive(writer.manifest) is False:
+    alive = False if pulse.gone else layout.process_alive(writer.manifest)
+    if alive is False and not pulse.gone:
         late = layout.read_end(writer.folder)  # it may have ended between the two looks
         if late is not None:
             return _ended(late)
@@ -60,7 +77,8 @@ def judge(writer: Writer, pulse: Pulse, now: float) -> tuple[State, str]:
     if pulse.gone:
         return "crashed", f"process {writer.manifest.pid} is gone without a word"
     if now - pulse.beat_at > SILENT_AFTER:
-        return "silent", f"no sign of life from {writer.manifest.host or 'its host'}"
+        where = f"process {writer.manifest.pid}, which still exists" if alive else writer.manifest.host or "its host"
+        return "silent", f"no sign of life from {where}"
     if now - pulse.row_at > QUIET_AFTER:
         return "quiet", "the process is alive but logs nothing"
     return "live", ""

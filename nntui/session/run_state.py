@@ -21,10 +21,11 @@ from nntui.analysis import roles, rules
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import PROGRESS, STATUSES, Finding
 from nntui.runlog.lineage import Cut, Launch, cuts
-from nntui.runlog.reader import Damage, Poll, Writer, newest_sign_ns
+from nntui.runlog.reader import Damage, Poll
+from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
 from nntui.session import plotting, recipe
 from nntui.session.columns import Recorded
-from nntui.session.liveness import Pulse, judge
+from nntui.session.liveness import OVER, Pulse, State, judge, leading
 from nntui.session.snapshot import (
     EventRow,
     Head,
@@ -34,7 +35,6 @@ from nntui.session.snapshot import (
     PlotData,
     PlotView,
     Snapshot,
-    State,
     View,
 )
 
@@ -42,7 +42,6 @@ EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0
 PACE_POINTS = 200
 """Newest points from which the pace is taken."""
-_OVER: tuple[State, ...] = ("ended", "crashed", "silent")
 
 
 class RunState:
@@ -121,14 +120,14 @@ class RunState:
     def _judge(self, now: float) -> bool:
         states = {name: judge(writer, self._pulses[name], now) for name, writer in self._writers.items()}
         changed, self._states = states != self._states, states
-        if changed or not self._cuts or any(s not in _OVER for s, _ in states.values()):
+        if changed or not self._cuts or any(s not in OVER for s, _ in states.values()):
             launches = [
                 Launch(
                     name,
                     writer.manifest.rank,
                     writer.manifest.started_ns,
                     writer.manifest.resume_step,
-                    states[name][0] in _OVER,
+                    states[name][0] in OVER,
                     self._recorded.first_steps(name) if writer.manifest.resume_step < 0 and len(states) > 1 else {},
                     newest_sign_ns(writer),
                 )
@@ -146,7 +145,7 @@ class RunState:
         series = {metric: self._lineage(metric)[0] for metric in self._recorded.metrics}
         series = {metric: one for metric, one in series.items() if len(one)}
         training = {metric: one for metric, one in series.items() if not metric.startswith(PROGRESS)}
-        head = self._head(lead, training)
+        head = self._head(lead, training, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
         alerts = self._find_alerts(training, head, now)
         checks = recipe.ordered(finding for _, finding in self._checks.values())
         metrics = [self._summary(one, view.sparkline_columns) for one in series.values()]
@@ -161,25 +160,18 @@ class RunState:
             events=tuple(sorted(self._events, key=lambda event: event.wall_time)),
         )
 
-    def _rank(self) -> int:
-        return min((w.manifest.rank for w in self._writers.values()), default=0)
-
     def _primary(self) -> list[str]:
         """Writers of the shown rank, oldest first."""
-        rank = self._rank()
-        names = [n for n, w in self._writers.items() if w.manifest.rank == rank]
-        return sorted(names, key=lambda n: (self._writers[n].manifest.started_ns, n))
+        return [writer.manifest.writer for writer in of_first_rank(self._writers.values())]
 
     def _lead(self) -> str:
         """The writer whose state is the run's: the newest one still going, else the newest."""
-        names = self._primary()
-        going = [n for n in names if self._states[n][0] not in _OVER]
-        return (going or names or [""])[-1]
+        return leading(self._primary(), self._states)
 
     def _lineage(self, metric: str) -> plotting.Lineage:
         return self._recorded.lineage(metric, self._primary(), self._cuts)
 
-    def _head(self, lead: str, series: Mapping[str, Series]) -> Head:
+    def _head(self, lead: str, series: Mapping[str, Series], ended: float) -> Head:
         primary = self._primary()
         manifest = self._writers[lead].manifest if lead else None
         state, reason = self._states.get(lead, ("waiting", ""))
@@ -188,7 +180,6 @@ class RunState:
         total = manifest.total_steps if manifest else 0
         steps_per_epoch = manifest.steps_per_epoch if manifest else 0
         begun = min((self._writers[n].manifest.started_ns / 1e9 for n in primary), default=math.nan)
-        ended = max((float(s.wall_time[-1]) for s in series.values()), default=math.nan)
         going = state in ("live", "quiet")
         return Head(
             name=self.name,

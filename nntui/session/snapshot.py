@@ -16,13 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.finding import Finding
+from nntui.session.liveness import State as State
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-State = Literal["waiting", "live", "quiet", "silent", "ended", "crashed"]
-"""waiting: no data yet; live: the beat moves; quiet: the beat moves, no new row for a while;
-silent: the beat stopped, the process may be gone; ended: orderly exit; crashed: gone without one, or by an exception."""
 
 XAxis = Literal["step", "epoch", "relative", "wall"]
 

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from nntui.runlog.layout import Beat, End, Manifest
-from nntui.runlog.reader import Batch, Damage, Poll, Writer
+from nntui.runlog.reader import Batch, Damage, Poll
 from nntui.runlog.schema import CHECKS, EVENTS, METRICS
+from nntui.runlog.writers import Writer
 
 UNHARMED = Damage()
 WALL = 1.8e9
