@@ -22,8 +22,10 @@ from trainer.batches import DataError
 from trainer.checkpoint import CheckpointError
 from trainer.faults import NAMES as FAULTS
 from trainer.faults import Fault
-from trainer.loop import Options, Stop, train
-from trainer.precheck import check
+from trainer.loop import Stop, train
+from trainer.options import Options
+from trainer.precheck import Wanted, check
+from trainer.precision import NAMES as PRECISIONS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(task: nntui.Task, arguments: argparse.Namespace) -> int:
     try:
         return check(
-            task, seed=arguments.seed, only=arguments.only or [], as_json=arguments.json, budget=arguments.budget
+            task,
+            Wanted(
+                seed=arguments.seed,
+                budget=arguments.budget,
+                only=tuple(arguments.only or ()),
+                as_json=arguments.json,
+                strict=arguments.strict,
+                out=None if arguments.no_record else arguments.out or Path("runs") / f"check-{_name(arguments.task)}",
+            ),
         )
     except ValueError as error:  # an unknown row: checks themselves never raise
         return _say("check", str(error), 2)
@@ -98,8 +108,20 @@ def _parser() -> argparse.ArgumentParser:
     words.add_argument("--out", type=Path, help="run folder (default: runs/TASK-TIME)")
     words.add_argument("--steps", type=_count, default=6000, help="optimizer updates (default: %(default)s)")
     words.add_argument("--batch-size", type=_count, default=64, help="default: %(default)s")
+    words.add_argument(
+        "--accumulate", type=_count, default=1, metavar="N", help="batches per optimizer update (default: %(default)s)"
+    )
     words.add_argument("--lr", type=_positive, default=3e-4, help="learning rate of Adam (default: %(default)s)")
     words.add_argument("--schedule", choices=schedules.NAMES, default="constant", help="default: %(default)s")
+    words.add_argument(
+        "--warmup", type=_count, default=0, metavar="STEPS", help="steps over which the rate rises (default: none)"
+    )
+    words.add_argument(
+        "--clip", type=_positive, default=0.0, metavar="NORM", help="largest norm of the gradient (default: any)"
+    )
+    words.add_argument(
+        "--precision", choices=PRECISIONS, default="float32", help="of the forward call (default: %(default)s)"
+    )
     words.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, … (default: %(default)s)")
     words.add_argument("--eval-every", type=_count, default=100, metavar="STEPS", help="default: %(default)s")
     words.add_argument(
@@ -118,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_task(checks)
     checks.add_argument("--only", action="append", metavar="ID", help="run this check only (may be given again)")
     checks.add_argument("--json", action="store_true", help="print JSON for programs instead")
+    checks.add_argument("--strict", action="store_true", help="exit with 4 on warnings too")
+    checks.add_argument("--out", type=Path, help="run folder to record into (default: runs/check-TASK)")
+    checks.add_argument("--no-record", action="store_true", help="record nothing")
     checks.add_argument(
         "--budget", type=_positive, default=10.0, metavar="S", help="seconds per check (default: %(default)s)"
     )
@@ -131,15 +156,18 @@ def _add_task(words: argparse.ArgumentParser) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    name = arguments.task.rpartition(":")[2]
-    out = arguments.out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    out = arguments.out or Path("runs") / f"{_name(arguments.task)}-{time.strftime('%Y%m%d-%H%M%S')}"
     return Options(
         task=arguments.task,
         out=out,
         steps=arguments.steps,
         batch_size=arguments.batch_size,
+        accumulate=arguments.accumulate,
         lr=arguments.lr,
         schedule=arguments.schedule,
+        warmup=arguments.warmup,
+        clip=arguments.clip,
+        precision=arguments.precision,
         seed=arguments.seed,
         width=arguments.width,
         device=arguments.device,
@@ -149,6 +177,11 @@ def _options(arguments: argparse.Namespace) -> Options:
         strict=arguments.strict,
         fault=arguments.fault,
     )
+
+
+def _name(task: str) -> str:
+    """What a run of the task is called: the part after the colon of `file.py:NAME`."""
+    return task.rpartition(":")[2]
 
 
 def _count(text: str) -> int:

@@ -1,70 +1,237 @@
 """Which examples are in which batch.
 
-Owns the order of the data: a seeded permutation per epoch, so that a position is a number and resuming is exact.
+Owns the order of the data: a batch is a function of its number and the seed, so that resuming is exact. The exception are data
+that can only be iterated: those begin again after a restart, and `Batches.notes` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+    default_collate,
+)
+
+from trainer.randomness import Apart
+
+CHUNK = 64
+"""Examples per batch of an evaluation."""
+AHEAD = 256
+"""Batches whose indices are asked of a loader's sampler at once."""
 
 
 class DataError(Exception):
-    """The data of a task cannot be trained on; one line for the user."""
+    """The data of a task cannot be trained on as asked; one line for the user."""
 
 
 class Examples:
-    """The examples of a Dataset, of a DataLoader's dataset, or of what a function gives, in batches by index."""
+    """The examples of a Dataset, of a DataLoader, or of what a function gives, by index or one batch after the other."""
 
     def __init__(self, source: Any) -> None:
-        """Raises DataError for data without a length: their order could not be repeated after a restart."""
+        """Raises DataError for what is no data, or empty."""
         if callable(source) and not isinstance(source, Dataset | DataLoader):
             source = source()
-        self._collate: Callable[[list[Any]], Any] = default_collate
-        self.batch_size: int | None = None
+        self._collate: Callable[[Any], Any] = default_collate
+        self.loader: DataLoader[Any] | None = None
         if isinstance(source, DataLoader):
-            self.batch_size = source.batch_size
-            self._collate = source.collate_fn
-            source = source.dataset
-        if isinstance(source, IterableDataset) or not hasattr(source, "__getitem__") or not hasattr(source, "__len__"):
+            self.loader, self._collate, source = source, source.collate_fn, source.dataset
+        self._whole = self.loader is not None and self.loader.batch_sampler is None
+        self.iterated = isinstance(source, IterableDataset)
+        self._data: Any = source
+        if self.iterated:
+            return
+        if not hasattr(source, "__getitem__") or not hasattr(source, "__len__"):
             what = type(source).__name__
             raise DataError(f"the data are a {what} without a length; expected a Dataset with __len__ and __getitem__.")
-        self._data: Any = source
         if not len(self._data):
             raise DataError("the data are empty; expected at least one example. Look at the length of the dataset.")
 
     def __len__(self) -> int:
         return len(self._data)
 
-    def at(self, indices: torch.Tensor) -> Any:
-        """These examples as one batch."""
+    def at(self, indices: Any) -> Any:
+        """These examples as one batch; one index gives a batch where each item of the dataset is one."""
+        if self._whole:
+            return self._collate(self._data[int(indices)])
         if isinstance(self._data, TensorDataset) and self._collate is default_collate:
-            return list(self._data[indices])  # pyright: ignore[reportArgumentType] (a tensor of indices is far faster)
+            return list(self._data[torch.as_tensor(indices)])  # pyright: ignore[reportArgumentType] (far faster)
         return self._collate([self._data[int(i)] for i in indices])
+
+    def batches(self, size: int = CHUNK) -> Iterator[tuple[Any, int]]:
+        """Every example once, always in the same order; those alone that the loader's own sampler chose.
+
+        Each batch with its number of examples; 0 where only the batch itself knows.
+        """
+        if self.iterated:
+            yield from ((batch, 0) for batch in self._read(size))
+            return
+        chosen = self._chosen()
+        if self._whole:
+            yield from ((self.at(index), 0) for index in chosen)
+            return
+        for start in range(0, len(chosen), size):
+            indices = chosen[start : start + size]
+            yield self.at(indices), len(indices)
+
+    def _read(self, size: int) -> Iterable[Any]:
+        return self.loader if self.loader is not None else DataLoader(self._data, batch_size=size)
+
+    def _chosen(self) -> torch.Tensor:
+        sampler = None if self.loader is None else self.loader.sampler
+        if self.loader is None or (
+            type(self.loader.batch_sampler) in (BatchSampler, type(None)) and _is_plain(sampler)
+        ):
+            return torch.arange(len(self._data))
+        return torch.tensor([i for batch in islice(_sampled(self.loader, 0), len(self._data)) for i in _flat(batch)])
 
 
 class Batches:
-    """The training batches by step. The last, smaller batch of an epoch is left out, as most loops do."""
+    """The training batches by number, `accumulate` of them for each update.
 
-    def __init__(self, data: Any, size: int, seed: int) -> None:
-        """data: what Examples takes. size: examples per batch, unless a DataLoader says otherwise; at most all of them."""
-        self._examples = Examples(data)
-        self.size = min(self._examples.batch_size or size, len(self._examples))
-        self._seed = seed
-        self._epoch = -1
-        self._order = torch.empty(0, dtype=torch.int64)
-        self.per_epoch = len(self._examples) // self.size
+    Without a loader: a permutation per epoch; the last, smaller batch of an epoch is left out, as most loops do. With one: as
+    its own sampler says, its random sources seeded per epoch. Batches of an epoch that fill no update are left out.
+    """
 
-    def at(self, step: int) -> Any:
-        """The batch of a step."""
-        epoch, position = divmod(step, self.per_epoch)
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
-            self._order, self._epoch = torch.randperm(len(self._examples), generator=generator), epoch
-        return self._examples.at(self._order[position * self.size : (position + 1) * self.size])
+    def __init__(self, data: Any, size: int, seed: int, accumulate: int = 1) -> None:
+        """data: what Examples takes. size: examples per batch, unless a loader says otherwise; at most all of them.
+
+        Raises DataError when an epoch is too short for one update.
+        """
+        self._examples = examples = data if isinstance(data, Examples) else Examples(data)
+        self._loader, self._seed, self._accumulate = examples.loader, seed, accumulate
+        self._next, self._epoch, self._coming = 0, -1, iter(())
+        self.examples = 0
+        """Examples of the newest window, as far as it is known."""
+        self.size = size if examples.iterated else min(size, len(examples))
+        batches = None if examples.iterated else len(examples) // self.size
+        if self._loader is not None:
+            self.size = self._loader.batch_size or size
+            batches = None if examples.iterated else _length(self._loader)
+        self.per_epoch = 0 if batches is None else batches // accumulate
+        """Updates per epoch; 0 where that is unknown."""
+        if batches is not None and not self.per_epoch:
+            raise DataError(
+                f"--accumulate {accumulate}, and an epoch has {batches} batches of {self.size}; expected at least one update "
+                "per epoch. Lower --accumulate or --batch-size."
+            )
+
+    def window(self, number: int) -> list[Any]:
+        """The batches of the update with this number, in their order."""
+        if number < self._next:
+            self._next, self._epoch, self._coming = 0, -1, iter(())
+        if self._examples.iterated:
+            self._next = number
+        elif self.per_epoch and self._may_skip() and number // self.per_epoch > self._epoch:
+            self._epoch = number // self.per_epoch - 1
+            self._next, self._coming = (self._epoch + 1) * self.per_epoch, iter(())
+        while self._next < number:
+            self._take()
+        taken = self._take()
+        if self._examples.iterated or (self._loader is not None and self._loader.batch_sampler is None):
+            self.examples = self._accumulate * self.size
+        else:
+            self.examples = sum(len(indices) for indices in taken)
+        return taken if self._examples.iterated else [self._examples.at(indices) for indices in taken]
+
+    def notes(self) -> list[str]:
+        """What of a loader is not as its owner may expect, one line each."""
+        found = []
+        if self._examples.iterated:
+            found.append("the data can only be iterated: after a restart they begin again, so resuming is not exact.")
+        elif self._loader is not None and (self._loader.num_workers or self._loader.pin_memory):
+            found.append("num_workers and pin_memory of the loader are not used: batches are made in the loop itself.")
+        if (
+            self._loader is not None
+            and isinstance(self._loader.sampler, SequentialSampler)
+            and not self._examples.iterated
+        ):
+            found.append(
+                "the loader does not shuffle: every epoch has the same order. Give shuffle=True, unless meant."
+            )
+        return found
+
+    def _take(self) -> list[Any]:
+        """The next update's batches, or their indices; of the next epoch where this one has too few left."""
+        taken = list(islice(self._coming, self._accumulate))
+        while len(taken) < self._accumulate:
+            self._epoch += 1
+            self._coming = self._of_epoch(self._epoch)
+            kept = taken if self._examples.iterated else []
+            more = list(islice(self._coming, self._accumulate - len(kept)))
+            if not more or (not self._examples.iterated and len(more) < self._accumulate):
+                raise DataError(
+                    f"epoch {self._epoch} of the data has {len(more)} batches; expected at least one update of "
+                    f"{self._accumulate}. Look at the sampler, or lower --accumulate."
+                )
+            taken = kept + more
+        self._next += 1
+        return taken
+
+    def _of_epoch(self, epoch: int) -> Iterator[Any]:
+        if self._examples.iterated:
+            return (batch for batch, _ in self._examples.batches(self.size))
+        seed = self._seed * 1_000_003 + epoch
+        if self._loader is not None:
+            return _sampled(self._loader, seed, epoch)
+        order = torch.randperm(len(self._examples), generator=torch.Generator().manual_seed(seed))
+        return (order[k * self.size : (k + 1) * self.size] for k in range(len(order) // self.size))
+
+    def _may_skip(self) -> bool:
+        """Whether an epoch is a function of its number alone, so that earlier ones need not be gone through."""
+        own = None if self._loader is None else self._loader.batch_sampler or self._loader.sampler
+        if own is None:
+            return True
+        inner = getattr(own, "sampler", own)
+        return type(own).__module__ == type(inner).__module__ == RandomSampler.__module__
+
+
+def _sampled(loader: DataLoader[Any], seed: int, epoch: int = 0) -> Iterator[Any]:
+    """The indices of each batch of an epoch as the loader's sampler gives them; what it draws does not disturb the training."""
+    sampler: Any = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
+    apart = Apart(seed)
+    drawn: tuple[Any, ...] = (loader, loader.sampler, sampler)
+    for one in drawn:
+        generator = getattr(one, "generator", None)
+        if isinstance(generator, torch.Generator):
+            generator.manual_seed(seed)
+        if one is not loader and hasattr(one, "set_epoch"):
+            one.set_epoch(epoch)
+    with apart:
+        coming = iter(sampler)
+    while True:
+        with apart:
+            some = list(islice(coming, AHEAD))
+        yield from some
+        if len(some) < AHEAD:
+            return
+
+
+def _is_plain(sampler: Any) -> bool:
+    """Whether a sampler gives every example once."""
+    return type(sampler) is SequentialSampler or (
+        type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == len(sampler.data_source)
+    )
+
+
+def _length(loader: DataLoader[Any]) -> int | None:
+    try:
+        return len(loader.batch_sampler if loader.batch_sampler is not None else loader.sampler)  # pyright: ignore[reportArgumentType]
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def _flat(indices: Any) -> list[int]:
+    return [int(i) for i in indices] if isinstance(indices, Iterable) else [int(indices)]
 
 
 def moved(value: Any, device: torch.device) -> Any:

@@ -5,15 +5,17 @@ Owns the files `checkpoints/last.pt` and `checkpoints/best.pt` in the run folder
 
 from __future__ import annotations
 
+import math
 import os
-import random
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from trainer import randomness
+from trainer.precision import Precision
 from trainer.schedules import Plan
 
 FOLDER = "checkpoints"
@@ -22,6 +24,26 @@ LAST, BEST = "last.pt", "best.pt"
 
 class CheckpointError(Exception):
     """A checkpoint cannot be used; one line for the user."""
+
+
+@dataclass(slots=True)
+class Training:
+    """What an update changes, and all that the next one depends on beside the random sources."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    plan: Plan
+    precision: Precision
+    step: int = 0
+    """Optimizer updates completed."""
+    skipped: int = 0
+    """Attempts that float16 overflow made no update: their examples were read, so the next examples lie further on."""
+    best: float = math.inf
+    """Lowest validation loss of a checkpoint so far."""
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All that the optimizer updates."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
 
 def save(run: Path, name: str, state: dict[str, Any]) -> None:
@@ -53,45 +75,42 @@ def load(run: Path, device: torch.device) -> dict[str, Any] | None:
     return state
 
 
-def state(model: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> dict[str, Any]:
-    """Everything that the next step depends on."""
-    kind, keys, *rest = np.random.get_state()
+def state(training: Training) -> dict[str, Any]:
+    """Everything that the next step depends on, at this moment's random states; the parameters are not copied."""
     found = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "torch_rng": torch.get_rng_state(),
-        "python_rng": random.getstate(),
-        "numpy_rng": (kind, np.asarray(keys).tolist(), *rest),
-        "step": step,
+        "model": training.model.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "step": training.step,
+        "skipped": training.skipped,
+        **randomness.states(),
     }
-    if plan.scheduler is not None:
-        found["scheduler"] = plan.scheduler.state_dict()
-    if torch.cuda.is_initialized():
-        found["cuda_rng"] = torch.cuda.get_rng_state_all()
+    if training.plan.scheduler is not None:
+        found["scheduler"] = training.plan.scheduler.state_dict()
+    if training.precision.scaler is not None:
+        found["scaler"] = training.precision.scaler.state_dict()
     return found
 
 
-def restore(
-    state: Any, model: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, path: Path
-) -> tuple[int, float]:
-    """Put the state back everywhere; the step and the best score. Raises CheckpointError when it is of another model."""
+def restore(state: Any, training: Training, path: Path) -> None:
+    """Put the state back everywhere. Raises CheckpointError when it is of another model.
+
+    A run that goes on in float16 after another precision begins with a fresh loss scale.
+    """
     try:
         if not isinstance(state, dict):
             raise TypeError(f"it holds a {type(state).__name__}")
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        if plan.scheduler is not None:
-            plan.scheduler.load_state_dict(state["scheduler"])
-        step, best = int(state["step"]), float(state["best"])
-        torch.set_rng_state(state["torch_rng"].cpu())
-        random.setstate(state["python_rng"])
-        np.random.set_state(state["numpy_rng"])
-        if "cuda_rng" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda_rng"]])
+        training.model.load_state_dict(state["model"])
+        training.optimizer.load_state_dict(state["optimizer"])
+        if training.plan.scheduler is not None:
+            training.plan.scheduler.load_state_dict(state["scheduler"])
+        if training.precision.scaler is not None and "scaler" in state:
+            training.precision.scaler.load_state_dict(state["scaler"])
+        training.step, training.best = int(state["step"]), float(state["best"])
+        training.skipped = int(state.get("skipped", 0))
+        randomness.set_states(state)
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         line = str(error).splitlines()[0]
         raise CheckpointError(
             f"{path / FOLDER / LAST}: does not fit this model ({line}); expected the same task and width. "
             "Choose another --out, or the options of that run."
         ) from None
-    return step, best

@@ -11,35 +11,45 @@ import torch
 from torch import Tensor, nn
 
 from nntui import Task
-from trainer.batches import Examples, moved
-
-CHUNK = 64
-"""Examples per forward call. The loss is taken per chunk, so that any loss of a batch will do."""
+from trainer.batches import DataError, Examples, moved
+from trainer.precision import Precision
 
 
 @torch.no_grad()
-def evaluate(task: Task, model: nn.Module, data: Examples, device: torch.device, prefix: str) -> dict[str, float]:
-    """prefix/loss and every metric of the task over all examples, each with its standard error prefix/…_stderr.
+def evaluate(
+    task: Task, model: nn.Module, data: Examples, device: torch.device, precision: Precision
+) -> dict[str, float]:
+    """val/loss and every metric of the task over all examples, each with its standard error val/…_stderr.
 
-    A metric that gives one number per example has the sample standard deviation over examples divided by √n. The loss, and a
-    metric that gives one number per batch, have that of the chunk means, weighted by their sizes.
+    The loss is taken per chunk of examples, so that any loss of a batch will do. A metric that gives one number per example has
+    the sample standard deviation over examples divided by √n. The loss, and a metric that gives one number per batch, have that
+    of the chunk means, weighted by their sizes. Raises DataError when there is no example.
     """
     model.eval()
-    losses: list[tuple[float, int]] = []
+    losses: list[tuple[Tensor, int]] = []
     scores: dict[str, list[tuple[Tensor, int]]] = {name: [] for name in task.metrics or {}}
-    for start in range(0, len(data), CHUNK):
-        indices = torch.arange(start, min(start + CHUNK, len(data)))
-        inputs, targets = moved(task.split_batch(data.at(indices)), device)
-        outputs = task.call(model, inputs)
-        losses.append((float(task.loss(outputs, targets)), len(indices)))
+    for batch, given in data.batches():
+        inputs, targets = moved(task.split_batch(batch), device)
+        with precision.forward():
+            outputs = task.call(model, inputs)
+        outputs = precision.full(outputs)
+        count = given or _count(targets, task.batch_axis)
+        losses.append((torch.tensor(float(task.loss(outputs, targets)), dtype=torch.float64), count))
         for name, score in (task.metrics or {}).items():
-            scores[name].append((torch.as_tensor(score(outputs, targets)).double().cpu(), len(indices)))
+            scores[name].append((torch.as_tensor(score(outputs, targets)).double().cpu(), count))
     model.train()
-    found = _of_chunks([(torch.tensor(loss, dtype=torch.float64), count) for loss, count in losses], f"{prefix}/loss")
+    if not losses:
+        raise DataError("the validation data gave no batch; expected at least one. Look at their sampler.")
+    found = _of_chunks(losses, "val/loss")
     for name, pieces in scores.items():
         per_example = all(piece.dim() == 1 and len(piece) == count for piece, count in pieces)
-        found |= (_of_examples if per_example else _of_chunks)(pieces, f"{prefix}/{name}")
+        found |= (_of_examples if per_example else _of_chunks)(pieces, f"val/{name}")
     return found
+
+
+def _count(targets: object, axis: int) -> int:
+    """Examples of a batch that came without a number: the length of its targets, one where they have none."""
+    return targets.shape[axis] if isinstance(targets, Tensor) and targets.dim() > axis else 1
 
 
 def _of_examples(pieces: list[tuple[Tensor, int]], name: str) -> dict[str, float]:

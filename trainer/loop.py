@@ -1,7 +1,8 @@
 """The training loop, from top to bottom.
 
 Owns the order of things: checks, steps, evaluations, checkpoints. What is recorded goes through nntui's public names.
-Invariant: a metric at step k was measured with the parameters after k updates.
+Invariant: a step is one optimizer update, however many batches or attempts it takes, and a metric at step k was measured with the
+parameters after k updates.
 """
 
 from __future__ import annotations
@@ -9,9 +10,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,35 +18,16 @@ import torch
 from torch import nn
 
 import nntui
-from trainer import checkpoint, schedules
+from trainer import checkpoint, gpu
 from trainer.batches import Batches, DataError, Examples, moved
+from trainer.checkpoint import Training
 from trainer.evaluation import evaluate
-from trainer.faults import Fault
-from trainer.precheck import tell
+from trainer.options import Options
+from trainer.precheck import tell, tell_task
+from trainer.precision import SKIPS_IN_A_ROW, Precision
+from trainer.recording import Catcher, FixedBatch, Speed
 from trainer.saying import say
-
-FIXED_EXAMPLES = 16
-SAMPLED_EXAMPLES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Everything that can be asked of the loop."""
-
-    task: str
-    out: Path
-    steps: int = 6000
-    batch_size: int = 64
-    lr: float = 3e-4
-    schedule: str = "constant"
-    seed: int = 0
-    width: int = 128
-    device: str = "auto"
-    eval_every: int = 100
-    pace: float = 0.0
-    checks: bool = True
-    strict: bool = False
-    fault: Fault = Fault()  # noqa: RUF009 (frozen)
+from trainer.schedules import Plan
 
 
 class Stop:
@@ -63,205 +43,165 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
     random.seed(options.seed)
     np.random.seed(options.seed)
     task = options.fault.task(task)
-    model = task.build(options.seed).to(device)
-    optimizer = _optimizer(task, model, options.lr)
-    plan = schedules.Plan(optimizer, task.schedule, options.schedule, options.steps)
-    batches = Batches(task.train, options.batch_size, options.seed)
+    training = _begin(task, options, device)
+    batches = Batches(task.train, options.batch_size, options.seed, options.accumulate)
     validation = None if task.validation is None else Examples(task.validation)
-    fixed = _fixed_batch(task, validation or Examples(task.train), device)
+    shown = Examples(task.train) if validation is None else validation
+    fixed = FixedBatch(task, shown, device, training.precision)
     state = checkpoint.load(options.out, device)
-    begin, best = 0, math.inf
     if state is not None:
-        begin, best = checkpoint.restore(state, model, optimizer, plan, options.out)
-    if begin >= options.steps:
-        say(f"{options.out}: already at step {begin:,} of {options.steps:,}. Go on with --steps {2 * begin}.")
+        checkpoint.restore(state, training, options.out)
+    begun = training.step
+    if begun >= options.steps:
+        say(f"{options.out}: already at step {begun:,} of {options.steps:,}. Go on with --steps {2 * begun}.")
         return 0
-    resume = begin if state is not None else None
-    with _record(options, type(optimizer).__name__, plan.rates[0], batches.per_epoch, resume) as run:
+    with _record(options, training, batches, resumed=state is not None) as run, gpu.watch(device) as system:
         if options.checks and state is None and not _preflight(task, options, run):
             run.finish(4)
             return 4
-        catcher, speed = _Catcher(task, model, run), _Speed(batches.size)
-        step, stop.listens = begin, True
-
-        for step in range(begin, options.steps + 1):
-            if step % options.eval_every == 0 or step == options.steps or stop.code:
-                kept = checkpoint.state(model, optimizer, plan, step)  # before: a resumed run evaluates here again
-                score = _evaluate(task, model, validation, device, run, step)
-                _predict(task, model, run, fixed, step)
+        loop = _Loop(task, options, device, training, batches, run)
+        catcher, speed = Catcher(task, training.model, run), Speed()
+        stop.listens = True
+        while True:
+            step, asked = training.step, stop.code  # read once: a signal may come at any moment below
+            due = step % options.eval_every == 0 or step == options.steps
+            if due or asked:
+                kept, score = checkpoint.state(training), math.inf  # before: a resumed run evaluates here again
+                if due:  # not for a stop alone: whoever asks for one may not wait for long
+                    score = loop.evaluate(validation)
+                    fixed.record(training.model, run, step)
                 run.flush()  # a checkpoint ahead of the log would leave a hole in the curve after kill -9
-                best = _save(run, options.out, kept, score, best)
-            if stop.code or step == options.steps:
+                loop.save(kept, score)
+                asked = asked or stop.code
+            if asked or step == options.steps:
                 break
-
-            rate = plan.apply(step, options.fault.rate(1.0, step))
-            inputs, targets = moved(task.split_batch(batches.at(step)), device)
-            with catcher.watching(step, targets):
-                outputs = task.call(model, inputs)
-            loss = options.fault.loss(task.loss(outputs, targets), step)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            grad_norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf)
-            optimizer.step()
-            plan.stepped()
-            values = {"train/loss": loss, "lr": rate, "grad_norm": grad_norm, **speed.tick(step)}
-            for name, metric in (task.metrics or {}).items():
-                values[f"train/{name}"] = torch.as_tensor(metric(outputs.detach(), targets)).float().mean()
-            run.log(values, step=step)
+            rate = training.plan.apply(step, options.fault.rate(1.0, step))
+            values = loop.update(catcher)
+            run.log({**values, "lr": rate, **speed.tick(batches.examples), **system.newest()}, step=step)
             options.fault.strike(step)
             if options.pace:
                 speed.pace(options.pace)
 
-        if stop.code:
+        if asked:
             run.event("checkpoint", f"asked to stop: checkpoint at step {step:,}", step=step)
-            run.finish(stop.code)
-        say(f"{options.out}: step {step:,}, best validation loss {best:.4f}.")
-        return stop.code
+            run.finish(asked)
+        say(f"{options.out}: step {step:,}, best validation loss {training.best:.4f}.")
+        return asked
 
 
-def _record(options: Options, optimizer: str, lr: float, steps_per_epoch: int, resume_step: int | None) -> nntui.Run:
-    names = ("task", "steps", "batch_size", "lr", "schedule", "seed", "width", "eval_every")
-    config = {name: getattr(options, name) for name in names} | {
-        "optimizer": optimizer,
-        "lr": lr,
-    }
-    if options.fault.name:
-        config["fault"] = f"{options.fault.name}@{options.fault.step}"
-    return nntui.init(
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """What happens at a step."""
+
+    task: nntui.Task
+    options: Options
+    device: torch.device
+    training: Training
+    batches: Batches
+    run: nntui.Run
+
+    def update(self, catcher: Catcher) -> dict[str, Any]:
+        """One optimizer update and what it measured; attempted with further examples while float16 overflows.
+
+        Raises DataError when SKIPS_IN_A_ROW attempts overflow.
+        """
+        training, values = self.training, {}
+        for _ in range(SKIPS_IN_A_ROW):
+            values = self._attempt(catcher)
+            if training.precision.update(training.optimizer):
+                training.step += 1
+                training.plan.stepped()
+                skipped = {} if training.precision.scaler is None else {"amp/skipped": training.skipped}
+                return values | training.precision.measured() | skipped
+            training.skipped += 1
+            if training.skipped == 1:
+                self.run.event(
+                    "amp", "a first attempt overflowed in float16: no step; the loss scale is halved until none does"
+                )
+        self.run.log(values, step=training.step)
+        raise DataError(
+            f"no gradient of step {training.step:,} is finite at any loss scale; expected finite ones. "
+            "Look at the loss for NaN, or take --precision float32."
+        )
+
+    def _attempt(self, catcher: Catcher) -> dict[str, Any]:
+        """Forward and backward over the batches of one update; the gradients are then those of their mean loss, clipped."""
+        task, options, training, values = self.task, self.options, self.training, {}
+        share = 1.0 if task.declares("sum") else 1.0 / options.accumulate
+        training.optimizer.zero_grad(set_to_none=True)
+        for batch in self.batches.window(training.step + training.skipped):
+            inputs, targets = moved(task.split_batch(batch), self.device)
+            with catcher.watching(training.step, targets), training.precision.forward():
+                outputs = task.call(training.model, inputs)
+            outputs = training.precision.full(outputs)
+            loss = options.fault.loss(task.loss(outputs, targets), training.step) * share
+            training.precision.backward(loss)
+            values["train/loss"] = values.get("train/loss", 0.0) + loss.detach()
+            for name, metric in (task.metrics or {}).items():
+                score = torch.as_tensor(metric(outputs.detach(), targets)).float().mean() / options.accumulate
+                values[f"train/{name}"] = values.get(f"train/{name}", 0.0) + score
+        training.precision.unscale(training.optimizer)
+        norm = nn.utils.clip_grad_norm_(training.parameters(), options.clip or math.inf)
+        clipped = {"clipped": norm > options.clip} if options.clip else {}
+        return {**values, "grad_norm": norm, **clipped}
+
+    def evaluate(self, data: Examples | None) -> float:
+        """Score the whole validation split; its loss, infinite when there is none."""
+        if data is None:
+            return math.inf
+        score = evaluate(self.task, self.training.model, data, self.device, self.training.precision)
+        self.run.log(score, step=self.training.step)
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in score.items() if not name.endswith("_stderr"))
+        say(f"step {self.training.step:>7,}  {shown}")
+        return score["val/loss"]
+
+    def save(self, state: dict[str, Any], score: float) -> None:
+        """Keep this state as the last, and as the best when its score is. A full disk is said, not raised."""
+        out, step, best = self.options.out, state["step"], min(self.training.best, score)
+        state["best"] = best
+        try:
+            if score < self.training.best:
+                checkpoint.save(out, checkpoint.BEST, state)
+            checkpoint.save(out, checkpoint.LAST, state)
+        except (OSError, RuntimeError) as error:  # torch raises either when the disk is full
+            what = f"no checkpoint at step {step:,}: {getattr(error, 'strerror', None) or str(error).splitlines()[0]}"
+            self.run.event("checkpoint", what, level="warn", step=step)
+            sys.stderr.write(f"nntui train: {out}: {what}; training goes on.\n")
+            return
+        self.training.best = best
+
+
+def _begin(task: nntui.Task, options: Options, device: torch.device) -> Training:
+    """The training before its first step. Raises DataError for options that do not go together."""
+    precision = Precision(options.precision, device)
+    model = task.build(options.seed).to(device)
+    optimizer = _optimizer(task, model, options.lr)
+    plan = Plan(optimizer, task.schedule, options.schedule, options.steps, options.warmup)
+    return Training(model, optimizer, plan, precision)
+
+
+def _record(options: Options, training: Training, batches: Batches, *, resumed: bool) -> nntui.Run:
+    run = nntui.init(
         options.out,
-        config=config,
+        config=options.config(type(training.optimizer).__name__, training.plan.rates[0]),
         total_steps=options.steps,
-        steps_per_epoch=steps_per_epoch,
-        resume_step=resume_step,
+        steps_per_epoch=batches.per_epoch or None,
+        resume_step=training.step if resumed else None,
     )
+    for note in batches.notes():
+        run.event("data", note)
+        say(note)
+    return run
 
 
 def _preflight(task: nntui.Task, options: Options, run: nntui.Run) -> bool:
     """Run the checks and say what they found; False when training must not begin."""
     failed = False
+    tell_task(nntui.checks.inferred(task, seed=options.seed))
     for finding in nntui.checks.preflight(task, run=run, seed=options.seed):
         tell(finding)
         failed |= finding.status == "fail"
     return not (failed and options.strict)
-
-
-def _evaluate(
-    task: nntui.Task, model: nn.Module, data: Examples | None, device: torch.device, run: nntui.Run, step: int
-) -> float:
-    """Score the whole validation split; its loss, infinite when there is none."""
-    if data is None:
-        return math.inf
-    score = evaluate(task, model, data, device, "val")
-    run.log(score, step=step)
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in score.items() if not name.endswith("_stderr"))
-    say(f"step {step:>7,}  {shown}")
-    return score["val/loss"]
-
-
-def _fixed_batch(task: nntui.Task, data: Examples, device: torch.device) -> tuple[Any, Any]:
-    return moved(task.split_batch(data.at(torch.arange(min(FIXED_EXAMPLES, len(data))))), device)
-
-
-@torch.no_grad()
-def _predict(task: nntui.Task, model: nn.Module, run: nntui.Run, fixed: tuple[Any, Any], step: int) -> None:
-    """Record what the network says about the fixed batch; inputs and labels with the first time."""
-    inputs, targets = fixed
-    model.eval()
-    outputs = task.call(model, inputs)
-    model.train()
-    if not isinstance(outputs, torch.Tensor):
-        return
-    said = _texts(task, _chosen(outputs, targets))
-    if step > 0:
-        run.predictions(outputs, step=step, output_texts=said)
-        return
-    wanted = _texts(task, targets)
-    given = inputs if isinstance(inputs, torch.Tensor) else None
-    run.predictions(outputs, inputs=given, targets=targets, step=step, output_texts=said, target_texts=wanted)
-
-
-def _chosen(outputs: torch.Tensor, targets: Any) -> torch.Tensor:
-    """The class that each output says, of shape (N,); anything else where outputs are no classes of single labels."""
-    if outputs.dim() == 2 and outputs.shape[1] == 1:
-        return (outputs[:, 0] > 0).long()
-    return outputs.argmax(dim=-1) if outputs.dim() == 2 else outputs
-
-
-def _texts(task: nntui.Task, labels: Any) -> list[str] | None:
-    """Names of classes, one per example; None where there is not one class per example."""
-    if task.kind != "classification" or not isinstance(labels, torch.Tensor) or labels.numel() != len(labels):
-        return None
-    numbers = [int(label) for label in labels.flatten()]
-    classes = list(task.classes or ())
-    return [classes[k] if 0 <= k < len(classes) else str(k) for k in numbers]
-
-
-class _Catcher:
-    """Records what enters the network, at the forward call itself: at the first step and at each power of ten after it."""
-
-    def __init__(self, task: nntui.Task, model: nn.Module, run: nntui.Run) -> None:
-        self._task, self._model, self._run = task, model, run
-        self._handle: Any = None
-
-    def watching(self, step: int, targets: Any) -> _Catcher:
-        if step == 0 or (step >= 10 and math.log10(step).is_integer()):
-
-            def catch(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-                given = [t for t in (*inputs, *named.values()) if isinstance(t, torch.Tensor) and t.dim() > 0]
-                if not given or not isinstance(targets, torch.Tensor) or targets.dim() == 0:
-                    return
-                few, labels = given[0][:SAMPLED_EXAMPLES], targets[:SAMPLED_EXAMPLES]
-                texts = _texts(self._task, labels)
-                self._run.samples(few, labels, step=step, target_texts=texts)
-
-            self._handle = self._model.register_forward_pre_hook(catch, with_kwargs=True)
-        return self
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, *_: object) -> None:
-        if self._handle is not None:
-            self._handle.remove()
-            self._handle = None
-
-
-class _Speed:
-    """Samples per second over stretches of half a second, evaluations included; and holding a pace when asked to."""
-
-    def __init__(self, batch_size: int) -> None:
-        self._batch_size = batch_size
-        self._since = self._due = time.perf_counter()
-        self._step = -1
-
-    def tick(self, step: int) -> dict[str, float]:
-        now = time.perf_counter()
-        if self._step < 0:
-            self._since, self._step = now, step
-        if now - self._since < 0.5:
-            return {}
-        rate = (step - self._step) * self._batch_size / (now - self._since)
-        self._since, self._step = now, step
-        return {"samples_per_second": rate}
-
-    def pace(self, steps_per_second: float) -> None:
-        self._due = max(self._due, time.perf_counter() - 1.0) + 1.0 / steps_per_second
-        time.sleep(max(0.0, self._due - time.perf_counter()))
-
-
-def _save(run: nntui.Run, out: Path, state: dict[str, Any], score: float, best: float) -> float:
-    """Keep this state as the last, and as the best when its score is; the best score so far. A full disk is said, not raised."""
-    step, state["best"] = state["step"], min(best, score)
-    try:
-        if score < best:
-            checkpoint.save(out, checkpoint.BEST, state)
-        checkpoint.save(out, checkpoint.LAST, state)
-    except (OSError, RuntimeError) as error:  # torch raises either when the disk is full
-        what = f"no checkpoint at step {step:,}: {getattr(error, 'strerror', None) or str(error).splitlines()[0]}"
-        run.event("checkpoint", what, level="warn", step=step)
-        sys.stderr.write(f"nntui train: {out}: {what}; training goes on.\n")
-        return best
-    return state["best"]
 
 
 def _optimizer(task: nntui.Task, model: nn.Module, lr: float) -> torch.optim.Optimizer:

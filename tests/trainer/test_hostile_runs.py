@@ -43,14 +43,6 @@ noisy = Task(mlp, ce, Noisy(), Noisy())
 """
 
 
-@pytest.fixture(autouse=True)
-def _signals():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
-
-
 @pytest.fixture
 def run(tmp_path):
     path = tmp_path / "mine.py"

@@ -108,7 +108,7 @@ def test_data_that_cannot_be_trained_on_are_one_line(mine, tmp_path, capsys, nam
 
 
 def test_checks_of_a_task_without_data_all_say_so(mine, capsys) -> None:
-    assert main(["check", f"{mine}:empty", "--json"]) == 0
+    assert main(["check", f"{mine}:empty", "--json"]) == 4
     found = json.loads(capsys.readouterr().out)
     assert [f["status"] for f in found] == ["crash"] * 6
     assert all("empty" in f["message"] for f in found)

@@ -1,6 +1,5 @@
 """The trainer's own promises: exact resume, whole checkpoints, faults that are real, stops that are orderly."""
 
-import signal
 import subprocess
 import sys
 
@@ -12,14 +11,6 @@ from trainer.__main__ import main
 from trainer.batches import Batches
 from trainer.faults import Fault
 from trainer.schedules import factor
-
-
-@pytest.fixture(autouse=True)
-def _signals():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 def train(out, *words: str) -> int:
@@ -44,7 +35,7 @@ def test_a_run_holds_all_that_was_promised(tmp_path) -> None:
     assert {r["step"] for r in said if r["role"] == "output"} == {0, 20, 40, 60}
     assert {r["text"] for r in said if r["role"] == "target"} <= set("0123456789")
     assert {r["step"] for r in tables.samples.to_pylist()} == {0, 10}
-    assert tables.samples.to_pylist()[0]["shape"] == [64]
+    assert tables.samples.to_pylist()[0]["shape"] == [8, 8]
     assert tables.checks["status"].to_pylist() == ["pass"] * 6
     for name in ("last.pt", "best.pt"):
         assert torch.load(tmp_path / "run" / "checkpoints" / name, weights_only=True)["step"] <= 60
@@ -78,10 +69,10 @@ def test_an_epoch_visits_every_example_once() -> None:
     batches = Batches(data, 10, seed=3)
     assert batches.per_epoch == 10
     for epoch in range(2):
-        seen = torch.cat([batches.at(epoch * 10 + i)[0] for i in range(10)])
+        seen = torch.cat([batches.window(epoch * 10 + i)[0][0] for i in range(10)])
         assert len(set(seen.tolist())) == 100
     again = Batches(data, 10, seed=3)
-    assert torch.equal(again.at(17)[0], batches.at(17)[0])
+    assert torch.equal(again.window(17)[0][0], batches.window(17)[0][0])
 
 
 def test_sigterm_ends_with_a_checkpoint_and_its_own_exit_code(tmp_path, eventually) -> None:
