@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nntui import checks as checks
+    from nntui.checks.preflight import preflight as preflight
     from nntui.checks.task import Task as Task
     from nntui.finding import Finding as Finding
     from nntui.recorder import Run as Run
@@ -33,10 +34,11 @@ _HOMES = {
     "RunFolderError": "nntui.runlog.errors",
     "Task": "nntui.checks.task",
     "init": "nntui.recorder",
+    "preflight": "nntui.checks.preflight",
     "read": "nntui.runlog.tables",
 }
 
-__all__ = ["Finding", "Run", "RunFolderError", "Task", "checks", "init", "read"]
+__all__ = ["Finding", "Run", "RunFolderError", "Task", "checks", "init", "preflight", "read"]
 
 
 def __getattr__(name: str) -> Any:

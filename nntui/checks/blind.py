@@ -2,28 +2,32 @@
 
 Symptom: a network that does as well without its inputs has not looked at them.
 Test: two networks from one seed are trained on the same batches, one with inputs that tell nothing: every number zero, and
-whole numbers and masks those of the first example (zero is no length, and no mask). After the same number of
-steps the real one must be clearly better: the mean paired difference over batches exceeds SIGMAS of its standard errors, on
-batches that neither has seen or, failing that, on those they were trained on (which is said). If the real outputs do not
-change at all when the inputs are zeroed, the inputs are ignored, and that is exact. A real run that has not moved yet gives no
-verdict but a warning (a parity task plateaus first).
+whole numbers and masks those of the first example (zero is no length, and no mask). After the same number of steps the real one
+must be clearly better than the blind one, and than the best constant prediction under the task's own loss (which the blind one
+only comes to with time): the mean paired difference over small batches exceeds SIGMAS of its standard errors, on batches that
+neither has seen. Small data are held out in turn, each batch once. Where held-out batches are too few to tell, those that were
+trained on are compared, which is said. If the real outputs do not change at all when the inputs are zeroed, the inputs are
+ignored, and that is exact. A real run that has not moved yet gives no verdict but a warning (a parity task plateaus first).
 When it is wrong: inputs that carry nothing about the targets; then it is right.
 """
 
 from __future__ import annotations
 
-import math
+import itertools
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nntui.analysis.ticks import format_number
-from nntui.checks.experiment import Training, cycled, deadline, kept, report, without_dropout
+from nntui.checks.experiment import kept, report
 from nntui.checks.guard import Skip, guarded
-from nntui.checks.references import scalar
-from nntui.checks.task import Task, mapped, tensors
+from nntui.checks.race import Batch, Pairs, Race, blinded, folds
+from nntui.checks.references import BATCHES, Constant, UnboundedError, best_constant, untrained
+from nntui.checks.task import Task, tensors
 from nntui.checks.wiring import lost_in
 from nntui.finding import Finding
 
@@ -31,87 +35,92 @@ ROW = "skeleton.blind"
 LOOKS = {1e-3: (25, 50, 100, 200, 400, 800), 1e-2: (50, 100, 200, 400, 800)}
 """Per rate of Adam, steps after which the two are compared; with the first clear answer it ends."""
 SIGMAS = 4.0
-HELD_OUT = 0.25
+SIGN = 2.0
+"""Standard errors at the best look from which held-out batches point the right way, and those trained on may tell."""
+SHARE = 1 / 3
+"""Of the time that is left, for each race."""
+LEAST_STEPS = 100
+"""Updates below which a network that is no better may only be slow."""
+LEAST_PIECES = 8
+"""Held-out batches below which they are too few to tell."""
 
-Batch = tuple[Any, Any]
-"""Inputs and targets."""
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was seen when the two were compared."""
+
+    race: Race
+    pairs: Pairs
+    rate: float
+    steps: int
+
+    @property
+    def clear(self) -> bool:
+        return self.pairs.sigmas() > SIGMAS
 
 
 @guarded(ROW)
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Train with and without the inputs, and compare on held-out batches."""
-    seen, held_out = _split(kept(task))
-    if not tensors(held_out[0][0]):
+    batches = kept(task)
+    if not tensors(batches[0][0]):
         raise Skip("No input is a tensor: it cannot be set to zero.")
-    first, *others = LOOKS
-    race = _Race(task, seed, seen, first, budget / len(LOOKS), 0)
-    found = race.run(held_out)
-    for rate in others:
-        if not found["clear"]:
-            race = _Race(task, seed, seen, rate, budget / len(LOOKS), race.steps)
-            found = race.run(held_out)
-    where = "held-out batches"
-    if not found["clear"]:
-        where, found = "the batches it was trained on", _compare(task, *race.models, seen)
-    evidence: dict[str, Any] = {
-        **found,
-        "where": where,
-        "steps": race.real.steps,
-        "rate": race.rate,
-        "held_out_batches": len(held_out),
-        "threshold": SIGMAS,
-    }
-    model, inputs = race.models[0], held_out[0][0]
-    ignored = _ignores(task, model, inputs)
-    return _verdict(evidence, ignored, _lost(task, model, inputs) if ignored else "")
+    constant = _constant(task, seed, batches)
+    parts = folds(task, batches)
+    best: _Look | None = None
+    most = 0
+    for look in _looks(task, seed, parts, constant, budget):
+        most = max(most, look.steps)
+        if best is None or look.pairs.sigmas() > best.pairs.sigmas():
+            best = look
+        if look.clear:
+            break
+    assert best is not None  # there is at least one way to hold out, and one look
+    where, pairs = "held-out batches", best.pairs
+    if not best.clear and (best.pairs.sigmas() >= SIGN or len(pairs.real) < LEAST_PIECES):
+        where, pairs = "the batches it was trained on", best.race.compared(parts[0][0], constant)
+    ignored = _ignores(task, best.race.real, batches[0][0])
+    return _verdict(best, most, pairs, where, _lost(task, best.race.real, batches[0][0]) if ignored else None)
 
 
-class _Race:
-    """Two networks from one seed, one with its inputs and one without, trained alike."""
-
-    def __init__(self, task: Task, seed: int, data: list[Batch], rate: float, budget: float, begun: int) -> None:
-        """budget: seconds for both. begun: steps of races before, for those who watch."""
-        self.models = (without_dropout(task.build(seed)), without_dropout(task.build(seed)))
-        zeroed = [(_blinded(task, inputs), targets) for inputs, targets in data]
-        self.real, self._blind = (
-            Training(task, m, cycled(d), lr=rate) for m, d in zip(self.models, (data, zeroed), strict=True)
-        )
-        self.rate = rate
-        self._task, self._begun = task, begun
-        self._left = budget / 2  # the blind one takes as long again
-
-    @property
-    def steps(self) -> int:
-        """Steps of this race and of those before."""
-        return self._begun + self.real.steps
-
-    def run(self, held_out: list[Batch]) -> dict[str, Any]:
-        """Train until a look at held-out batches is clear, or the time or the looks are over; what was seen last."""
-        found: dict[str, Any] = {}
-        for look in LOOKS[self.rate]:
-            self._train_to(look)
-            self._blind.go_on(lambda step, _: step >= self.real.steps)
-            found = _compare(self._task, *self.models, held_out)
-            report(ROW, self.steps, loss=found["loss"], blind_loss=found["blind_loss"])
-            if found["clear"] or self._left <= 0:
+def _looks(
+    task: Task, seed: int, parts: list[tuple[list[Batch], list[Batch]]], constant: Constant | None, budget: float
+) -> Iterator[_Look]:
+    """The comparisons one after the other; those of later parts count with those of earlier ones after as many steps."""
+    begun, end = 0, time.perf_counter() + budget
+    gathered: dict[tuple[float, int], Pairs] = {}
+    for (seen, held_out), rate in itertools.product(parts, LOOKS):
+        race = Race(task, seed, seen, rate, SHARE * (end - time.perf_counter()), begun, ROW)
+        for look in LOOKS[rate]:
+            race.train_to(look)
+            pairs = gathered.get((rate, look), Pairs()) + race.compared(held_out, constant)
+            gathered[rate, look] = pairs
+            report(ROW, begun + race.steps, loss=_mean(pairs.real), blind_loss=_mean(pairs.without))
+            yield _Look(race, pairs, rate, race.steps)
+            if race.late:
                 break
-        return found
-
-    def _train_to(self, look: int) -> None:
-        late, begun = deadline(self._left), time.perf_counter()
-
-        def until(step: int, loss: float) -> bool:
-            report(ROW, self._begun + step, training_loss=loss)
-            return step >= look or late()
-
-        self.real.go_on(until)
-        self._left -= time.perf_counter() - begun
+        begun += race.steps
 
 
-def _verdict(evidence: dict[str, Any], ignored: bool, lost: str) -> Finding:
-    loss, blind = evidence["loss"], evidence["blind_loss"]
+def _verdict(best: _Look, most: int, pairs: Pairs, where: str, lost: str | None) -> Finding:
+    loss, blind = _mean(pairs.real), _mean(pairs.without)
+    difference, error = pairs.difference()
+    evidence: dict[str, Any] = {
+        "loss": loss,
+        "blind_loss": blind,
+        "blind_network_loss": _mean(pairs.blind),
+        "constant_loss": _mean(pairs.constant),
+        "difference": difference,
+        "standard_error": error,
+        "threshold": SIGMAS,
+        "where": where,
+        "batches": len(pairs.real),
+        "held_out_in_standard_errors": best.pairs.sigmas(),
+        "steps": best.steps,
+        "rate": best.rate,
+    }
     numbers: dict[str, Any] = {"expected": f"below {format_number(blind)}", "measured": loss, "evidence": evidence}
-    if ignored:
+    if lost is not None:
         return Finding(
             ROW,
             "fail",
@@ -125,81 +134,50 @@ def _verdict(evidence: dict[str, Any], ignored: bool, lost: str) -> Finding:
             )
             + " Refute: print the gradient of the outputs with respect to the inputs.",
         )
-    if evidence["clear"]:
+    if pairs.sigmas() > SIGMAS:
         return Finding(
             ROW,
             "pass",
-            f"With its inputs the network reaches {format_number(loss)} on {evidence['where']} after {evidence['steps']:,} "
-            f"steps, without them {format_number(blind)}.",
+            f"With its inputs the network reaches {format_number(loss)} on {where} after {best.steps:,} steps, without "
+            f"them {format_number(blind)}.",
             **numbers,
+        )
+    if most < LEAST_STEPS:
+        raise Skip(
+            f"No answer within the time: {most:,} steps were taken, and the loss is {format_number(loss)} with the inputs and "
+            f"{format_number(blind)} without. Give the check more time (budget=)."
         )
     return Finding(
         ROW,
         "warn",
-        f"After {evidence['steps']:,} steps the network is no better with its inputs ({format_number(loss)}) than without "
-        f"({format_number(blind)}).",
+        f"After {best.steps:,} steps the network is no better with its inputs ({format_number(loss)}) than without "
+        f"({format_number(blind)}), on {where}.",
         **numbers,
         advice="Most likely labels that do not belong to their inputs (shuffled apart), inputs destroyed on their way, or a task "
         "that begins with a plateau. Refute: give the check more time (budget=); look at inputs and labels side by side.",
     )
 
 
-def _split(batches: list[Batch]) -> tuple[list[Batch], list[Batch]]:
-    count = max(2, math.ceil(HELD_OUT * len(batches)))
-    if len(batches) < 2 * count:
-        raise Skip(f"Only {len(batches)} training batches; {2 * count} are needed to hold some out.")
-    return batches[:-count], batches[-count:]
-
-
-def _blinded(task: Task, inputs: Any) -> Any:
-    """Inputs that tell nothing of their example: floating-point zeros, and of anything else the first example for all."""
-    axis = task.batch_axis
-    sizes = [t.shape[axis] for t in tensors(inputs) if t.dim() > axis]
-
-    def change(t: Tensor) -> Tensor:
-        if t.is_floating_point() or t.is_complex():
-            return torch.zeros_like(t)
-        per_example = t.dim() > axis and t.shape[axis] == max(sizes, key=sizes.count)
-        return t.narrow(axis, 0, 1).expand_as(t).clone() if per_example else t
-
-    return mapped(inputs, change)
-
-
-@torch.no_grad()
-def _losses(task: Task, model: nn.Module, batches: list[Batch], *, zero: bool = False) -> list[float]:
-    model.eval()
-    losses = [scalar(task.loss(task.call(model, _blinded(task, i) if zero else i), t)) for i, t in batches]
-    without_dropout(model)
-    return losses
-
-
-def _compare(task: Task, real: nn.Module, blind: nn.Module, batches: list[Batch]) -> dict[str, Any]:
-    losses, blind_losses = _losses(task, real, batches), _losses(task, blind, batches, zero=True)
-    difference, error = _paired(losses, blind_losses)
-    return {
-        "loss": sum(losses) / len(losses),
-        "blind_loss": sum(blind_losses) / len(blind_losses),
-        "difference": difference,
-        "standard_error": error,
-        "clear": difference > SIGMAS * error,
-    }
-
-
-def _paired(losses: list[float], blind: list[float]) -> tuple[float, float]:
-    """Mean of blind - real over batches, and its standard error."""
-    gaps = [b - a for a, b in zip(losses, blind, strict=True)]
-    mean = sum(gaps) / len(gaps)
-    variance = sum((g - mean) ** 2 for g in gaps) / (len(gaps) - 1)
-    return mean, math.sqrt(variance / len(gaps))
+def _constant(task: Task, seed: int, batches: list[Batch]) -> Constant | None:
+    """The best constant prediction on these batches; None where there is none."""
+    try:
+        few = batches[:BATCHES]
+        return best_constant(task, untrained(task, few, seed).outputs, [targets for _, targets in few])
+    except (Skip, UnboundedError):
+        return None
 
 
 @torch.no_grad()
 def _ignores(task: Task, model: nn.Module, inputs: Any) -> bool:
     model.eval()
-    one, other = (tensors(task.call(model, given)) for given in (inputs, _blinded(task, inputs)))
+    one, other = (tensors(task.call(model, given)) for given in (inputs, blinded(task, inputs)))
     return bool(one) and all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def _lost(task: Task, model: nn.Module, inputs: Any) -> str:
     """The layer in which inputs that tell something become as those that tell nothing; empty when they enter none."""
-    return lost_in(lambda given: task.call(model, given), model, inputs, _blinded(task, inputs))
+    return lost_in(lambda given: task.call(model, given), model, inputs, blinded(task, inputs))
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")

@@ -140,7 +140,8 @@ def _by_gradient(task: Task, model: nn.Module, inputs: Any, count: int) -> Tenso
         watched = mapped(inputs, lambda t: t.detach().requires_grad_() if _counts(t, leaves) else t)
         sources = [t for t in tensors(watched) if t.requires_grad]
         embedded: list[Tensor] = []
-        hooks = [m.register_forward_hook(_keeper(embedded)) for m in model.modules() if isinstance(m, nn.Embedding)]
+        tables = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+        hooks = [table.register_forward_hook(_keeper(embedded), prepend=True) for table in tables]
         try:
             outputs = task.call(model, watched)
         finally:

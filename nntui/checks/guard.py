@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,7 +37,13 @@ def guarded(row: str) -> Callable[[Check], Check]:
         @functools.wraps(function)
         def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             begun = time.perf_counter()
-            with same_randomness(task.train, task.validation), torch.inference_mode(False), torch.enable_grad():
+            with (
+                same_randomness(task.train, task.validation),
+                torch.inference_mode(False),
+                torch.enable_grad(),
+                warnings.catch_warnings(),
+            ):
+                warnings.simplefilter("ignore")  # what a check finds it says itself
                 try:
                     finding = function(task, seed=seed, budget=budget)
                 except Skip as reason:

@@ -26,7 +26,7 @@ from nntui.checks.experiment import Training, cycled, deadline, is_classificatio
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.references import UnboundedError, class_axis, links, lowest
 from nntui.checks.task import Task
-from nntui.checks.wiring import Unreached, like_units, unreached
+from nntui.checks.wiring import LikeUnits, Unreached, like_units, unreached
 from nntui.finding import Finding
 
 ROW = "skeleton.overfit_batch"
@@ -72,24 +72,35 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         if attempts[-1].reached:
             break
     alike = like_units(model, task.build(seed))
-    if alike:
+    if alike.started or alike.stayed:
         return _one_unit(alike, attempts, floor)
     cut = unreached(task, without_dropout(task.build(seed)), kept(task)[:BATCHES])
     return _verdict(task, model, attempts, floor, (inputs, targets, counted), outputs, cut)
 
 
-def _one_unit(alike: list[str], attempts: list[_Attempt], floor: float) -> Finding:
+def _one_unit(alike: LikeUnits, attempts: list[_Attempt], floor: float) -> Finding:
     best = min(attempts, key=lambda a: a.best)
-    names = ", ".join(alike[:3])
+    layers = alike.stayed or alike.started
+    names = ", ".join(layers[:3])
     return Finding(
         ROW,
-        "fail",
-        f"All units of {names} start alike and stay alike: each such layer is one unit, many times.",
+        "fail" if alike.stayed else "warn",
+        f"All units of {names} start with the same weights"
+        + (
+            " and stay alike: each such layer is one unit, many times."
+            if alike.stayed
+            else "; only their biases tell them apart."
+        ),
         expected="units that differ",
         measured=best.best,
-        advice=f"Most likely the weights of {names} are set to one constant. Draw them at random (nn.init). Refute: after a few "
-        "updates two rows of the weight must differ.",
-        evidence={"layers": alike, "loss_reached": best.best, "floor": floor},
+        advice=f"Most likely the weights of {names} are set to one constant. Draw them at random (nn.init). Refute: the rows of "
+        "the fresh weight must differ.",
+        evidence={
+            "stayed_alike": alike.stayed,
+            "started_alike": alike.started,
+            "loss_reached": best.best,
+            "floor": floor,
+        },
     )
 
 
@@ -226,14 +237,10 @@ def _stuck(
 ) -> Finding:
     """The verdict on a batch that was not learned by heart."""
     cause, test = known
-    if not cause and best.timed_out:
-        return Finding(
-            ROW,
-            "warn",
-            f"The loss on one batch was still falling when the time was up: {format_number(best.best)}, floor "
-            f"{format_number(floor)}.",
-            **numbers,
-            advice="Give the check more time (budget=).",
+    if not cause and best.timed_out and best.steps - best.since <= best.steps / 4:
+        raise Skip(
+            f"No answer within the time: the loss on one batch was still falling after {best.steps:,} steps, at "
+            f"{format_number(best.best)}; its floor is {format_number(floor)}. Give the check more time (budget=)."
         )
     way = (best.start - best.best) / max(best.start - floor, 1e-12)
     if not cause and not classes and way > NEARLY:

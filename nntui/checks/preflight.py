@@ -5,13 +5,15 @@ Owns which checks there are and how they are recorded. Invariant: a failing or c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nntui.checks.blind import check as blind
 from nntui.checks.dependency import check as dependency
 from nntui.checks.dependency import matrices_of
+from nntui.checks.experiment import listening
 from nntui.checks.guard import Check
+from nntui.checks.inferred import inferred
 from nntui.checks.init_bias import check as init_bias
 from nntui.checks.init_loss import check as init_loss
 from nntui.checks.overfit_batch import check as overfit_batch
@@ -31,30 +33,57 @@ CHECKS: dict[str, Check] = {
     "skeleton.dependency": dependency,
 }
 
+Progress = Callable[[str, int, dict[str, float]], None]
+"""Told (row, step, numbers by name) while a check runs; a row begins with step -1 and no numbers."""
+
 
 def preflight(
-    task: Task, *, run: Run | None = None, seed: int = 0, budget: float = 10.0, only: Sequence[str] = ()
+    task: Task,
+    *,
+    run: Run | None = None,
+    seed: int = 0,
+    budget: float = 10.0,
+    only: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Iterator[Finding]:
-    """Run the checks and yield each finding as it comes; recorded in `run` when there is one.
+    """Run the checks and yield each finding as it comes.
 
-    budget: seconds per check. only: rows to run, as `init_loss` or `skeleton.init_loss`; empty for all. Raises ValueError for an
-    unknown row, before any check.
+    run: records findings, dependency matrices, what the task was taken for, and the progress of each check as metrics
+    `check/<check>/<name>`. budget: seconds per check. only: rows to run, as `init_loss` or `skeleton.init_loss`; empty for all.
+    Raises ValueError for an unknown row, before any check.
     """
     wanted = [_row(name) for name in only] or list(CHECKS)
-    return _findings(task, wanted, run, seed, budget)
+    return _findings(task, wanted, run, seed, budget, progress)
 
 
-def _findings(task: Task, wanted: list[str], run: Run | None, seed: int, budget: float) -> Iterator[Finding]:
+def _findings(
+    task: Task, wanted: list[str], run: Run | None, seed: int, budget: float, progress: Progress | None
+) -> Iterator[Finding]:
+    def tell(row: str, step: int, numbers: dict[str, float]) -> None:
+        if run is not None and numbers:
+            run.check_progress(row.partition(".")[2], numbers, step)
+        if progress is not None:
+            progress(row, step, numbers)
+
+    if run is not None:
+        taken = inferred(task, seed=seed)
+        run.event("task", "; ".join(f"{what}: {words}" for what, words in taken.items()), step=-1, data=taken)
     for row, check in CHECKS.items():
         if row not in wanted:
             continue
-        finding = check(task, seed=seed, budget=budget)
+        tell(row, -1, {})
+        with listening(tell):
+            finding = check(task, seed=seed, budget=budget)
         if run is not None:
-            run.check(finding)
-            for one in matrices_of(finding):
-                labels = [str(place) for place in one.rows]
-                run.dependencies(one.values, axis=one.axis, step=-1, leak=one.leak, row_labels=labels)
+            _record(run, finding)
         yield finding
+
+
+def _record(run: Run, finding: Finding) -> None:
+    run.check(finding)
+    for one in matrices_of(finding):
+        labels = [str(place) for place in one.rows]
+        run.dependencies(one.values, axis=one.axis, step=-1, leak=one.leak, row_labels=labels)
 
 
 def _row(name: str) -> str:

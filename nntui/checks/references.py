@@ -110,32 +110,62 @@ def untrained(task: Task, batches: Batches, seed: int) -> Untrained:
     return Untrained(sum(losses) / len(losses), float(flat.std()) if flat.numel() > 1 else 0.0, outputs)
 
 
-def reference(task: Task, outputs: list[Tensor], targets: list[Any], seed: int) -> Reference:
-    """Losses of constants of the outputs' own shapes; the last axis is the one along which they may differ."""
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The best prediction that knows nothing of the inputs."""
+
+    losses: list[float]
+    """Per batch that it was found on."""
+    value: Tensor
+    """What it is before the link, of a shape that expands to that of the outputs."""
+    link: str
+    """What the outputs are: `identity`, or the name of the last activation that the loss relies on."""
+    activate: Callable[[Tensor], Tensor]
+    """That activation."""
+
+    def like(self, outputs: Tensor) -> Tensor:
+        """The constant in place of these outputs."""
+        return self.activate(self.value.expand(outputs.shape).clone())
+
+
+def best_constant(task: Task, outputs: list[Tensor], targets: list[Any]) -> Constant:
+    """The constant of the outputs' own shape with the lowest mean loss; the class axis is the one along which it may differ.
+
+    Raises UnboundedError when there is no lowest loss, Skip where none can be found.
+    """
     axis = 1 if outputs[0].dim() > 2 and class_axis(outputs[0], targets[0]) == 1 else -1
-    width = outputs[0].shape[axis] if outputs[0].dim() > 1 else 1
     shape = [1] * outputs[0].dim()
     if outputs[0].dim() > 1:
-        shape[axis] = width
+        shape[axis] = outputs[0].shape[axis]
 
-    def losses(value: Tensor, link: Link, noise: torch.Generator | None = None) -> list[Tensor]:
-        found = []
-        for one, target in zip(outputs, targets, strict=True):
-            filled = value.expand(one.shape).clone()
-            if noise is not None:
-                filled = filled + UNIT_SPREAD * torch.randn(one.shape, generator=noise, dtype=one.dtype).to(one.device)
-            found.append(task.loss(link(filled), target))
-        return found
+    def losses(value: Tensor, link: Link) -> list[Tensor]:
+        filled = [value.expand(one.shape).clone() for one in outputs]
+        return [task.loss(link(one), target) for one, target in zip(filled, targets, strict=True)]
 
-    name, link, constant, best = lowest(lambda: outputs[0].new_zeros(shape), losses, links(outputs, axis))
+    name, link, value, best = lowest(lambda: outputs[0].new_zeros(shape), losses, links(outputs, axis))
+    return Constant(best, value, name, link)
+
+
+def reference(task: Task, outputs: list[Tensor], targets: list[Any], seed: int) -> Reference:
+    """Losses of the best constant, of a neutral output, and of noise around it."""
+    constant = best_constant(task, outputs, targets)
+    neutral = torch.zeros_like(constant.value)
+    generator = torch.Generator().manual_seed(seed ^ NOISE_SEED)
+
+    def loss(spread: float) -> float:
+        filled = [
+            neutral.expand(o.shape) + spread * torch.randn(o.shape, generator=generator, dtype=o.dtype).to(o.device)
+            for o in outputs
+        ]
+        return mean_of([task.loss(constant.activate(o), t) for o, t in zip(filled, targets, strict=True)])
+
     with torch.no_grad():
-        neutral = mean_of(losses(torch.zeros_like(constant), link))
-        generator = torch.Generator().manual_seed(seed ^ NOISE_SEED)
-        noisy = [mean_of(losses(torch.zeros_like(constant), link, generator)) for _ in range(DRAWS)]
-    mean, spread = _moments(best)
+        noisy = [loss(UNIT_SPREAD) for _ in range(DRAWS)]
+        zero = loss(0.0)
+    mean, spread = _moments(constant.losses)
     noise, noise_spread = _moments(noisy)
-    known = constant.flatten().tolist()
-    return Reference(mean, neutral, noise, noise_spread, spread / math.sqrt(len(best)), known, name)
+    known = constant.value.flatten().tolist()
+    return Reference(mean, zero, noise, noise_spread, spread / math.sqrt(len(constant.losses)), known, constant.link)
 
 
 Link = Callable[[Tensor], Tensor]

@@ -1,8 +1,8 @@
 """skeleton.seed: two runs from one seed are one run.
 
 Symptom: a difference between two runs is luck, and nobody can tell.
-Test (exact): twice, seed Python, numpy and torch, build the model, read the data, take STEPS updates; the losses must be
-bit-identical on the CPU. On a GPU the first loss may differ by rounding, TOLERANCE of its size.
+Test (exact): twice, seed Python, numpy and torch, build the model, read the data, take STEPS updates; parameters, batches and
+losses must be bit-identical on the CPU. On a GPU losses may differ by rounding, TOLERANCE of their size.
 When it is wrong: kernels that are documented to be non-deterministic on a GPU.
 """
 
@@ -42,26 +42,25 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         one = _run(task, seed)
     other = _run(task, seed)
     evidence = {"losses": one.losses, "losses_again": other.losses, "steps": len(one.losses)}
-    differing = [i for i, (a, b) in enumerate(zip(one.losses, other.losses, strict=False)) if not _same(a, b, one.gpu)]
-    if not differing and len(one.losses) == len(other.losses):
+    cause, test = _cause(one, other)
+    if not cause:
+        alike = "bit by bit" if not one.gpu else "up to rounding"
         return Finding(
             ROW,
             "pass",
-            f"Two runs from seed {seed} have the same first {len(one.losses)} losses, bit by bit."
-            if not one.gpu
-            else f"Two runs from seed {seed} have the same first {len(one.losses)} losses, up to rounding.",
+            f"Two runs from seed {seed} have the same parameters, batches and first {len(one.losses)} losses, {alike}.",
             expected=one.losses[0],
             measured=other.losses[0],
             tolerance=TOLERANCE * abs(one.losses[0]) if one.gpu else 0.0,
             evidence=evidence,
         )
-    step = differing[0] if differing else min(len(one.losses), len(other.losses))
-    cause, test = _cause(one, other)
+    differing = [i for i, (a, b) in enumerate(zip(one.losses, other.losses, strict=False)) if not _same(a, b, one.gpu)]
+    step = differing[0] if differing else 0
+    said = f"from loss {step} on ({format_number(one.losses[step], 6)} and {format_number(other.losses[step], 6)})"
     return Finding(
         ROW,
         "fail",
-        f"Two runs from seed {seed} differ from loss {step} on ({format_number(one.losses[step], 6)} and "
-        f"{format_number(other.losses[step], 6)}): {cause}.",
+        f"Two runs from seed {seed} differ {said if differing else 'though their first losses coincide'}: {cause}.",
         expected=one.losses[step],
         measured=other.losses[step],
         tolerance=0.0,
@@ -103,17 +102,24 @@ def _same(one: float, other: float, gpu: bool) -> bool:
 
 
 def _cause(one: _Trace, other: _Trace) -> tuple[str, str]:
+    """What differs first between two runs, and the experiment that would refute it; empty when nothing does."""
     if one.parameters != other.parameters:
         return (
             "the initial parameters differ, so a random source of the model's own is not seeded",
             "seed it from torch.initial_seed(), or draw from torch's global generator.",
         )
-    if any(a != b for a, b in zip(one.batches, other.batches, strict=False)):
+    if not _all_same(one.batches, other.batches, gpu=False):
         return (
             "the batches differ, so a random source of the data is not seeded (shuffling, augmentation)",
             "give the DataLoader generator= and worker_init_fn=, or draw from torch's global generator.",
         )
-    return (
-        "model and data are equal, so the forward or backward pass draws from an unseeded source",
-        "look for numpy's default_rng() or the time of day in forward().",
-    )
+    if not _all_same(one.losses, other.losses, one.gpu):
+        return (
+            "model and data are equal, so the forward or backward pass draws from an unseeded source",
+            "look for numpy's default_rng() or the time of day in forward().",
+        )
+    return "", ""
+
+
+def _all_same(one: list[float], other: list[float], gpu: bool) -> bool:
+    return len(one) == len(other) and all(_same(a, b, gpu) for a, b in zip(one, other, strict=True))

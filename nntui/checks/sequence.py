@@ -118,7 +118,7 @@ def _followed(task: Task, model: nn.Module, inputs: Any, axis: int, places: int)
             sources.append(output)
         return output
 
-    hooks = [m.register_forward_hook(keep) for m in model.modules() if isinstance(m, nn.Embedding)]
+    hooks = [m.register_forward_hook(keep, prepend=True) for m in model.modules() if isinstance(m, nn.Embedding)]
     try:
         outputs = task.call(model, mapped(inputs, watch))
     finally:

@@ -100,7 +100,7 @@ class Task:
         if isinstance(model, nn.Module):
             module = model
             build = lambda: module  # noqa: E731 (Task.build copies it)
-        return cls(build, loss, lambda: [batch], **more)  # pyright: ignore[reportArgumentType]
+        return cls(build, loss, lambda: iter([batch]), **more)  # pyright: ignore[reportArgumentType]
 
     def build(self, seed: int) -> nn.Module:
         """A fresh model from a seed; a copy, so that a function giving one module again and again loses nothing to a check.

@@ -67,23 +67,35 @@ def _matters(task: Task, model: nn.Module, parameter: nn.Parameter, inputs: Any,
     return before != after
 
 
-def like_units(trained: nn.Module, fresh: nn.Module) -> list[str]:
-    """Layers whose units were all alike at the start, were trained, and are all alike still: they are one unit, many times.
+@dataclass(frozen=True, slots=True)
+class LikeUnits:
+    """Layers whose units are all alike, so that each layer is one unit, many times."""
 
-    trained: the fresh model after some updates. A layer with a single unit is none of them.
-    """
-    found = []
+    started: list[str]
+    """Alike at the start, with weights that are not zero: no scheme of initialisation does that."""
+    stayed: list[str]
+    """Alike at the start, trained, and alike still."""
+
+
+def like_units(trained: nn.Module, fresh: nn.Module) -> LikeUnits:
+    """Layers of more than one unit whose rows of weights are equal. trained: the fresh model after some updates."""
+    found = LikeUnits([], [])
     layers = dict(fresh.named_modules())
     for name, module in trained.named_modules():
         before, after = (getattr(m, "weight", None) for m in (layers[name], module))
+        if not isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+            continue
         if (
-            not isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
-            or not isinstance(after, Tensor)
+            not isinstance(before, nn.Parameter)
+            or not isinstance(after, nn.Parameter)
             or len(after) < 2
+            or not _alike(before)
         ):
             continue
-        if isinstance(before, Tensor) and _alike(before) and _alike(after) and not torch.equal(before, after):
-            found.append(name or type(module).__name__)
+        if before.requires_grad and bool((before != 0).any()):
+            found.started.append(name or type(module).__name__)
+        if _alike(after) and not torch.equal(before, after):
+            found.stayed.append(name or type(module).__name__)
     return found
 
 

@@ -42,9 +42,10 @@ endless = Task(Tagger, nn.CrossEntropyLoss(), iter([]))
 
 
 @pytest.fixture
-def mine(tmp_path):
+def mine(tmp_path, monkeypatch):
     path = tmp_path / "mine.py"
     path.write_text(MINE)
+    monkeypatch.chdir(tmp_path)
     return path
 
 

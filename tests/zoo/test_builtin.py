@@ -1,0 +1,131 @@
+"""The six checks on every built-in task: healthy ones are silent, planted bugs are found and their cause is named."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from nntui import Task
+from nntui.checks import preflight
+from trainer import tasks
+
+FLOATS = ("digits", "digits-conv", "digits-rare", "diabetes")
+CLASSES = ("digits", "digits-conv", "stdlib-chars")
+ALL = tasks.NAMES
+ROWS = ("seed", "init_loss", "init_bias", "blind", "overfit_batch", "dependency")
+
+PLANTED = [
+    ("view_for_transpose", ALL, "dependency", "a view or reshape where a permute"),
+    ("mean_over_the_batch", ALL, "dependency", "mean, softmax or norm over the batch"),
+    ("no_mask", ("stdlib-chars",), "dependency", "no causal mask reaches the softmax"),
+    ("mask_of_zeros", ("stdlib-chars",), "dependency", "filled with 0 where -inf belongs"),
+    ("mask_one_late", ("stdlib-chars",), "dependency", "depends on the input at time 1, which comes later"),
+    ("softmax_twice", CLASSES, "overfit_batch", "softmax is applied twice"),
+    ("sigmoid_twice", ("digits-rare",), "overfit_batch", "as after a sigmoid, and the loss applies another"),
+    ("bias_of_zero", ("digits-rare", "diabetes", "stdlib-chars"), "init_bias", "Set the bias of the last layer"),
+    ("inputs_of_zero", ALL, "blind", "before they reach a layer"),
+    ("dead_from_the_start", FLOATS, "blind", "lost in"),
+    ("sum_reduction", ALL, "init_loss", "reduction='sum'"),
+    ("flat_targets", ("diabetes",), "overfit_batch", "are broadcast"),
+    ("constant_weights", ALL, "overfit_batch", "set to one constant"),
+    ("detached_body", ALL, "overfit_batch", "detach"),
+    ("times_thousand", ("digits", "digits-rare", "diabetes"), "init_loss", "inputs are not scaled"),
+    (
+        "last_layer_too_large",
+        ("digits", "digits-conv", "digits-rare", "stdlib-chars"),
+        "init_loss",
+        "last layer starts too large",
+    ),
+    ("unseeded_weights", ALL, "seed", "the initial parameters differ"),
+    ("unseeded_data", FLOATS, "seed", "the batches differ"),
+    ("labels_of_others", FLOATS, "blind", "labels that do not belong to their inputs"),
+    ("wrong_sign", ALL, "init_loss", "a wrong sign"),
+    ("tanh_on_the_output", ("diabetes",), "overfit_batch", "a tanh holds the outputs"),
+]
+
+
+def found(task: Task, *rows: str, budget: float = 60.0) -> dict:
+    return {f.id.partition(".")[2]: f for f in preflight(task, only=rows, budget=budget)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_healthy_task_is_left_alone(zoo, name) -> None:
+    for row, finding in found(zoo.healthy(name)).items():
+        assert finding.status == "pass", (row, finding.message)
+
+
+@pytest.mark.parametrize(
+    ("bug", "name", "row", "words"),
+    [(bug, name, row, words) for bug, names, row, words in PLANTED for name in names],
+    ids=lambda value: value if isinstance(value, str) and " " not in value else "",
+)
+def test_a_planted_bug_is_found_and_its_cause_is_named(zoo, bug, name, row, words) -> None:
+    finding = found(getattr(zoo, bug)(zoo.healthy(name)), row)[row]
+    assert finding.status in ("warn", "fail"), finding.message
+    assert words in f"{finding.message} {finding.advice}"
+    assert "Refute: " in finding.advice
+
+
+def test_an_attention_written_by_hand_is_left_alone(zoo) -> None:
+    for row, finding in found(zoo.causal_by_hand(zoo.healthy("stdlib-chars"))).items():
+        assert finding.status == "pass", (row, finding.message)
+
+
+TRICKY = {
+    "label smoothing": lambda zoo: dataclasses.replace(
+        zoo.healthy("digits"), loss=nn.CrossEntropyLoss(label_smoothing=0.1)
+    ),
+    "class weights": lambda zoo: dataclasses.replace(
+        zoo.healthy("digits"), loss=nn.CrossEntropyLoss(weight=torch.linspace(0.2, 5.0, 10))
+    ),
+    "rare positives weighted, and the bias as the weighted loss wants it": lambda zoo: zoo.with_model(
+        dataclasses.replace(zoo.healthy("digits-rare"), loss=nn.BCEWithLogitsLoss(pos_weight=torch.tensor(9.0))),
+        lambda m: nn.init.zeros_(zoo.layers(m)[-1].bias) is None or m,
+    ),
+    "frozen on purpose": lambda zoo: zoo.with_model(
+        zoo.healthy("digits"), lambda m: zoo.layers(m)[0].requires_grad_(requires_grad=False) and m
+    ),
+    "frozen by no_grad and declared": lambda zoo: dataclasses.replace(
+        zoo.detached_body(zoo.healthy("digits")), declared="frozen:0.*"
+    ),
+    "a sum, declared": lambda zoo: dataclasses.replace(zoo.sum_reduction(zoo.healthy("digits")), declared="sum"),
+    "dropout": lambda zoo: zoo.with_model(
+        zoo.healthy("digits"), lambda m: nn.Sequential(m[0], m[1], nn.Dropout(0.5), m[2], m[3], nn.Dropout(0.5), m[4])
+    ),
+    "pixels from 0 to 1": lambda zoo: zoo.with_data(
+        zoo.healthy("digits"), lambda pair, _: ((pair[0] - pair[0].min()) / (pair[0].max() - pair[0].min()), pair[1])
+    ),
+    "unscaled inputs behind a normalisation": lambda zoo: zoo.times_thousand(zoo.healthy("digits-conv")),
+    "a last layer of zeros": lambda zoo: zoo.with_model(
+        zoo.healthy("digits"), lambda m: nn.init.zeros_(m[-1].weight) is None or m
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRICKY)
+def test_what_is_unusual_and_right_is_left_alone(zoo, name) -> None:
+    for row, finding in found(TRICKY[name](zoo)).items():
+        assert finding.status == "pass", (row, finding.message, finding.advice)
+
+
+def test_a_pretrained_start_is_left_alone(zoo) -> None:
+    task = zoo.healthy("digits")
+    model = task.build(0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    inputs, targets = task.train.tensors
+    for _ in range(100):
+        optimizer.zero_grad()
+        task.loss(model(inputs), targets).backward()
+        optimizer.step()
+    for row, finding in found(dataclasses.replace(task, model=lambda: model)).items():
+        assert finding.status == ("skip" if row == "init_bias" else "pass"), (row, finding.message)
+
+
+def test_checks_run_where_the_task_is_but_a_model_a_loss_and_a_batch(zoo) -> None:
+    task = zoo.healthy("digits")
+    batch = next(iter(task.batches(size=64)))
+    for given in (task.build(0), task.model):
+        statuses = {row: f.status for row, f in found(Task.of(given, task.loss, batch)).items()}
+        assert set(statuses) == set(ROWS)
+        assert set(statuses.values()) == {"pass"}, statuses
