@@ -48,15 +48,15 @@ class FixedBatch:
         if step > 0:
             run.predictions(rows, step=step, output_texts=said)
             return
-        pictures, words = shown(self._task, self._inputs, run)
+        pictures, words = shown(self._task, self._inputs, FIXED_EXAMPLES, run)
         run.predictions(
             rows,
-            inputs=_few(pictures, FIXED_EXAMPLES),
+            inputs=pictures,
             targets=_rows(self._task, targets),
             step=step,
             output_texts=said,
             target_texts=target_texts(self._task, outputs, targets),
-            input_texts=_few(words, FIXED_EXAMPLES),
+            input_texts=words,
         )
 
 
@@ -73,15 +73,15 @@ class Catcher:
 
             def catch(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
                 given = named or (inputs[0] if len(inputs) == 1 else inputs)
-                pictures, words = shown(self._task, given, self._run)
+                pictures, words = shown(self._task, given, SAMPLED_EXAMPLES, self._run)
                 if pictures is None and words is None:
                     return
                 self._run.samples(
-                    _few(pictures, SAMPLED_EXAMPLES),
+                    pictures,
                     _few(_rows(self._task, targets), SAMPLED_EXAMPLES),
                     step=step,
                     target_texts=_few(target_texts(self._task, None, targets), SAMPLED_EXAMPLES),
-                    input_texts=_few(words, SAMPLED_EXAMPLES),
+                    input_texts=words,
                 )
 
             self._handle = self._model.register_forward_pre_hook(catch, with_kwargs=True)
@@ -122,16 +122,20 @@ class Speed:
         time.sleep(max(0.0, self._due - time.perf_counter()))
 
 
-def shown(task: nntui.Task, inputs: Any, run: nntui.Run) -> tuple[Any, list[str] | None]:
-    """What a person sees of inputs: pictures, rows or words; their first tensor where the task's own way does not take them."""
+def shown(task: nntui.Task, inputs: Any, count: int, run: nntui.Run) -> tuple[Any, list[str] | None]:
+    """What a person sees of the first `count` inputs: pictures, rows or words.
+
+    Their first tensor where the task's own way does not take them.
+    """
     try:
-        return task.shown(inputs)
+        pictures, words = task.shown(inputs)
+        return _few(pictures, count), _few(words, count)
     except Exception as error:  # noqa: BLE001 (a user's function may raise anything)
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
         run.event("show", f"show(inputs) raised {line:.200}; inputs are recorded as they are.", level="warn")
     parts = inputs.values() if isinstance(inputs, dict) else inputs if isinstance(inputs, list | tuple) else [inputs]
     tensors = (part for part in parts if isinstance(part, Tensor) and part.dim() > task.batch_axis)
-    return _rows(task, next(tensors, None)), None
+    return _few(_rows(task, next(tensors, None)), count), None
 
 
 def output_texts(task: nntui.Task, outputs: Tensor, targets: Any) -> list[str] | None:
