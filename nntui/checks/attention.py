@@ -72,14 +72,21 @@ class _Watch(TorchDispatchMode):
 def future_cause(task: Any, model: nn.Module, inputs: Any, places: int) -> tuple[str, str]:
     """The most likely reason why an output depends on what comes later, and the experiment that would refute it."""
     watch = _Watch(places)
-    with torch.enable_grad(), watch:  # without gradients torch's own layers run as one fused operation
-        task.call(model, inputs)
+    used: list[nn.Module] = []
+    hooks = [m.register_forward_pre_hook(lambda m, _: used.append(m)) for m in model.modules()]
+    try:
+        with torch.enable_grad(), watch:  # without gradients torch's own layers run as one fused operation
+            task.call(model, inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
     if watch.seen:
         return watch.seen[0], "with scores of -inf above the diagonal before the softmax this check must pass."
-    both = [name for name, m in model.named_modules() if isinstance(m, nn.RNNBase) and m.bidirectional]
+    layers = [(name, m) for name, m in model.named_modules() if any(m is one for one in used)]
+    both = [name for name, m in layers if isinstance(m, nn.RNNBase) and m.bidirectional]
     if both:
         return f"{both[0] or 'the model'} is bidirectional", "set bidirectional=False and run this check again."
-    padded = [name for name, m in model.named_modules() if isinstance(m, nn.Conv1d) and _looks_ahead(m)]
+    padded = [name for name, m in layers if isinstance(m, nn.Conv1d) and _looks_ahead(m)]
     if padded:
         return (
             f"the convolution {padded[0] or 'itself'} is padded on both sides, so that it sees what comes later",

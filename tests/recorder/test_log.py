@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import nntui
 from nntui.recorder import DisabledRun, Run
+from nntui.runlog import layout
 
 # --- steps ------------------------------------------------------------------------------------
 
@@ -31,6 +32,20 @@ def test_a_fresh_run_counts_its_steps_from_zero(run: Any, written: Any) -> None:
     assert run.step == 2
     assert run.flush()
     assert written.points("loss") == [(0, 1.0), (1, 2.0), (2, 3.0)]
+
+
+def test_what_a_check_measures_moves_neither_the_step_nor_the_beat(run: Any, written: Any) -> None:
+    for step in range(300):
+        run.check_progress("blind", {"loss": 9.0, "blind_loss": 9.5}, step)
+    assert run.step == -1
+    assert run.flush()
+    assert written.points("check/blind/loss")[-1] == (299, 9.0)
+    run.log({"train/loss": 2.0})
+    run.check_progress("blind", {"loss": float("nan")}, 7)
+    assert run.step == 0
+    run.finish()
+    beat = layout.read_beat(written.folders()[0])
+    assert (beat.step, beat.loss) == (0, 2.0)
 
 
 def test_a_resumed_run_goes_on_at_the_step_it_resumes_from(opened: Any, written: Any) -> None:

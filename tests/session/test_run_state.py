@@ -68,6 +68,20 @@ def test_the_head_says_where_the_run_is(make) -> None:
     assert head.state == "live"
 
 
+def test_what_checks_measure_is_shown_and_is_not_the_training(make) -> None:
+    writer = make.writer(total_steps=100)
+    checks = make.points(steps=range(600), check__blind__loss=9.0)
+    before = state_of(make, make.poll(checks, writers=[writer])).snapshot(View(), 100.0)
+    assert (before.head.step, before.head.loss_metric) == (-1, "")
+    assert [m.metric for m in before.metrics] == ["check/blind/loss"]
+    training = make.points(steps=range(50), my__train__loss=0.5)
+    after = state_of(make, make.poll(checks, training, writers=[writer])).snapshot(View(), 100.0)
+    assert (after.head.step, after.head.loss, after.head.loss_metric) == (49, 0.5, "my/train/loss")
+    assert [m.metric for m in after.metrics] == ["my/train/loss", "check/blind/loss"]
+    assert after.head.eta == pytest.approx(51.0)
+    assert not after.alerts
+
+
 batches = st.lists(
     st.tuples(
         st.sampled_from(["train__loss", "val__loss", "lr"]), st.lists(st.floats(-10, 10), min_size=1, max_size=8)
