@@ -80,7 +80,10 @@ def _train(task: nntui.Task, options: Options) -> int:
         place = error.filename or options.out
         return _say("train", f"{place}: {error.strerror}; the run ends here. Make room or choose another --out.", 1)
     except Exception as error:  # noqa: BLE001 (the boundary to the user; the run's events hold the traceback)
-        line = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        words = str(error).strip()
+        if "in DataLoader worker process" in words.partition("\n")[0]:
+            words = f"{words.splitlines()[-1]} (in a worker of the loader)"  # torch puts its whole traceback before
+        line = f"{type(error).__name__}: {' '.join(words.split())}"
         logged = (
             f" The traceback is in the log of `nntui watch {options.out}`."
             if (options.out / "run.json").exists()

@@ -6,6 +6,7 @@ that can only be iterated: those begin again after a restart, and `Batches.notes
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -23,6 +24,7 @@ from torch.utils.data import (
 )
 
 from trainer.randomness import Apart
+from trainer.workers import Numbered, Workers, fetched
 
 CHUNK = 64
 """Examples per batch of an evaluation."""
@@ -65,7 +67,7 @@ class Examples:
             return self._collate(self._data[int(indices)])
         if isinstance(self._data, TensorDataset) and self._collate is default_collate:
             return list(self._data[torch.as_tensor(indices)])  # pyright: ignore[reportArgumentType] (far faster)
-        return self._collate([self._data[int(i)] for i in indices])
+        return self._collate(fetched(self._data, indices))
 
     def batches(self, size: int = CHUNK) -> Iterator[tuple[Any, int]]:
         """Every example once, always in the same order; those alone that the loader's own sampler chose.
@@ -110,6 +112,9 @@ class Batches:
         self._examples = examples = data if isinstance(data, Examples) else Examples(data)
         self._loader, self._seed, self._accumulate = examples.loader, seed, accumulate
         self._next, self._epoch, self._coming = 0, -1, iter(())
+        self._workers: Workers | None = None
+        self._asked: deque[int] = deque()
+        self._given = -1
         self.examples = 0
         """Examples of the newest window, as far as it is known."""
         self.size = size if examples.iterated else min(size, len(examples))
@@ -127,6 +132,44 @@ class Batches:
 
     def window(self, number: int) -> list[Any]:
         """The batches of the update with this number, in their order."""
+        if self._loader is not None and self._loader.num_workers and not self._examples.iterated:
+            return self._made_ahead(number)
+        taken = self._indices(number)
+        self.examples = sum(map(self._count, taken))
+        return taken if self._examples.iterated else [self._examples.at(indices) for indices in taken]
+
+    def close(self) -> None:
+        """End the worker processes, if there are any."""
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+
+    def _made_ahead(self, number: int) -> list[Any]:
+        """The batches of a window from the workers, which go on with those of the windows after it."""
+        if self._workers is None or number != self._given + 1:
+            self.close()
+            self._asked.clear()
+            assert self._loader is not None
+            self._workers = Workers(self._loader, self._seed, self._ahead(number))
+        self._given = number
+        batches = [next(self._workers) for _ in range(self._accumulate)]
+        self.examples = sum(self._asked.popleft() for _ in batches)
+        return batches
+
+    def _ahead(self, number: int) -> Iterator[Numbered]:
+        while True:
+            for place, indices in enumerate(self._indices(number)):
+                self._asked.append(self._count(indices))
+                yield number * self._accumulate + place, indices
+            number += 1
+
+    def _count(self, taken: Any) -> int:
+        """Examples of a batch, by its indices; what the loader says where there are none."""
+        counted = not self._examples.iterated and (self._loader is None or self._loader.batch_sampler is not None)
+        return len(taken) if counted else self.size
+
+    def _indices(self, number: int) -> list[Any]:
+        """The indices of each batch of a window; the batches themselves of data that can only be iterated."""
         if number < self._next:
             self._next, self._epoch, self._coming = 0, -1, iter(())
         if self._examples.iterated:
@@ -136,20 +179,15 @@ class Batches:
             self._next, self._coming = (self._epoch + 1) * self.per_epoch, iter(())
         while self._next < number:
             self._take()
-        taken = self._take()
-        if self._examples.iterated or (self._loader is not None and self._loader.batch_sampler is None):
-            self.examples = self._accumulate * self.size
-        else:
-            self.examples = sum(len(indices) for indices in taken)
-        return taken if self._examples.iterated else [self._examples.at(indices) for indices in taken]
+        return self._take()
 
     def notes(self) -> list[str]:
         """What of a loader is not as its owner may expect, one line each."""
         found = []
         if self._examples.iterated:
             found.append("the data can only be iterated: after a restart they begin again, so resuming is not exact.")
-        elif self._loader is not None and (self._loader.num_workers or self._loader.pin_memory):
-            found.append("num_workers and pin_memory of the loader are not used: batches are made in the loop itself.")
+        elif self._loader is not None and self._loader.pin_memory and not self._loader.num_workers:
+            found.append("the loader's pin_memory is not used without workers: batches are made in the loop itself.")
         if (
             self._loader is not None
             and isinstance(self._loader.sampler, SequentialSampler)
@@ -237,7 +275,7 @@ def _flat(indices: Any) -> list[int]:
 def moved(value: Any, device: torch.device) -> Any:
     """Every tensor of nested tuples, lists and mappings on the device."""
     if isinstance(value, torch.Tensor):
-        return value.to(device)
+        return value.to(device, non_blocking=device.type == "cuda")  # waits all the same unless the batch is pinned
     if isinstance(value, Mapping):
         return {key: moved(item, device) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +56,9 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
     if begun >= options.steps:
         say(f"{options.out}: already at step {begun:,} of {options.steps:,}. Go on with --steps {2 * begun}.")
         return 0
-    with _record(options, training, batches, resumed=state is not None) as run, gpu.watch(device) as system:
-        if options.checks and state is None and not _preflight(task, options, run):
+    resumed = state is not None
+    with _record(options, training, batches, resumed=resumed) as run, gpu.watch(device) as system, closing(batches):
+        if options.checks and not resumed and not _preflight(task, options, run):
             run.finish(4)
             return 4
         loop = _Loop(task, options, device, training, batches, run)

@@ -102,6 +102,8 @@ ordered = loaded()
 lazy = loaded(sampler=Lazy())
 stateful = lambda: loaded(sampler=Stateful())
 endless = loaded(sampler=Endless())
+worked = loaded(sampler=Lazy(), num_workers=2)
+worked_alone = loaded(sampler=Lazy(), num_workers=1, prefetch_factor=5)
 cycle = task(sgd, lambda o: schedules.OneCycleLR(o, 0.2, total_steps=100))
 restarts = task(sgd, lambda o: schedules.CosineAnnealingWarmRestarts(o, 3))
 milestones = task(sgd, lambda o: schedules.MultiStepLR(o, [3, 8]))
@@ -215,15 +217,23 @@ def test_a_schedule_of_ones_own_changes_no_bit(run, tmp_path, name) -> None:
     assert_the_same_run(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name", ["shuffled", "ordered", "weighted", "generated", "grouped", "lazy", "stateful", "endless"]
-)
+LOADERS = ("shuffled", "ordered", "weighted", "generated", "grouped", "lazy", "stateful", "endless", "worked")
+
+
+@pytest.mark.parametrize("name", LOADERS)
 @pytest.mark.parametrize("words", [(), ("--accumulate", "3")], ids=["plain", "accumulated"])
 def test_a_loader_of_ones_own_changes_no_bit(run, tmp_path, name, words) -> None:
     assert run(name, "whole", words) == 0
     for stop in (2, 17):
         assert run(name, "parts", words, stop=stop, phase="train") == 143
     assert run(name, "parts", words) == 0
+    assert_the_same_run(tmp_path)
+
+
+def test_the_number_of_workers_changes_no_bit(run, tmp_path) -> None:
+    assert run("worked", "whole") == 0
+    assert run("worked_alone", "parts", stop=9, phase="train") == 143
+    assert run("worked_alone", "parts") == 0
     assert_the_same_run(tmp_path)
 
 
