@@ -24,7 +24,7 @@ from torch.utils.data import (
 )
 
 from trainer.randomness import Apart
-from trainer.workers import Numbered, Workers, fetched
+from trainer.workers import Numbered, Workers, fetched, heedless
 
 CHUNK = 64
 """Examples per batch of an evaluation."""
@@ -49,6 +49,8 @@ class Examples:
             self.loader, self._collate, source = source, source.collate_fn, source.dataset
         self._whole = self.loader is not None and self.loader.batch_sampler is None
         self.iterated = isinstance(source, IterableDataset)
+        if self.iterated and self.loader is not None:
+            self.loader = heedless(self.loader)
         self._data: Any = source
         if self.iterated:
             return

@@ -76,9 +76,11 @@ def load(run: Path, device: torch.device) -> dict[str, Any] | None:
 
 
 def state(training: Training) -> dict[str, Any]:
-    """Everything that the next step depends on, at this moment's random states; the parameters are not copied."""
+    """Everything that the next step depends on, as it is now; parameters, which only an update changes, are not copied."""
+    buffers = dict(training.model.named_buffers())
+    model = training.model.state_dict()
     found = {
-        "model": training.model.state_dict(),
+        "model": {name: value.clone() if name in buffers else value for name, value in model.items()},
         "optimizer": training.optimizer.state_dict(),
         "step": training.step,
         "skipped": training.skipped,

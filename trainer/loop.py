@@ -87,7 +87,8 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
         if asked:
             run.event("checkpoint", f"asked to stop: checkpoint at step {step:,}", step=step)
             run.finish(asked)
-        say(f"{options.out}: step {step:,}, best validation loss {training.best:.4f}.")
+        best = f", best validation loss {training.best:.4f}" if math.isfinite(training.best) else ""
+        say(f"{options.out}: step {step:,}{best}.")
         return asked
 
 

@@ -7,6 +7,8 @@ whole group is asked for is the trainer's to answer, so that no worker dies befo
 
 from __future__ import annotations
 
+import atexit
+import copy
 import multiprocessing
 import os
 import signal
@@ -89,6 +91,17 @@ class _Begin:
     def _heed(self, number: int, where: Any) -> None:
         if self._leaving.is_set():  # a worker that hangs while the trainer leaves
             os._exit(0)
+
+
+def heedless(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """The loader, its workers leaving a stop to the trainer; for one that is iterated as it is."""
+    if not loader.num_workers:
+        return loader
+    leaving = (loader.multiprocessing_context or multiprocessing).Event()
+    atexit.register(leaving.set)
+    found = copy.copy(loader)
+    found.worker_init_fn = _Begin(loader.worker_init_fn, leaving)
+    return found
 
 
 def fetched(data: Any, indices: Any) -> list[Any]:

@@ -96,6 +96,19 @@ def grouped():
     return task(train=DataLoader(Noisy(), batch_sampler=[list(range(k, 96, 11)) for k in range(11)]))
 
 
+class Visited(Net):
+    # each call changes a buffer, and depends on it
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x) * (1 + self.calls.detach() / 100)
+
+
+visited = Task(Visited, nn.CrossEntropyLoss(), Noisy(), TensorDataset(X, Y))
 plain = task()
 shuffled = loaded(shuffle=True, batch_size=10)
 ordered = loaded()
@@ -241,7 +254,16 @@ def test_the_number_of_workers_changes_no_bit(run, tmp_path) -> None:
 def test_a_stop_during_an_evaluation_changes_no_bit(run, tmp_path, stop) -> None:
     assert run("plain", "whole") == 0
     assert run("plain", "parts", stop=stop, phase="eval") == 143
+    assert checkpoint(tmp_path / "parts")["step"] == 5 * ((stop - 1) // 3)
     assert run("plain", "parts") == 0
+    assert_the_same_run(tmp_path)
+
+
+def test_buffers_that_an_evaluation_changes_are_kept_as_they_were_before_it(run, tmp_path) -> None:
+    assert run("visited", "whole") == 0
+    for stop in (1, 9):
+        assert run("visited", "parts", stop=stop, phase="eval") == 143
+    assert run("visited", "parts") == 0
     assert_the_same_run(tmp_path)
 
 
