@@ -25,7 +25,10 @@ from nntui.runlog.reader import Damage, Poll
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
 from nntui.session import plotting, recipe
 from nntui.session.columns import Recorded
+from nntui.session.dependencies import Dependencies, Matrices
+from nntui.session.examples import Examples
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
+from nntui.session.predictions import Predictions, PredictionsView, predictions
 from nntui.session.snapshot import (
     EventRow,
     Head,
@@ -57,6 +60,9 @@ class RunState:
         self._states: dict[str, tuple[State, str]] = {}
         self._checks: dict[str, tuple[int, Finding]] = {}
         self._events: deque[EventRow] = deque(maxlen=EVENT_LIMIT)
+        self._examples = Examples()
+        self._matrices = Matrices()
+        self._predictions: tuple[object, Predictions] = (None, Predictions())
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
         self._newest = math.nan
@@ -100,6 +106,10 @@ class RunState:
         elif kind == "events":
             for row in _rows(data):
                 self._fold_event(writer, row)
+        elif kind == "predictions":
+            self._examples.fold(writer, data)
+        elif kind == "dependencies":
+            self._matrices.fold(data)
         times = data.column("wall_time_ns")
         return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
 
@@ -158,7 +168,19 @@ class RunState:
             alerts=alerts,
             stages=recipe.stages(checks),
             events=tuple(sorted(self._events, key=lambda event: event.wall_time)),
+            predictions=self._said(view.predictions) if view.predictions else Predictions(),
+            dependencies=self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
         )
+
+    def _said(self, view: PredictionsView) -> Predictions:
+        """The predictions that the view asks for, computed again only when there are new ones."""
+        writers = [(name, self._cuts.get(name, Cut()).everything) for name in self._primary()]
+        key = (view, self._examples.rows, tuple(writers))
+        if self._predictions[0] != key:
+            names = self._examples.names
+            name = names[view.name % len(names)] if names else ""
+            self._predictions = (key, predictions(view, names, *self._examples.history(name, writers)))
+        return self._predictions[1]
 
     def _primary(self) -> list[str]:
         """Writers of the shown rank, oldest first."""

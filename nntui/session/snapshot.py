@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.finding import Finding
+from nntui.session import dependencies, predictions
+from nntui.session.dependencies import Dependencies, DependenciesView
 from nntui.session.liveness import State as State
+from nntui.session.predictions import Predictions, PredictionsView
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -55,6 +58,9 @@ class View:
 
     plots: tuple[PlotView, ...] = ()
     sparkline_columns: int = 24
+    predictions: PredictionsView | None = None
+    """None: no screen shows them."""
+    dependencies: DependenciesView | None = None
 
 
 # --- what the screen gets ---------------------------------------------------------------------
@@ -212,6 +218,10 @@ class Snapshot:
     stages: tuple[Stage, ...] = ()
     events: tuple[EventRow, ...] = ()
     """Newest last, at most a few thousand."""
+    predictions: Predictions = predictions.NOTHING
+    """Empty unless the view asks for them."""
+    dependencies: Dependencies = dependencies.NOTHING
+    """Empty unless the view asks for them."""
     problem: str = ""
     """Why the run cannot be shown (folder gone, newer format), in one line; empty when it can."""
 

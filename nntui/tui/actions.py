@@ -29,6 +29,8 @@ class Action:
 ACTIONS = (
     Action("show_screen('live')", ("1",), "1", "live", "plots and numbers of the run"),
     Action("show_screen('recipe')", ("2",), "2", "recipe", "the checks: verdict, expected, measured, why"),
+    Action("show_screen('predictions')", ("3",), "3", "predictions", "what the network says about a fixed batch"),
+    Action("show_screen('dependencies')", ("4",), "4", "dependencies", "which input reaches which output"),
     Action("show_screen('log')", ("9",), "9", "log", "what happened, newest first"),
     Action("next_alert", ("a",), "a", "alerts", "the alerts; again for the next one"),
     Action("show_screen('help')", ("question_mark",), "?", "help", "this page"),
@@ -53,12 +55,21 @@ ACTIONS = (
     Action("zoom(0.5)", ("plus", "equals_sign"), "+", "zoom in", "half the range", "live"),
     Action("zoom(2.0)", ("minus",), "-", "zoom out", "twice the range", "live"),
     Action("zoom(0.0)", ("0",), "0", "whole run", "the whole run", "live"),
+    Action("scrub(-1)", ("left_square_bracket", "left", "h"), "[ ←", "earlier", "an earlier moment", "predictions"),
+    Action("scrub(1)", ("right_square_bracket", "right", "l"), "] →", "later", "a later one", "predictions"),
+    Action("scrub(-1000000)", ("home",), "home", "first", "the first one", "predictions"),
+    Action("scrub(1000000)", ("end",), "end", "newest", "the newest", "predictions"),
+    Action("order", ("w",), "w", "order", "in order, worst first, most changing first", "predictions"),
+    Action("another", ("n",), "n", "next", "the next batch", "predictions"),
+    Action("another", ("n",), "n", "next", "the next matrix", "dependencies"),
 )
 """What can be done, in the order of help."""
 
 FOOTERS = {
-    "live": ("1", "2", "9", "a", "?", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
-    "list": ("1", "2", "9", "a", "?", "q", "j ↓", "enter", "esc", "space"),
+    "live": ("1", "2", "3", "4", "9", "a", "?", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
+    "list": ("1", "2", "3", "4", "9", "a", "?", "q", "j ↓", "enter", "esc", "space"),
+    "predictions": ("1", "2", "4", "?", "q", "j ↓", "[ ←", "w", "enter", "esc", "n", "space"),
+    "dependencies": ("1", "2", "3", "?", "q", "n", "space"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }
 """Labels of the keys that the last line of a screen shows, most useful first."""

@@ -25,8 +25,10 @@ from nntui.tui.options import Options
 from nntui.tui.paint import Paint
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.screens.browse import AlertsScreen, LogScreen, RecipeScreen
+from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.help import HelpScreen
 from nntui.tui.screens.live import LiveScreen
+from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.themes import DARK, LIGHT
 from nntui.tui.widgets.palette import PaletteScreen
 
@@ -35,6 +37,8 @@ SCREENS: dict[str, type[RunScreen]] = {
     "live": LiveScreen,
     "recipe": RecipeScreen,
     "alerts": AlertsScreen,
+    "predictions": PredictionsScreen,
+    "dependencies": DependenciesScreen,
     "log": LogScreen,
     "help": HelpScreen,
 }

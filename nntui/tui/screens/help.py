@@ -12,7 +12,12 @@ from nntui.tui.units import cut, fit
 
 KEY_WIDTH = 18
 COLUMN = 70
-GROUPS = {"everywhere": "everywhere", "live": "on the live screen"}
+GROUPS = {
+    "everywhere": "everywhere",
+    "live": "on the live screen",
+    "predictions": "on the predictions screen",
+    "dependencies": "on the dependencies screen",
+}
 
 
 class HelpScreen(RunScreen):
@@ -33,9 +38,8 @@ class HelpScreen(RunScreen):
     def _keys(self, width: int, height: int) -> list[Text]:
         beside = width >= 2 * COLUMN
         blocks = [self._block(group, width // 2 if beside else width) for group in GROUPS]
-        if beside:
-            return _beside(blocks[0], blocks[1], width // 2)[:height]
-        lines = [*blocks[0], *blocks[1]]
+        right = [line for block in blocks[1:] for line in block]
+        lines = _beside(blocks[0], right, width // 2) if beside else [*blocks[0], *right]
         self.top = min(self.top, max(0, len(lines) - height))
         return lines[self.top : self.top + height]
 

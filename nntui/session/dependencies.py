@@ -1,0 +1,145 @@
+# pyright: standard
+"""Which input reaches which output: the recorded matrices, the newest of each.
+
+Owns folding them and making them small enough for a screen. Invariant: pooling is by maximum and a leak is a place of its own, so
+that no leak is ever hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+LARGEST = 4096
+"""Rows or columns of a matrix that are kept as they are; larger ones are pooled when they are read."""
+MATRICES = 64
+"""Matrices that are told apart by name and axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class DependenciesView:
+    """Which matrix, in how many cells."""
+
+    which: int = 0
+    """Number of the matrix; taken modulo how many there are."""
+    rows: int = 16
+    columns: int = 32
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dependencies:
+    """One matrix, ready to be drawn."""
+
+    name: str = ""
+    axis: str = ""
+    step: int = -1
+    which: int = 0
+    count: int = 0
+    """Matrices there are to choose from."""
+    recorded: int = 0
+    """How often this one was recorded."""
+    size: tuple[int, int] = (0, 0)
+    """Rows (outputs) and columns (inputs) as recorded."""
+    cells: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    """Maxima over equal stretches of rows and columns, of shape (rows, columns); as recorded where they fit."""
+    row_labels: tuple[str, ...] = ()
+    """As recorded, one per row of the recorded matrix, or none."""
+    column_labels: tuple[str, ...] = ()
+    crossing: bool = False
+    """Whether anything crosses: between examples, or from a later time; of a model that may, that is no leak."""
+    leak: tuple[int, int] = (-1, -1)
+    """Row and column, as recorded, of the first value that must be zero and is not; -1 where there is none."""
+    leak_value: float = math.nan
+    leak_cell: tuple[int, int] = (-1, -1)
+    """Where that is in `cells`."""
+
+
+NOTHING = Dependencies()
+
+
+class Matrices:
+    """The newest matrix of each name and axis."""
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[str, str], Dependencies] = {}
+
+    def fold(self, batch: pa.RecordBatch) -> None:
+        """Take in rows of dependencies; one whose numbers do not make a matrix is left out."""
+        for row in batch.to_pylist():
+            rows, columns = row["rows"] or 0, row["cols"] or 0
+            data = np.array(row["data"] or [], np.float64)
+            key = (row["name"] or "", row["axis"] or "")
+            if rows < 1 or columns < 1 or rows * columns != len(data) or (key not in self._newest and self._full):
+                continue
+            before = self._newest.get(key, NOTHING)
+            leak = (row["leak_row"], row["leak_col"])
+            inside = all(
+                place is not None and 0 <= place < size for place, size in zip(leak, (rows, columns), strict=True)
+            )
+            self._newest[key] = Dependencies(
+                name=key[0],
+                axis=key[1],
+                step=-1 if row["step"] is None else row["step"],
+                recorded=before.recorded + 1,
+                size=(rows, columns),
+                cells=pooled(data.reshape(rows, columns), LARGEST, LARGEST),
+                crossing=_crosses(data.reshape(rows, columns), key[1], _labels(row["row_labels"], rows)),
+                row_labels=_labels(row["row_labels"], rows),
+                column_labels=_labels(row["col_labels"], columns),
+                leak=leak if inside else (-1, -1),
+                leak_value=float(row["leak_value"]) if inside and row["leak_value"] is not None else math.nan,
+            )
+
+    @property
+    def _full(self) -> bool:
+        return len(self._newest) >= MATRICES
+
+    def shown(self, view: DependenciesView) -> Dependencies:
+        """One matrix in at most as many cells as the view has."""
+        if not self._newest:
+            return NOTHING
+        which = view.which % len(self._newest)
+        found = list(self._newest.values())[which]
+        cells = pooled(found.cells, max(1, view.rows), max(1, view.columns))
+        leak = found.leak
+        for size, have in ((found.size, found.cells.shape), (found.cells.shape, cells.shape)):  # pooled in two steps
+            leak = (leak[0] * have[0] // size[0], leak[1] * have[1] // size[1])
+        return replace(
+            found,
+            which=which,
+            count=len(self._newest),
+            cells=cells,
+            leak_cell=leak if found.leak[0] >= 0 else (-1, -1),
+        )
+
+
+def pooled(matrix: Floats, rows: int, columns: int) -> Floats:
+    """The matrix in at most rows × columns cells: each the maximum of those that fall into it; NaN only where all are NaN.
+
+    Row r of R falls into cell r * rows // R.
+    """
+    for axis, limit in ((0, rows), (1, columns)):
+        size = matrix.shape[axis]
+        if size > limit:
+            starts = -(-np.arange(limit) * size // limit)
+            matrix = np.fmax.reduceat(matrix, starts, axis=axis)
+    return matrix
+
+
+def _crosses(matrix: Floats, axis: str, labels: tuple[str, ...]) -> bool:
+    """Whether a number that is not zero lies off the diagonal, or, of time, right of it."""
+    places = np.arange(len(matrix))
+    if labels and all(label.isdecimal() and len(label) < 10 for label in labels):
+        places = np.array([int(label) for label in labels])
+    beyond = np.arange(matrix.shape[1])[None, :] - places[:, None]
+    return bool((matrix[beyond > 0 if axis == "time" else beyond != 0] != 0).any())
+
+
+def _labels(labels: list[str] | None, size: int) -> tuple[str, ...]:
+    return tuple(label or "" for label in labels) if labels and len(labels) == size else ()

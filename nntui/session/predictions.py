@@ -1,0 +1,270 @@
+"""Predictions on a fixed batch as a screen shows them: label, prediction, history.
+
+Owns what is derived from recorded outputs: which class is said and how surely, whether it is right, how often it changed.
+Invariant: a number is called a probability only where it is one; what is not known is NaN or empty.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntui.session.examples import Moment, Shown
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+Kind = Literal["classes", "yes or no", "number", "text", "numbers"]
+"""classes: one number per class; yes or no: one number, labels 0 and 1; number: one number; text: what was recorded as such;
+numbers: anything else."""
+Order = Literal["example", "worst", "jitter"]
+TOP = 5
+WORD = 24
+"""Characters up to which a text is right or wrong as a whole; of a longer one only the share of right characters is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionsView:
+    """Which batch, at which moment, in which order."""
+
+    name: int = 0
+    """Number of the batch, in the order they appeared; taken modulo how many there are."""
+    back: int = 0
+    """Moments before the newest one."""
+    order: Order = "example"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prediction:
+    """One example of the batch."""
+
+    example: int
+    label: str
+    """Empty where none was recorded."""
+    said: str
+    """What the network says at the shown moment; empty where nothing is recorded then."""
+    right: Literal["yes", "no", ""]
+    score: float
+    """Of classes the probability of the label (of what is said where there is none); of numbers the value."""
+    history: Floats
+    """Score at every moment, of shape (moments,); NaN where nothing was recorded."""
+    right_then: NDArray[np.bool_]
+    """Whether what was said was right, at every moment."""
+    target: float
+    """The label as a number; NaN where it is none."""
+    loss: float
+    """How wrong it is at the shown moment, for the order: -log of the label's probability, or the distance to the label."""
+    jitter: float
+    """Of what is said: share of moments at which it changed (of longer texts: share of characters); of numbers the mean change,
+    in units of the labels' spread."""
+    last_change: int
+    """Step of the newest change of what is said; -1 where it never changed."""
+    top: tuple[tuple[str, float], ...]
+    """The most probable classes at the shown moment with their probabilities."""
+    given: Shown
+    """The input as it was recorded."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Predictions:
+    """The fixed batch at one moment."""
+
+    name: str = ""
+    names: tuple[str, ...] = ()
+    """All batches that were recorded."""
+    kind: Kind = "numbers"
+    steps: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """Step of every moment."""
+    at: int = 0
+    """Which moment is shown."""
+    order: Order = "example"
+    right: int = 0
+    """Examples that are right at the shown moment, of those that have a label."""
+    labelled: int = 0
+    examples: tuple[Prediction, ...] = ()
+
+
+NOTHING = Predictions()
+
+
+def predictions(
+    view: PredictionsView,
+    names: Sequence[str],
+    inputs: Mapping[int, Shown],
+    targets: Mapping[int, Shown],
+    moments: Sequence[Moment],
+) -> Predictions:
+    """The batch `names[view.name]`, whose rows are given, as the view asks for it."""
+    if not names or not moments:
+        return NOTHING
+    at = max(0, len(moments) - 1 - max(0, view.back))
+    reading = _Reading(moments, targets)
+    numbers = sorted({example for moment in moments for example in moment.outputs} | targets.keys() | inputs.keys())
+    rows = [reading.prediction(n, at, inputs.get(n, Shown())) for n in numbers]
+    rows.sort(key=lambda one: _place(one, view.order))
+    return Predictions(
+        name=names[view.name % len(names)],
+        names=tuple(names),
+        kind=reading.kind,
+        steps=np.array([moment.step for moment in moments], np.int64),
+        at=at,
+        order=view.order,
+        right=sum(one.right == "yes" for one in rows),
+        labelled=sum(one.right != "" for one in rows),
+        examples=tuple(rows),
+    )
+
+
+def _place(one: Prediction, order: Order) -> tuple[bool, float, int]:
+    """Where an example stands in an order; what is not known comes last."""
+    value = {"example": 0.0, "worst": -one.loss, "jitter": -one.jitter}[order]
+    return math.isnan(value), value, one.example
+
+
+def kind_of(moments: Sequence[Moment], targets: Mapping[int, Shown]) -> Kind:
+    """What the outputs are, by the shapes of the newest ones and by the labels."""
+    outputs = [one for one in moments[-1].outputs.values() if len(one.data)]
+    if not outputs:
+        return "text"
+    labels = [float(one.data[0]) for one in targets.values() if len(one.data) == 1]
+    whole = bool(labels) and all(math.isfinite(label) and label == int(label) >= 0 for label in labels)
+    sizes = {len(one.data) for one in outputs}
+    size = sizes.pop() if len(sizes) == 1 else 0
+    if size == 1:
+        named = any(one.text for one in targets.values())
+        return "yes or no" if whole and named and set(labels) <= {0.0, 1.0} else "number"
+    if size > 1 and len(outputs[0].shape) == 1 and (not targets or (whole and max(labels) < size)):
+        return "classes"
+    return "text" if any(one.text for one in outputs) else "numbers"
+
+
+class _Reading:
+    """How the outputs of one batch are read."""
+
+    def __init__(self, moments: Sequence[Moment], targets: Mapping[int, Shown]) -> None:
+        self.kind: Kind = kind_of(moments, targets)
+        self._moments, self._targets = moments, targets
+        self._called = _class_names(moments, targets) if self.kind == "classes" else {}
+        labels = np.array([one.data[0] for one in targets.values() if len(one.data) == 1])
+        labels = labels[np.isfinite(labels)]
+        self._spread = (float(labels.std()) if len(labels) > 1 else 0.0) or 1.0
+        single = [one.data[0] for moment in moments for one in moment.outputs.values() if len(one.data) == 1]
+        self._sigmoid = any(not 0.0 <= value <= 1.0 for value in single)
+
+    def prediction(self, example: int, at: int, given: Shown) -> Prediction:
+        """One example with its history, as of moment `at`."""
+        target = self._targets.get(example, Shown())
+        label = float(target.data[0]) if len(target.data) == 1 else math.nan
+        outputs = [moment.outputs.get(example, Shown()) for moment in self._moments]
+        said = [self._said(one) for one in outputs]
+        scores = np.array([self._score(one, label, target.text) for one in outputs], np.float64)
+        right = np.array([self._is_right(o, words, label, target.text) for o, words in zip(outputs, said, strict=True)])
+        known = [(moment.step, words) for moment, words in zip(self._moments, said, strict=True) if words]
+        changes = [step for (_, before), (step, after) in itertools.pairwise(known) if before != after]
+        word = self.kind == "text" and 0 < len(target.text) <= WORD
+        judged = said[at] and (word or (self.kind in ("classes", "yes or no") and math.isfinite(label)))
+        return Prediction(
+            example=example,
+            label=self._label(target, label),
+            said=said[at],
+            right="" if not judged else "yes" if right[at] else "no",
+            score=float(scores[at]),
+            history=scores,
+            right_then=right,
+            target=label,
+            loss=self._loss(float(scores[at]), label),
+            jitter=self._jitter(scores, [words for _, words in known]),
+            last_change=changes[-1] if changes else -1,
+            top=self._top(outputs[at]),
+            given=given,
+        )
+
+    def _said(self, one: Shown) -> str:
+        if one.text or not len(one.data):
+            return one.text
+        if not np.isfinite(one.data).all():
+            return "nan"
+        if self.kind == "classes":
+            best = int(np.argmax(one.data))
+            return self._called.get(best, str(best))
+        if self.kind == "yes or no":
+            return str(int(self._sure(one.data)[1] > 0.5))
+        return f"{one.data[0]:.4g}" if len(one.data) == 1 else f"{len(one.data)} numbers"
+
+    def _label(self, target: Shown, label: float) -> str:
+        if target.text:
+            return target.text
+        if not math.isfinite(label):
+            return f"{len(target.data)} numbers" if len(target.data) > 1 else ""
+        return self._called.get(int(label), str(int(label))) if self.kind == "classes" else f"{label:.4g}"
+
+    def _score(self, one: Shown, label: float, text: str) -> float:
+        if len(one.data) and not np.isfinite(one.data).all():
+            return math.nan
+        if self.kind in ("classes", "yes or no") and len(one.data):
+            sure = self._sure(one.data)
+            known = math.isfinite(label) and 0 <= label < len(sure)
+            return float(sure[int(label) if known else int(np.argmax(sure))])
+        if self.kind == "number" and len(one.data):
+            return float(one.data[0])
+        if text and one.text:  # the share of characters that are right
+            return sum(a == b for a, b in zip(one.text, text, strict=False)) / max(len(one.text), len(text))
+        return math.nan
+
+    def _is_right(self, one: Shown, said: str, label: float, text: str) -> bool:
+        if self.kind in ("classes", "yes or no") and math.isfinite(label) and len(one.data):
+            return bool(np.isfinite(one.data).all()) and int(np.argmax(self._sure(one.data))) == int(label)
+        return bool(text) and said == text
+
+    def _sure(self, data: Floats) -> Floats:
+        """Probabilities: as they are where they add up to one (or single ones lie in [0, 1]), else by softmax or sigmoid."""
+        if len(data) == 1:
+            yes = 1.0 / (1.0 + np.exp(-np.clip(data[0], -500.0, 500.0))) if self._sigmoid else data[0]
+            return np.array([1.0 - yes, yes])
+        if (data >= 0).all() and abs(float(data.sum()) - 1.0) < 1e-3:
+            return data
+        power = np.exp(data - data.max())
+        return power / power.sum()
+
+    def _top(self, one: Shown) -> tuple[tuple[str, float], ...]:
+        if self.kind != "classes" or not len(one.data) or not np.isfinite(one.data).all():
+            return ()
+        sure = self._sure(one.data)
+        return tuple((self._called.get(int(k), str(int(k))), float(sure[k])) for k in np.argsort(-sure)[:TOP])
+
+    def _loss(self, score: float, label: float) -> float:
+        if self.kind == "number":
+            return abs(score - label)
+        return -math.log(max(score, 1e-300)) if math.isfinite(score) else math.nan
+
+    def _jitter(self, scores: Floats, said: list[str]) -> float:
+        if self.kind == "number":
+            finite = scores[np.isfinite(scores)]
+            return float(np.abs(np.diff(finite)).mean() / self._spread) if len(finite) > 1 else math.nan
+        if len(said) < 2:
+            return math.nan
+        return 1.0 - sum(_alike(one, other) for one, other in itertools.pairwise(said)) / (len(said) - 1)
+
+
+def _alike(one: str, other: str) -> float:
+    """1 for the same words; of longer texts the share of characters that are the same."""
+    if one == other or max(len(one), len(other)) <= WORD:
+        return float(one == other)
+    return sum(a == b for a, b in zip(one, other, strict=False)) / max(len(one), len(other))
+
+
+def _class_names(moments: Sequence[Moment], targets: Mapping[int, Shown]) -> dict[int, str]:
+    """Names of classes, as far as texts were recorded with the numbers they stand for."""
+    labels = [one for one in targets.values() if one.text and len(one.data) == 1 and math.isfinite(one.data[0])]
+    found = {int(one.data[0]): one.text for one in labels}
+    for moment in moments:
+        for one in moment.outputs.values():
+            if one.text and len(one.data) and np.isfinite(one.data).all():
+                found.setdefault(int(np.argmax(one.data)), one.text)
+    return found

@@ -1,0 +1,112 @@
+"""Dependency matrices: the newest of each, small enough for a screen, no leak ever hidden."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nntui.runlog.reader import Batch
+from nntui.runlog.schema import DEPENDENCIES
+from nntui.session.dependencies import DependenciesView, Matrices, pooled
+from nntui.session.run_state import RunState
+from nntui.session.snapshot import View
+
+
+def row(matrix, axis="batch", name="model", leak=(-1, -1, 0.0), labels=(), step=-1, **other):
+    matrix = np.asarray(matrix, float)
+    found = {
+        "name": name,
+        "step": step,
+        "wall_time_ns": 1,
+        "axis": axis,
+        "rows": matrix.shape[0],
+        "cols": matrix.shape[1],
+    }
+    found |= {"data": matrix.ravel().tolist(), "row_labels": list(labels), "col_labels": []}
+    return found | {"leak_row": leak[0], "leak_col": leak[1], "leak_value": leak[2]} | other
+
+
+def shown(*rows, view=DependenciesView()):  # noqa: B008 (frozen)
+    known = Matrices()
+    known.fold(pa.RecordBatch.from_pylist(list(rows), schema=DEPENDENCIES))
+    return known.shown(view)
+
+
+def test_the_newest_matrix_of_each_axis_is_shown() -> None:
+    rows = [row(np.eye(3)), row(np.tril(np.ones((4, 4))), axis="time"), row(2 * np.eye(3), step=10)]
+    first, second = (shown(*rows, view=DependenciesView(which)) for which in (0, 1))
+    assert (first.axis, first.step, first.recorded, first.count) == ("batch", 10, 2, 2)
+    assert np.array_equal(first.cells, 2 * np.eye(3))
+    assert (second.axis, second.size) == ("time", (4, 4))
+    assert shown(*rows, view=DependenciesView(2)).axis == "batch"
+
+
+@pytest.mark.parametrize(
+    ("matrix", "axis", "labels", "crossing"),
+    [
+        (np.eye(3), "batch", (), False),
+        (np.eye(3) + 1e-30, "batch", (), True),
+        (np.tril(np.ones((3, 3))), "time", (), False),
+        (np.tril(np.ones((3, 3))), "batch", (), True),
+        (np.triu(np.ones((3, 3))), "time", (), True),
+        ([[1, 1, 1, 0], [1, 1, 1, 1]], "time", ("2", "3"), False),
+        ([[1, 1, 1, 1], [1, 1, 1, 1]], "time", ("2", "3"), True),
+    ],
+)
+def test_what_crosses_is_told_exactly(matrix, axis, labels, crossing) -> None:
+    assert shown(row(matrix, axis=axis, labels=labels)).crossing is crossing
+
+
+sizes = st.integers(1, 40)
+
+
+@settings(max_examples=80, deadline=None)
+@given(sizes, sizes, st.integers(1, 20), st.integers(1, 20), st.data())
+def test_pooling_hides_nothing_and_the_leak_keeps_its_place(rows, columns, high, wide, data) -> None:
+    at = (data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1)))
+    matrix = np.zeros((rows, columns))
+    matrix[at] = 0.5
+    found = shown(row(matrix, leak=(*at, 0.5)), view=DependenciesView(0, high, wide))
+    assert found.cells.shape == (min(rows, high), min(columns, wide))
+    assert found.cells[found.leak_cell] == 0.5
+    assert (found.cells > 0).sum() == 1
+
+
+def test_pooled_is_the_largest_of_each_stretch() -> None:
+    matrix = np.random.default_rng(0).random((10, 7))
+    small = pooled(matrix, 4, 3)
+    for i in range(4):
+        for j in range(3):
+            inside = [matrix[r, c] for r in range(10) for c in range(7) if (r * 4 // 10, c * 3 // 7) == (i, j)]
+            assert small[i, j] == max(inside)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"rows": 5},
+        {"rows": -1, "cols": -1},
+        {"data": []},
+        {"rows": None},
+        {"data": None},
+        {"rows": 1 << 40, "cols": 1 << 40},
+    ],
+)
+def test_what_makes_no_matrix_is_left_out(bad) -> None:
+    assert shown(row(np.eye(2), **bad)).count == 0
+    assert shown(row(np.eye(2)), row(np.eye(2), **bad)).count == 1
+
+
+def test_a_leak_outside_of_its_matrix_is_none() -> None:
+    for leak in ((2, 0, 1.0), (0, 9, 1.0), (-3, 1, 1.0), (None, None, None)):
+        found = shown(row(np.eye(2), leak=leak))
+        assert (found.leak, found.leak_cell) == ((-1, -1), (-1, -1))
+
+
+def test_a_run_hands_them_over_only_when_asked(make) -> None:
+    data = pa.RecordBatch.from_pylist([row(np.eye(2))], schema=DEPENDENCIES)
+    state = RunState("run", "runs/run")
+    state.fold(make.poll(Batch("a", "dependencies", data)), 100.0, make.wall)
+    assert state.snapshot(View(), 100.0).dependencies.count == 0
+    assert state.snapshot(View(dependencies=DependenciesView()), 100.0).dependencies.count == 1

@@ -1,0 +1,182 @@
+"""Predictions on a fixed batch: folded, thinned, judged; and what no recorder writes."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nntui.runlog.schema import PREDICTIONS
+from nntui.session import examples
+from nntui.session.examples import Examples
+from nntui.session.predictions import PredictionsView, predictions
+from nntui.session.run_state import RunState
+from nntui.session.snapshot import View
+
+EVER = 1 << 62
+
+
+def row(role="output", step=0, example=0, data=(0.0,), shape=None, text="", name="fixed"):
+    shape = [len(data)] if shape is None else list(shape)
+    return {
+        "name": name,
+        "step": step,
+        "wall_time_ns": 1,
+        "role": role,
+        "example": example,
+        "shape": shape,
+        "data": list(data),
+        "text": text,
+    }
+
+
+def batch(*rows) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(list(rows), schema=PREDICTIONS)
+
+
+def shown(*rows, view=PredictionsView(), writers=(("a", EVER),)):  # noqa: B008 (frozen)
+    known = Examples()
+    known.fold("a", batch(*rows))
+    names = known.names
+    return predictions(view, names, *known.history(names[view.name % len(names)] if names else "", writers))
+
+
+def classes(steps=(0, 10, 20)):
+    """Two examples of three classes; the second one is learned at the last step."""
+    said = {0: [[9, 0, 0], [9, 0, 0], [9, 0, 0]], 1: [[5, 1, 0], [0, 1, 5], [0, 9, 1]]}
+    names = "abc"
+    yield row("target", 0, 0, [0], [], "a")
+    yield row("target", 0, 1, [1], [], "b")
+    for place, step in enumerate(steps):
+        for example, outputs in said.items():
+            yield row("output", step, example, outputs[place], None, names[int(np.argmax(outputs[place]))])
+
+
+def test_a_class_is_said_with_the_probability_of_its_label() -> None:
+    data = shown(*classes())
+    assert data.kind == "classes"
+    assert (data.right, data.labelled) == (2, 2)
+    one = data.examples[1]
+    power = np.exp([0, 9, 1])
+    assert one.score == pytest.approx(power[1] / power.sum())
+    assert (one.label, one.said, one.right) == ("b", "b", "yes")
+    assert one.top[0] == ("b", pytest.approx(one.score))
+    assert one.right_then.tolist() == [False, False, True]
+    assert (one.jitter, one.last_change) == (1.0, 20)
+    assert (data.examples[0].jitter, data.examples[0].last_change) == (0.0, -1)
+
+
+def test_an_earlier_moment_is_shown_as_it_was() -> None:
+    data = shown(*classes(), view=PredictionsView(back=1))
+    assert data.steps[data.at] == 10
+    assert data.examples[1].said == "c"
+    assert data.right == 1
+    first = shown(*classes(), view=PredictionsView(back=99))
+    assert first.at == 0
+
+
+def test_orders_put_the_worst_and_the_most_restless_first() -> None:
+    worst = shown(*classes(), view=PredictionsView(back=1, order="worst"))
+    assert [one.example for one in worst.examples] == [1, 0]
+    restless = shown(*classes(), view=PredictionsView(order="jitter"))
+    assert [one.example for one in restless.examples] == [1, 0]
+
+
+def test_probabilities_are_taken_as_they_are() -> None:
+    data = shown(row(data=[0.2, 0.5, 0.3]), row("target", data=[1], shape=[]))
+    assert data.examples[0].score == pytest.approx(0.5)
+
+
+def test_one_number_is_a_logit_only_where_it_leaves_0_to_1() -> None:
+    target = row("target", data=[1], shape=[1], text="yes")
+    assert shown(row(data=[2.0]), target).examples[0].score == pytest.approx(1 / (1 + math.exp(-2)))
+    assert shown(row(data=[0.9]), target).examples[0].score == pytest.approx(0.9)
+    assert shown(row(data=[-1.0]), target).examples[0].right == "no"
+
+
+def test_numbers_are_off_by_their_distance() -> None:
+    rows = [row("target", example=k, data=[v]) for k, v in enumerate((10.0, 20.0))]
+    rows += [row(step=s, example=0, data=[v]) for s, v in ((0, 4.0), (1, 6.0), (2, 8.0))]
+    data = shown(*rows)
+    assert data.kind == "number"
+    one = data.examples[0]
+    assert (one.score, one.target, one.loss, one.right) == (8.0, 10.0, 2.0, "")
+    assert one.jitter == pytest.approx(2.0 / 5.0)
+
+
+def test_a_long_text_is_told_by_its_share_of_right_characters() -> None:
+    label = "the quick brown fox jumps over"
+    rows = [row("target", data=(), shape=[], text=label)]
+    rows += [row(step=s, data=(), shape=[], text=t) for s, t in ((0, "#" * 30), (1, label[:15] + "#" * 15))]
+    data = shown(*rows)
+    assert data.kind == "text"
+    one = data.examples[0]
+    assert (one.score, one.right) == (0.5, "")
+    assert one.jitter == pytest.approx(0.5)
+
+
+def test_a_long_history_is_thinned_and_keeps_its_ends() -> None:
+    data = shown(*(row(step=s, data=[float(s)]) for s in range(10_000)))
+    assert examples.STEPS / 2 <= len(data.steps) <= examples.STEPS + 1
+    assert (data.steps[0], data.steps[-1]) == (0, 9999)
+    gaps = np.diff(data.steps[:-1])
+    assert len(set(gaps.tolist())) == 1, "evenly"
+    assert data.examples[0].history[-1] == 9999.0
+
+
+def test_a_restart_replaces_what_it_does_again() -> None:
+    known = Examples()
+    known.fold("a", batch(*(row(step=s, data=[1.0]) for s in (0, 10, 20, 30))))
+    known.fold("b", batch(*(row(step=s, data=[2.0]) for s in (20, 30))))
+    *_, moments = known.history("fixed", [("a", 20), ("b", EVER)])
+    assert [(m.step, m.outputs[0].data[0]) for m in moments] == [(0, 1.0), (10, 1.0), (20, 2.0), (30, 2.0)]
+
+
+def test_batches_are_told_apart_by_their_names() -> None:
+    rows = [row(name="fixed", data=[1.0]), row(name="hard", data=[2.0])]
+    assert shown(*rows, view=PredictionsView(name=1)).name == "hard"
+    assert shown(*rows, view=PredictionsView(name=2)).name == "fixed"
+    assert shown(*rows).names == ("fixed", "hard")
+
+
+HOSTILE = [
+    row(example=-1),
+    row(example=10**9),
+    row(data=[1.0], shape=[2, 3]),
+    row(data=[1.0] * 4, shape=[-2, -2]),
+    row(data=[1.0], shape=[1 << 40, 1 << 40]),
+    row(data=[math.nan, math.inf, -math.inf]),
+    row(data=[]),
+    row(role="\x1b[31m"),
+    row(name="\x1b]52;", text="\u202e"),
+    row("target", data=[math.nan]),
+    row("target", data=[1e300]),
+    row("input", data=[math.nan] * 6, shape=[2, 3]),
+    row("output", data=[1.0] * 1000),
+    row(step=-5),
+    dict.fromkeys(PREDICTIONS.names),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([*HOSTILE, *classes()]), max_size=12), st.integers(0, 3), st.integers(0, 3))
+def test_no_row_breaks_anything(rows, back, name) -> None:
+    for order in ("example", "worst", "jitter"):
+        data = shown(*rows, view=PredictionsView(name, back, order))
+        assert len(data.examples) <= examples.EXAMPLES
+        for one in data.examples:
+            assert len(one.history) == len(data.steps) == len(one.right_then)
+
+
+def test_a_run_hands_them_over_only_when_asked(make) -> None:
+    from nntui.runlog.reader import Batch
+
+    state = RunState("run", "runs/run")
+    state.fold(make.poll(Batch("a", "predictions", batch(*classes()))), 100.0, make.wall)
+    assert state.snapshot(View(), 100.0).predictions.examples == ()
+    view = View(predictions=PredictionsView())
+    found = state.snapshot(view, 100.0).predictions
+    assert len(found.examples) == 2
+    assert state.snapshot(view, 101.0).predictions is found, "it is not made again"
