@@ -22,7 +22,7 @@ class Options:
     steps: int = 6000
     batch_size: int = 64
     accumulate: int = 1
-    """Batches per optimizer update."""
+    """Batches per optimizer update. Their losses are averaged, each batch weighing the same; declared sums are added."""
     lr: float = 3e-4
     schedule: str = "constant"
     warmup: int = 0
