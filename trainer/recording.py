@@ -45,6 +45,10 @@ class FixedBatch:
             return
         rows = _rows(self._task, outputs)
         said = output_texts(self._task, outputs, targets)
+        if said is not None and rows.dim() == 3:
+            rows = rows.argmax(
+                dim=-1
+            )  # of a sequence what it says: scores of every place would be most of the run folder
         if step > 0:
             run.predictions(rows, step=step, output_texts=said)
             return
@@ -146,7 +150,8 @@ def output_texts(task: nntui.Task, outputs: Tensor, targets: Any) -> list[str] |
         return None
     rows = _rows(task, outputs)
     if rows.dim() == 2 and rows.shape[1] == 1:
-        return _names(task, (rows[:, 0] > 0).long()) if task.kind == "classification" or task.classes else None
+        chosen = (rows[:, 0] > _halfway(task, rows)).long()
+        return _names(task, chosen) if task.kind == "classification" or task.classes else None
     labels = _rows(task, targets)
     if isinstance(labels, Tensor) and not labels.is_floating_point() and rows.shape[:-1] == labels.shape:
         return _names(task, rows.argmax(dim=-1))
@@ -161,7 +166,7 @@ def target_texts(task: nntui.Task, outputs: Tensor | None, targets: Any) -> list
     if _is_regression(task, outputs, targets):
         return _numbers(rows)
     one_each = rows.numel() == len(rows)
-    if rows.is_floating_point() and not (one_each and (task.kind == "classification" or task.classes)):
+    if rows.is_floating_point() and not (one_each and bool((rows == rows.round()).all())):
         return None
     return _names(task, rows.flatten().long() if one_each else rows)
 
@@ -169,8 +174,17 @@ def target_texts(task: nntui.Task, outputs: Tensor | None, targets: Any) -> list
 def _is_regression(task: nntui.Task, outputs: Tensor | None, targets: Any) -> bool:
     if task.kind != "auto" or task.classes:
         return task.kind == "regression"
-    alike = isinstance(targets, Tensor) and targets.is_floating_point()
-    return alike and (outputs is None or outputs.numel() == targets.numel())
+    if not isinstance(targets, Tensor) or not targets.is_floating_point():
+        return False
+    yes_or_no = bool(((targets == 0) | (targets == 1)).all())
+    return not yes_or_no and (outputs is None or outputs.numel() == targets.numel())
+
+
+def _halfway(task: nntui.Task, outputs: Tensor) -> float:
+    """Where one output of two classes changes its mind: 0.5 for probabilities, 0 for logits."""
+    if isinstance(task.loss, nn.BCEWithLogitsLoss) or task.loss is nn.functional.binary_cross_entropy_with_logits:
+        return 0.0
+    return 0.5 if bool(((outputs >= 0) & (outputs <= 1)).all()) else 0.0
 
 
 def _numbers(rows: Tensor) -> list[str] | None:

@@ -56,6 +56,7 @@ def test_text_is_text(recorded) -> None:
     assert all(len(r["text"]) == 64 for r in (*inputs, *targets, *rows(tables.predictions, "output")))
     assert [r["text"][1:] for r in inputs] == [r["text"][:-1] for r in targets]
     assert all(len(r["text"]) == 64 for r in rows(tables.samples, "input"))
+    assert {tuple(r["shape"]) for r in rows(tables.predictions, "output")} == {(64,)}
 
 
 def test_a_regression_says_its_numbers(recorded) -> None:
@@ -110,6 +111,7 @@ SHAPES = {
     "classes-inferred": ((5, 3), torch.tensor([0, 1, 2, 0, 1]), {}, ["0", "1", "2", "0", "1"]),
     "words": ((2, 2, 3), torch.tensor([[0, -100], [2, 1]]), {"classes": WORDS}, [f"the {UNKNOWN}", "sat cat"]),
     "letters": ((1, 3, 2), torch.tensor([[0, 1, 7]]), {"classes": ["a", "b"]}, [f"ab{UNKNOWN}"]),
+    "yes-or-no": ((2, 1), torch.tensor([[1.0], [0.0]]), {}, ["1", "0"]),
     "numbers": ((2, 1), torch.tensor([[1.23456], [-0.5]]), {}, ["1.235", "-0.5"]),
     "pairs": ((1, 2), torch.tensor([[1e9, torch.nan]]), {"kind": "regression"}, ["1e+09, nan"]),
     "many-numbers": ((2, 9), torch.ones(2, 9), {"kind": "regression"}, None),
@@ -129,6 +131,7 @@ def one_hot(labels: list, classes: int) -> torch.Tensor:
     return nn.functional.one_hot(torch.tensor(labels), classes).float()
 
 
+BCE = {"loss": nn.BCEWithLogitsLoss()}
 SAID = {
     "classes": (one_hot([2, 0], 3), torch.tensor([0, 1]), {"classes": WORDS}, ["sat", "the"]),
     "words": (
@@ -139,7 +142,10 @@ SAID = {
     ),
     "letters": (one_hot([[0, 1, 1]], 2), torch.tensor([[0, 1, 7]]), {"classes": ["a", "b"]}, ["abb"]),
     "one-output": (torch.tensor([[2.0], [-1.0]]), torch.ones(2, 1), {"classes": ["no", "yes"]}, ["yes", "no"]),
-    "number": (torch.tensor([[2.0], [-1.0]]), torch.ones(2, 1), {}, ["2", "-1"]),
+    "probability": (torch.tensor([[0.7], [0.2]]), torch.ones(2, 1), {"classes": ["no", "yes"]}, ["yes", "no"]),
+    "small-logits": (torch.tensor([[0.7], [0.2]]), torch.ones(2, 1), {"classes": ["no", "yes"], **BCE}, ["yes", "yes"]),
+    "number": (torch.tensor([[2.0], [-1.0]]), 3 * torch.ones(2, 1), {}, ["2", "-1"]),
+    "yes-or-no-undeclared": (torch.tensor([[2.0], [-1.0]]), torch.ones(2, 1), {}, None),
     "one-output-of-a-count": (torch.ones(2, 1), torch.ones(2).long(), {}, None),
     "soft-labels": (one_hot([1], 3), torch.ones(1, 3) / 3, {"kind": "classification", "classes": WORDS}, ["cat"]),
     "pixels": (torch.zeros(2, 3, 4, 4), torch.ones(2, 4, 4).long(), {"classes": WORDS}, None),
