@@ -106,9 +106,7 @@ def duration_ticks(low: float, high: float, count: int) -> Ticks:
     wanted = (high - low) / max(1, count)
     if wanted < 1:
         return tuple((p, f"{text}s") for p, text in linear_ticks(low, high, count))
-    step = next((s for s in _SECONDS if s >= wanted), 0) or 86400 * math.ceil(wanted / 86400)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return _distinct((float(k * step), _short_duration(k * step)) for k in range(first, last + 1))
+    return _distinct((float(p), _short_duration(p)) for p in _whole(low, high, wanted))
 
 
 def clock_ticks(low: float, high: float, count: int) -> Ticks:
@@ -119,8 +117,18 @@ def clock_ticks(low: float, high: float, count: int) -> Ticks:
     offset = datetime.fromtimestamp(low).astimezone().utcoffset()
     shift = offset.total_seconds() if offset else 0.0
     style = "%H:%M:%S" if high - low < 600 else ("%H:%M" if high - low < 2 * 86400 else "%d %b")
-    ticks = duration_ticks(low + shift, high + shift, count)
-    return _distinct((p - shift, datetime.fromtimestamp(p - shift).astimezone().strftime(style)) for p, _ in ticks)
+    wanted = (high - low) / max(1, count)
+    if wanted < 1:
+        places = [p for p, _ in linear_ticks(low, high, count)]
+    else:
+        places = [p - shift for p in _whole(low + shift, high + shift, wanted)]
+    return _distinct((p, datetime.fromtimestamp(p).astimezone().strftime(style)) for p in places)
+
+
+def _whole(low: float, high: float, wanted: float) -> list[int]:
+    """Seconds inside [low, high] on whole minutes, hours and days, about `wanted` apart."""
+    step = next((s for s in _SECONDS if s >= wanted), 0) or 86400 * math.ceil(wanted / 86400)
+    return [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
 def _distinct(ticks: Iterable[tuple[float, str]]) -> Ticks:

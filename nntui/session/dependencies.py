@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # the screens know these classes, and are painted before Arrow is there
+    import pyarrow as pa
 
 Floats = NDArray[np.float64]
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # the screens know these classes, and are painted before Arrow is there
+    import pyarrow as pa
 
 Floats = NDArray[np.float64]
 
@@ -134,7 +136,7 @@ class Examples:
 def _shown(shape: Any, data: Any, text: Any, role: str) -> Shown:
     """A row's values, where they are what its shape says and not too many."""
     sizes = tuple(int(n or 0) for n in (shape.as_py() or ()))
-    values = data.values if data.is_valid else pa.array([], pa.float32())
+    values: Any = data.values if data.is_valid else ()
     limit = WIDEST if role == "output" else LARGEST
     if not 0 < len(values) <= limit or min(sizes, default=1) < 1 or math.prod(sizes) != len(values):
         return Shown(text=text or "")

@@ -165,7 +165,8 @@ class _Reading:
         said = [self._said(one) for one in outputs]
         scores = np.array([self._score(one, label, target.text) for one in outputs], np.float64)
         right = np.array([self._is_right(o, words, label, target.text) for o, words in zip(outputs, said, strict=True)])
-        known = [(moment.step, words) for moment, words in zip(self._moments, said, strict=True) if words]
+        so_far = list(zip(self._moments, said, strict=True))[: at + 1]
+        known = [(moment.step, words) for moment, words in so_far if words]
         changes = [step for (_, before), (step, after) in itertools.pairwise(known) if before != after]
         word = self.kind == "text" and 0 < len(target.text) <= WORD
         judged = said[at] and (word or (self.kind in ("classes", "yes or no") and math.isfinite(label)))
@@ -179,7 +180,7 @@ class _Reading:
             right_then=right,
             target=label,
             loss=self._loss(float(scores[at]), label),
-            jitter=self._jitter(scores, [words for _, words in known]),
+            jitter=self._jitter(scores[: at + 1], [words for _, words in known]),
             last_change=changes[-1] if changes else -1,
             top=self._top(outputs[at]),
             given=given,

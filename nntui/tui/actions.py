@@ -82,12 +82,13 @@ def footer_keys(kind: str) -> list[tuple[str, str]]:
 
 
 def grouped(group: str) -> list[tuple[str, str]]:
-    """(labels, words) of a group; actions that differ only in their argument share a line."""
+    """(labels, words) of a group; actions that differ only in their argument share a line, and so do the numbered screens."""
     lines: dict[str, tuple[list[str], list[str]]] = {}
     for action in ACTIONS:
         if action.group == group:
-            base = action.name if action.name.startswith("show") else action.name.partition("(")[0]
+            numbered = action.label.isdecimal() and action.name.startswith("show")
+            base = action.name if action.name.startswith("show") and not numbered else action.name.partition("(")[0]
             labels, sentences = lines.setdefault(base, ([], []))
             labels.append(action.label)
-            sentences.append(action.help)
+            sentences.append(action.words if numbered else action.help)
     return [(" ".join(labels), " · ".join(sentences)) for labels, sentences in lines.values()]

@@ -20,16 +20,8 @@ EVER = 1 << 62
 
 def row(role="output", step=0, example=0, data=(0.0,), shape=None, text="", name="fixed"):
     shape = [len(data)] if shape is None else list(shape)
-    return {
-        "name": name,
-        "step": step,
-        "wall_time_ns": 1,
-        "role": role,
-        "example": example,
-        "shape": shape,
-        "data": list(data),
-        "text": text,
-    }
+    found = {"name": name, "step": step, "wall_time_ns": 1, "role": role, "example": example}
+    return found | {"shape": shape, "data": list(data), "text": text}
 
 
 def batch(*rows) -> pa.RecordBatch:

@@ -15,11 +15,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from nntui.analysis.series import Series
 from nntui.finding import Finding
+from nntui.runlog.schema import DEPENDENCIES
 from nntui.session import plotting, recipe
+from nntui.session.dependencies import Dependencies, Matrices
+from nntui.session.examples import Moment, Shown
+from nntui.session.predictions import Predictions, predictions
 from nntui.session.snapshot import EventRow, Head, Lost, Mark, PlotView, Snapshot, View
 
 EXPECTED = Path(__file__).parent / "screens"
@@ -213,10 +218,48 @@ SCENES: dict[str, tuple[Callable[[], Snapshot], Callable[[], list[Series]]]] = {
 }
 
 
+def _moments(steps: int = 30) -> tuple[dict[int, Shown], dict[int, Shown], list[Moment]]:
+    """Twelve pictures of three classes, of which the network learns all but one."""
+    noise = np.random.default_rng(3)
+    names = ("cat", "dog", "[b]ox[/b]\x1b[31m")
+    pictures = {k: Shown((4, 4), np.arange(16.0) * (k % 5 + 1) % 7) for k in range(12)}
+    labels = {k: Shown((), np.array([float(k % 3)]), names[k % 3]) for k in range(12)}
+    moments = []
+    for step in range(steps):
+        moment = Moment(step * 50)
+        for k in range(12):
+            logits = noise.standard_normal(3) * 0.3
+            logits[k % 3] += 0.15 * step if k != 7 else -1.0
+            moment.outputs[k] = Shown((3,), logits, names[int(np.argmax(logits))])
+        moments.append(moment)
+    return pictures, labels, moments
+
+
+def _matrices(*, leak: bool) -> Matrices:
+    """A clean batch, and a causal sequence that looks ahead where there is a leak."""
+    known = Matrices()
+    time = np.tril(np.geomspace(1e-3, 1.0, 400).reshape(20, 20))
+    if leak:
+        time[4, 9] = 0.73
+    for axis, matrix, at in (("batch", np.eye(8), (-1, -1)), ("time", time, (4, 9) if leak else (-1, -1))):
+        record = {
+            "name": "model",
+            "step": -1,
+            "wall_time_ns": 1,
+            "axis": axis,
+            "rows": len(matrix),
+            "cols": len(matrix),
+        }
+        record |= {"data": matrix.ravel().tolist(), "leak_row": at[0], "leak_col": at[1], "leak_value": 0.73}
+        known.fold(pa.RecordBatch.from_pylist([record], schema=DEPENDENCIES))
+    return known
+
+
 class CannedFeed:
     """A feed whose run never changes unless a test says so; it has no thread and no clock."""
 
     def __init__(self, scene: str = "live") -> None:
+        self.scene = scene
         make, curves = SCENES[scene]
         self.base = make()
         self.curves = curves()
@@ -265,7 +308,17 @@ class CannedFeed:
             plots={one.key: plot_of(one, known) for one in self.view.plots},
             metrics=tuple(plotting.summary(one, self.view.sparkline_columns) for one in self.curves),
             stages=self.base.stages or recipe.stages(self.base.checks),
+            predictions=self._predictions(),
+            dependencies=self._dependencies(),
         )
+
+    def _predictions(self) -> Predictions:
+        view = self.view.predictions
+        return predictions(view, ["fixed", "hard"], *_moments()) if view and self.curves else Predictions()
+
+    def _dependencies(self) -> Dependencies:
+        view = self.view.dependencies
+        return _matrices(leak=self.scene == "failing").shown(view) if view and self.curves else Dependencies()
 
 
 def plot_of(view: PlotView, known: dict[str, Series]) -> Any:

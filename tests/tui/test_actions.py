@@ -8,16 +8,27 @@ import pytest
 
 from nntui.tui.actions import ACTIONS, FOOTERS, footer_keys, grouped
 from nntui.tui.app import NntuiApp
+from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.live import LiveScreen
+from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.widgets.palette import found
 
 TAKEN = {"a", "b", "h", "i", "m", "s"}
 """Letters that tmux, screen and terminals take together with ctrl."""
 
 
-def test_no_key_does_two_things() -> None:
-    keys = [key for action in ACTIONS for key in action.keys]
-    assert len(keys) == len(set(keys))
+OWNERS = {
+    "everywhere": NntuiApp,
+    "live": LiveScreen,
+    "predictions": PredictionsScreen,
+    "dependencies": DependenciesScreen,
+}
+
+
+def test_no_key_does_two_things_on_one_screen() -> None:
+    for group in OWNERS:
+        keys = [key for action in ACTIONS if action.group in ("everywhere", group) for key in action.keys]
+        assert len(keys) == len(set(keys))
 
 
 def test_no_key_is_one_that_a_multiplexer_takes() -> None:
@@ -29,37 +40,43 @@ def test_no_key_is_one_that_a_multiplexer_takes() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.name)
 def test_every_action_can_be_done(action: SimpleNamespace) -> None:
-    owner = LiveScreen if action.group == "live" else NntuiApp
-    assert hasattr(owner, f"action_{action.name.partition('(')[0]}")
+    assert hasattr(OWNERS[action.group], f"action_{action.name.partition('(')[0]}")
 
 
 def test_every_action_is_in_help_and_every_footer_key_is_an_action() -> None:
-    said = " ".join(f"{labels} {words}" for group in ("everywhere", "live") for labels, words in grouped(group))
+    said = " ".join(f"{labels} {words}" for group in OWNERS for labels, words in grouped(group))
     for action in ACTIONS:
         assert action.label in said
-        assert action.help in said
+        assert action.help in said or action.words in said
     for kind in FOOTERS:
         assert dict(footer_keys(kind))["q"] == "quit"
         assert dict(footer_keys(kind))["?"] == "help"
 
 
-def test_help_fits_the_smallest_usual_terminal_with_no_word_cut_off(tui: SimpleNamespace) -> None:
-    async def main() -> list[str]:
+def test_help_says_everything_in_the_smallest_usual_terminal_with_no_word_cut_off(tui: SimpleNamespace) -> None:
+    async def main() -> str:
         app = NntuiApp(Path("runs/exp42"), feed=tui.CannedFeed("live"))
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.press("question_mark")
-            await pilot.pause()
-            return tui.lines(app)
+            await tui.settle(pilot)
+            first = tui.lines(app)[:-1]
+            assert first[-1].strip().endswith("more")
+            await pilot.press("pagedown", "pagedown")
+            await tui.settle(pilot)
+            return "\n".join([*first[:-1], *tui.lines(app)[:-1]])
 
-    text = "\n".join(asyncio.run(main())[:-1])
+    text = asyncio.run(main())
     assert "…" not in text
-    assert all(action.help in text for action in ACTIONS)
+    assert all(action.help in text or action.words in text for action in ACTIONS)
+    assert all(action.help in text for action in ACTIONS if action.group != "everywhere")
 
 
 def test_the_palette_finds_every_action_by_its_words() -> None:
-    assert {a.name for a in found("")} == {a.name for a in ACTIONS} - {"command_palette"}
-    for action in found(""):
-        assert action in found(action.words.upper())
+    for group in OWNERS:
+        here = {a.name for a in ACTIONS if a.group in ("everywhere", group)} - {"command_palette"}
+        assert {a.name for a in found("", group)} == here
+        for action in found("", group):
+            assert action in found(action.words.upper(), group)
     assert found("log")[0].name == "show_screen('log')"
     assert not [a for a in found("", "list") if a.group == "live"]
     assert found("no such thing") == []

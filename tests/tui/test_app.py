@@ -228,7 +228,7 @@ def test_the_palette_does_what_the_keys_do(play: Callable[..., NntuiApp]) -> Non
         await pilot.press("colon", *"log y", "enter")
         await settle(pilot)
         assert app.options.log_y
-        await pilot.press("colon", "down", "down", "enter")
+        await pilot.press("colon", *"happened", "enter")
         await settle(pilot)
         assert type(app.screen).__name__ == "LogScreen"
         await pilot.press("y", "x", "slash", "plus")

@@ -12,6 +12,7 @@ from nntui.tui.app import NntuiApp
 
 SIZES = {"narrow": (40, 12), "usual": (80, 24), "rail": (120, 35), "wide": (200, 50)}
 SCREENS = {"live": "1", "recipe": "2", "alerts": "a", "log": "9", "help": "question_mark"}
+SCREENS |= {"predictions": "3", "dependencies": "4"}
 
 
 async def look(
@@ -49,6 +50,17 @@ def test_other_glyphs_draw_the_same_screen(tui: SimpleNamespace, glyphs: str) ->
     asyncio.run(look(tui, "failing", "usual", [], f"live-failing-{glyphs}", glyphs))
     shown = (Path(__file__).parent / "screens" / f"live-failing-{glyphs}.txt").read_text("utf-8")
     assert shown.isascii() == (glyphs == "ascii")
+
+
+@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
+def test_a_matrix_with_a_leak_names_it(tui: SimpleNamespace, glyphs: str) -> None:
+    asyncio.run(look(tui, "failing", "usual", ["4", "n"], f"dependencies-leak-{glyphs}", glyphs))
+
+
+@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
+def test_an_example_alone_as_it_was_at_an_earlier_moment(tui: SimpleNamespace, glyphs: str) -> None:
+    keys = ["3", "w", "enter", *["left_square_bracket"] * 5]
+    asyncio.run(look(tui, "live", "rail", keys, f"predictions-alone-{glyphs}", glyphs))
 
 
 def test_a_plot_at_full_size_with_zoom_and_crosshair(tui: SimpleNamespace) -> None:

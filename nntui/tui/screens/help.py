@@ -41,6 +41,10 @@ class HelpScreen(RunScreen):
         right = [line for block in blocks[1:] for line in block]
         lines = _beside(blocks[0], right, width // 2) if beside else [*blocks[0], *right]
         self.top = min(self.top, max(0, len(lines) - height))
+        below = len(lines) - self.top - height
+        if below > 0 and height > 1:
+            more = self.run_app.paint.text(fit(f"… {below + 1} more", KEY_WIDTH, right=True), "faint")
+            return [*lines[self.top : self.top + height - 1], more]
         return lines[self.top : self.top + height]
 
     def _block(self, group: str, width: int) -> list[Text]:

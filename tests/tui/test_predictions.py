@@ -1,0 +1,219 @@
+"""The screens of predictions and of dependencies: keys, words and sizes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from nntui.session.dependencies import Dependencies
+from nntui.session.examples import Shown
+from nntui.session.predictions import Prediction, Predictions
+from nntui.tui import predictions_panels as panels
+from nntui.tui.app import NntuiApp
+from nntui.tui.dependencies_panels import dependency_lines, room_for
+from nntui.tui.glyphs import SETS
+from nntui.tui.paint import Paint
+from nntui.tui.themes import DARK, LIGHT
+
+PAINT = Paint(DARK, SETS["braille"])
+
+
+def played(tui: SimpleNamespace, steps, scene: str = "live", size=(100, 30)) -> NntuiApp:
+    app = NntuiApp(Path("runs/exp42"), feed=tui.CannedFeed(scene))
+
+    async def main() -> None:
+        async with app.run_test(size=size) as pilot:
+            await tui.settle(pilot)
+            await steps(app, pilot, lambda *keys: press(pilot, tui, keys))
+
+    asyncio.run(main())
+    return app
+
+
+async def press(pilot, tui, keys) -> str:
+    await pilot.press(*keys)
+    await tui.settle(pilot)
+    return "\n".join(tui.lines(pilot.app))
+
+
+def test_scrubbing_goes_back_in_time_and_escape_returns(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        assert "moment 30 of 30" in await keys("3")
+        assert "moment 28 of 30" in await keys("left_square_bracket", "h")
+        assert "moment 1 of 30" in await keys("home")
+        assert "moment 1 of 30" in await keys("left_square_bracket")
+        assert "moment 2 of 30" in await keys("right_square_bracket")
+        assert "moment 30 of 30" in await keys("escape")
+        assert "moment 30 of 30" in await keys("right_square_bracket")
+        assert "no alerts" in await keys("escape"), "and then to the live screen"
+
+    played(tui, steps)
+
+
+def test_the_chosen_example_stays_when_time_goes_by_and_orders_begin_at_the_top(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        await keys("3", "j", "j")
+        screen = app.screen
+        assert screen.items()[screen.chosen].example == 2
+        await keys("left_square_bracket")
+        assert screen.items()[screen.chosen].example == 2
+        assert "worst first" in await keys("w")
+        assert screen.items()[screen.chosen].example == 7
+        assert "most changing first" in await keys("w")
+        assert "in order" in await keys("w")
+
+    played(tui, steps)
+
+
+def test_another_batch_and_another_matrix_are_a_key_away(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        assert "hard" in await keys("3", "n")
+        assert "fixed" in await keys("n")
+        assert "model · batch" in await keys("4")
+        shown = await keys("n")
+        assert "model · time" in shown
+        assert "no leak: everything right of the diagonal is exactly zero" in shown
+        assert "model · batch" in await keys("n")
+
+    played(tui, steps)
+
+
+def test_a_leak_is_named_and_has_a_cell_of_its_own(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        shown = await keys("4", "n")
+        assert "the output at time 4 depends on the input at time 9: 0.73, expected exactly 0" in " ".join(
+            shown.split()
+        )
+        assert "✗✗" in shown
+
+    played(tui, steps, "failing")
+
+
+def test_nothing_is_asked_of_the_feed_that_no_screen_shows(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        feed = app._feed
+        await keys("3")
+        assert feed.view.predictions is not None
+        assert feed.view.dependencies is None
+        await keys("4")
+        assert feed.view.dependencies is not None
+        assert feed.view.predictions is None
+        await keys("1")
+        assert feed.view.predictions is feed.view.dependencies is None
+
+    played(tui, steps)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (10, 3), (25, 8), (60, 15), (250, 70)])
+@pytest.mark.parametrize("scene", ["empty", "live", "failing", "hostile"])
+def test_every_size_is_survived(tui: SimpleNamespace, scene: str, size) -> None:
+    async def steps(app, pilot, keys) -> None:
+        for key in ("3", "enter", "j", "w", "left_square_bracket", "4", "n"):
+            shown = await keys(key)
+            assert "defect" not in shown
+            assert all(cell_len(line) <= size[0] for line in shown.splitlines())
+
+    played(tui, steps, scene, size)
+
+
+# --- panels, without an app -------------------------------------------------------------------
+
+
+def batch(one: Prediction, kind: str = "classes") -> Predictions:
+    return Predictions("fixed", ("fixed",), kind, np.array([0, 10]), 1, "example", 1, 1, (one,))
+
+
+def example(**changes) -> Prediction:
+    known = {"example": 3, "label": "cat", "said": "dog", "right": "no", "score": 0.2, "target": 1.0, "loss": 1.6}
+    known |= {"history": np.array([0.9, 0.2]), "right_then": np.array([True, False]), "jitter": 1.0, "last_change": 10}
+    return Prediction(**(known | {"top": (("dog", 0.8), ("cat", 0.2)), "given": Shown()} | changes))
+
+
+def words(lines) -> str:
+    return "\n".join(line.plain for line in lines)
+
+
+def test_wrong_is_told_without_colours() -> None:
+    row = panels.prediction_row(example(), batch(example()), 100, PAINT).plain
+    assert "✗ dog" in row
+    assert "0.20" in row
+    assert panels.prediction_row(example(right="yes"), batch(example()), 100, PAINT).plain.count("✓") == 1
+
+
+def test_a_probability_has_a_bar_of_its_own_height_whatever_the_others_are() -> None:
+    strip = panels.history_strip(example(), batch(example()), 2, PAINT)
+    assert strip.plain == "█▂"
+    meanings = [span.style.color.name for span in strip.spans]
+    assert meanings == [PAINT.style("success").color.name, PAINT.style("error").color.name]
+
+
+def test_an_input_is_shown_as_what_it_is() -> None:
+    data = batch(example())
+    assert "was not recorded" in words(panels.prediction_detail(example(), data, 80, 20, PAINT))
+    row = example(given=Shown((3,), np.array([0.5, 1.0, np.nan])))
+    assert "3:  0.5  1  nan" in words(panels.prediction_detail(row, data, 80, 20, PAINT))
+    text = example(given=Shown(text="\x1b[31mred"))
+    shown = words(panels.prediction_detail(text, data, 80, 20, PAINT))
+    assert "␛[31mred" in shown
+    picture = example(given=Shown((4, 4), np.arange(16.0)))
+    assert "▀" in words(panels.prediction_detail(picture, data, 80, 20, PAINT))
+    assert "▀" in words(panels.prediction_detail(picture, data, 40, 20, PAINT))
+
+
+def test_a_number_is_off_by_a_distance_with_a_sign() -> None:
+    one = example(right="", score=8.0, target=10.0, said="8", label="10", top=())
+    assert "-2" in panels.prediction_row(one, batch(one, "number"), 100, PAINT).plain
+    assert "off by" in words(panels.prediction_detail(one, batch(one, "number"), 80, 20, PAINT))
+
+
+def matrix(values, **changes) -> Dependencies:
+    values = np.asarray(values, float)
+    return Dependencies("model", "batch", -1, 0, 1, 1, values.shape, values, **changes)
+
+
+def test_exactly_zero_is_told_from_what_is_nearly_zero() -> None:
+    lines = dependency_lines(matrix([[1.0, 0.0], [1e-300, 1.0]]), 60, 20, PAINT)
+    rows = [line.plain[6:] for line in lines[4:6]]
+    assert rows == ["██· ", "░░██"]
+
+
+def test_numbers_that_are_none_are_loud() -> None:
+    shown = words(dependency_lines(matrix([[np.nan, 1.0]]), 60, 20, PAINT))
+    assert "¿" in shown
+    ascii_only = Paint(LIGHT, SETS["ascii"])
+    assert "nn" in words(dependency_lines(matrix([[np.nan, 1.0]]), 60, 20, ascii_only))
+
+
+def test_a_pooled_matrix_says_so() -> None:
+    data = Dependencies("model", "batch", 20, 0, 1, 3, (100, 100), np.eye(10))
+    shown = words(dependency_lines(data, 120, 20, PAINT))
+    assert "100 outputs × 100 inputs" in shown
+    assert "shown as 10 × 10 by the largest of each" in shown
+    assert "step 20, recorded 3 times" in shown
+
+
+def test_what_crosses_without_a_leak_is_not_called_one() -> None:
+    shown = words(dependency_lines(matrix(np.ones((2, 2)), crossing=True), 100, 20, PAINT))
+    assert "no leak was recorded" in shown
+    assert "✓" not in shown
+
+
+def test_hostile_labels_are_harmless() -> None:
+    data = matrix(
+        np.ones((2, 2)), row_labels=("\x1b[31m", "\u202e"), column_labels=("a\nb", "c"), leak=(0, 1), leak_value=1.0
+    )
+    for line in dependency_lines(data, 80, 20, PAINT):
+        assert line.plain.isprintable()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (80, 24), (200, 50)])
+def test_there_is_room_for_at_least_one_cell(width, height) -> None:
+    rows, columns = room_for(width, height)
+    assert rows >= 1
+    assert columns >= 1
+    assert columns * 2 <= max(2, width)
