@@ -24,6 +24,8 @@ Y_TICKS = 5
 LR_JUMP = 1.9
 """Factor between two neighbouring learning rates from which the change is marked."""
 MARK_LIMIT = 24
+STRETCHES = 6
+"""A growing range is drawn to the next of so many equal stretches of its octave."""
 
 Lineage = tuple[Series, Series]
 """Points that count, and superseded ones."""
@@ -48,9 +50,11 @@ class XScale:
         return series.step.astype(np.float64)
 
 
-def plot(view: PlotView, lineages: Sequence[Lineage], scale: XScale, marks: Iterable[Mark]) -> PlotData:
-    """One plot of the given metrics; `marks` have their x in the view's unit."""
-    x_range = _x_range(view, lineages, scale)
+def plot(
+    view: PlotView, lineages: Sequence[Lineage], scale: XScale, marks: Iterable[Mark], *, growing: bool = False
+) -> PlotData:
+    """One plot of the given metrics; `marks` have their x in the view's unit. growing: more points are to come."""
+    x_range = _x_range(view, lineages, scale, growing)
     dense = min((gap for pair in lineages for gap in map(_gap, pair) if gap > 0), default=0.0)
     drawn: list[PlottedSeries] = []
     visible: list[Floats] = []
@@ -81,14 +85,14 @@ def plot(view: PlotView, lineages: Sequence[Lineage], scale: XScale, marks: Iter
     )
 
 
-def summary(series: Series, columns: int) -> MetricSummary:
-    """One metric in numbers. An empty series gives NaN and step -1."""
+def summary(series: Series, columns: int, *, growing: bool = False) -> MetricSummary:
+    """One metric in numbers. An empty series gives NaN and step -1. growing: more points are to come."""
     finite = series.value[np.isfinite(series.value)]
     spark = np.full(columns, np.nan)
     if len(finite):
         low, high = float(series.step.min()), float(series.step.max())
         x = series.step.astype(np.float64)
-        spark = per_column(x, series.value, (low, high if high > low else low + 1), columns).mean
+        spark = per_column(x, series.value, with_room(low, high, growing), columns).mean
     return MetricSummary(
         metric=series.metric,
         last=float(series.value[-1]) if len(series) else math.nan,
@@ -149,7 +153,18 @@ def _columns(
     )
 
 
-def _x_range(view: PlotView, lineages: Sequence[Lineage], scale: XScale) -> tuple[float, float]:
+def with_room(low: float, high: float, growing: bool) -> tuple[float, float]:
+    """The range, a little longer where it grows: up to a sixth, so that a plot seldom moves as a whole and little is sent."""
+    if not high > low:
+        return low, low + 1.0
+    if not growing or not math.isfinite(high - low):
+        return low, high
+    stretch = 2.0 ** math.floor(math.log2(high - low)) / STRETCHES
+    end = low + math.ceil((high - low) / stretch) * stretch
+    return low, max(high, end)
+
+
+def _x_range(view: PlotView, lineages: Sequence[Lineage], scale: XScale, growing: bool) -> tuple[float, float]:
     asked = view.x_range
     if math.isfinite(asked[0]) and math.isfinite(asked[1]) and asked[1] > asked[0]:
         return asked
@@ -158,7 +173,7 @@ def _x_range(view: PlotView, lineages: Sequence[Lineage], scale: XScale) -> tupl
         x = scale.values(series, view.x)
         ends += [float(x.min()), float(x.max())]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    return (low, high) if high > low else (low, low + 1.0)
+    return with_room(low, high, growing)
 
 
 def _x_ticks(view: PlotView, x_range: tuple[float, float], scale: XScale) -> ticks.Ticks:

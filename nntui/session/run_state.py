@@ -158,11 +158,12 @@ class RunState:
         head = self._head(lead, training, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
         alerts = self._find_alerts(training, head, now)
         checks = recipe.ordered(finding for _, finding in self._checks.values())
-        metrics = [self._summary(one, view.sparkline_columns) for one in series.values()]
+        growing = head.state in ("live", "quiet")
+        metrics = [self._summary(one, view.sparkline_columns, growing) for one in series.values()]
         return Snapshot(
             number=self._number,
             head=head,
-            plots=self._plots(view, alerts),
+            plots=self._plots(view, alerts, growing),
             metrics=tuple(sorted(metrics, key=lambda m: roles.order(m.metric))),
             checks=checks,
             alerts=alerts,
@@ -253,22 +254,23 @@ class RunState:
         manifests = [self._writers[n].manifest for n in self._primary()[1:]]
         return [m.resume_step for m in manifests if m.resume_step >= 0]
 
-    def _summary(self, series: Series, columns: int) -> MetricSummary:
-        key = (len(series), columns, id(series.step.base) if len(self._writers) > 1 else 0)
+    def _summary(self, series: Series, columns: int, growing: bool) -> MetricSummary:
+        key = (len(series), columns, growing, id(series.step.base) if len(self._writers) > 1 else 0)
         known = self._summaries.get(series.metric)
         if known is None or known[0] != key:
-            known = (key, plotting.summary(series, columns))
+            known = (key, plotting.summary(series, columns, growing=growing))
             self._summaries[series.metric] = known
         return known[1]
 
-    def _plots(self, view: View, alerts: tuple[Finding, ...]) -> dict[str, PlotData]:
+    def _plots(self, view: View, alerts: tuple[Finding, ...], growing: bool) -> dict[str, PlotData]:
         lead = self._writers.get(self._lead())
         begun = min((w.manifest.started_ns / 1e9 for w in self._writers.values()), default=0.0)
         scale = plotting.XScale(lead.manifest.steps_per_epoch if lead else 0, begun)
-        return {
-            one.key: plotting.plot(one, [self._lineage(m) for m in one.metrics], scale, self._marks(one, scale, alerts))
-            for one in view.plots
-        }
+        found: dict[str, PlotData] = {}
+        for one in view.plots:
+            marks = self._marks(one, scale, alerts)
+            found[one.key] = plotting.plot(one, [self._lineage(m) for m in one.metrics], scale, marks, growing=growing)
+        return found
 
     def _marks(self, view: PlotView, scale: plotting.XScale, alerts: tuple[Finding, ...]) -> list[Mark]:
         rate = roles.pick(self._recorded.metrics, "lr")

@@ -43,6 +43,7 @@ ACTIONS = (
     Action("toggle_pause", ("space",), "space", "pause", "freeze all but the first line"),
     Action("command_palette", ("colon",), ":", "palette", "every action by name"),
     Action("toggle_theme", ("t",), "t", "dark or light", "dark or light colours"),
+    Action("redraw", ("ctrl+l",), "ctrl-l", "redraw", "draw everything anew, if something else wrote here"),
     Action("leave", ("q", "ctrl+c", "ctrl+q"), "q", "quit", "leave; the job goes on"),
     Action("filter", ("slash",), "/", "filter", "only metrics whose name holds these letters", "live"),
     Action("toggle_log_y", ("y",), "y", "log y", "logarithmic y, where values are positive", "live"),

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
+from textual.screen import Screen
 
 from nntui.session.feed import Feed
 from nntui.session.snapshot import EMPTY, Snapshot
@@ -30,6 +31,7 @@ from nntui.tui.screens.help import HelpScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.themes import DARK, LIGHT
+from nntui.tui.thrift import Terminal
 from nntui.tui.widgets.palette import PaletteScreen
 
 AGE_INTERVAL = 1.0
@@ -77,6 +79,7 @@ class NntuiApp(App[None]):
             self.register_theme(theme)
         self.theme = LIGHT.name if light else DARK.name
         self.glyphs = SETS[glyphs]
+        self._terminal = Terminal()
         self.newest: Snapshot = EMPTY
         self._frozen: Snapshot = EMPTY
         self._feed = feed(path, self._take, wait=wait)
@@ -90,6 +93,11 @@ class NntuiApp(App[None]):
         """What panels draw with."""
         return Paint(self.current_theme, self.glyphs)
 
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Send what the terminal does not show yet, in place of whole regions."""
+        sent = self._running and not self._closed and not self._batch_count
+        super()._display(screen, self._terminal.changes(renderable, self.size) if sent else renderable)
+
     def get_default_screen(self) -> LiveScreen:
         """The overview is the first screen."""
         return LiveScreen()
@@ -97,6 +105,7 @@ class NntuiApp(App[None]):
     def on_mount(self) -> None:
         """Begin to read."""
         self.set_interval(AGE_INTERVAL, self._tick)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self._feed.start()
 
     @property
@@ -163,6 +172,11 @@ class NntuiApp(App[None]):
     def action_leave(self) -> None:
         """Leave the dashboard."""
         self.exit()
+
+    def action_redraw(self) -> None:
+        """Draw everything anew, whatever the terminal shows."""
+        self._terminal.forget()
+        self.refresh(layout=True)
 
     def action_show_screen(self, name: str) -> None:
         """Put one of the screens in front; the live screen stays below the others."""

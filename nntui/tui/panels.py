@@ -23,6 +23,8 @@ from nntui.tui.units import age, cut, fit, named, quantity, wrap
 
 LEAST_METRIC_CELL = 28
 """Cells of a metric in a list of several columns."""
+FIGURES = 8
+"""Least cells of a value in a list: as long as nearly all, so that bars beside them do not move with every digit."""
 RAIL_LINES = 4
 """Most lines of one finding beside the plots."""
 GRADES = {"error": "error", "warn": "warning", "info": "note"}
@@ -122,7 +124,7 @@ def metric_lines(
     shown = list(metrics[first : first + room])
     left = len(metrics) - first - len(shown)
     name = max(cell_len(named(m.metric)) for m in shown)
-    figures = max(len(format_number(m.last)) for m in shown)
+    figures = max(FIGURES, *(len(format_number(m.last)) for m in shown))
     cells = [_metric_cell(m, cell, name, figures, paint, m.metric == chosen != "") for m in shown]
     if left > 0 and room > 1 and shown[-1].metric != chosen:
         cells[-1] = padded(paint.text(f"  … {left + 1:,} more", "quiet"), cell)

@@ -175,7 +175,8 @@ def test_rows_that_no_recorder_writes_break_nothing(make) -> None:
 @pytest.mark.parametrize("axis", ["step", "epoch", "relative", "wall"])
 def test_a_plot_has_the_columns_it_was_asked_for(make, axis) -> None:
     batch = make.points(steps=range(100), train__loss=np.linspace(2, 1, 100), val__loss=3.0)
-    state = state_of(make, make.poll(batch, writers=[make.writer(steps_per_epoch=10)]))
+    writer = make.writer(steps_per_epoch=10, end=End("finished", 0, 99, {}, int(make.wall * 1e9), ""))
+    state = state_of(make, make.poll(batch, writers=[writer]))
     view = PlotView("main", ("train/loss", "val/loss", "absent"), 37, axis)
     plot = state.snapshot(View((view,)), 100.0).plots["main"]
     assert [s.metric for s in plot.series] == ["train/loss", "val/loss"]
@@ -185,6 +186,19 @@ def test_a_plot_has_the_columns_it_was_asked_for(make, axis) -> None:
     assert plot.x_range == pytest.approx(expected[axis])
     assert plot.y_range[0] < 1
     assert plot.y_range[1] > 3
+
+
+def test_the_axis_of_a_living_run_stays_while_it_grows_by_up_to_a_sixth(make) -> None:
+    view = View((PlotView("main", ("train/loss",), 37),))
+    ends = []
+    for points in range(2, 700):
+        state = state_of(make, make.poll(make.points(steps=range(points), train__loss=1.0)))
+        snapshot = state.snapshot(view, 100.0)
+        low, high = snapshot.plots["main"].x_range
+        assert low == 0
+        assert points - 1 <= high <= (points - 1) * 7 / 6 + 1e-9
+        ends.append(high)
+    assert len(set(ends)) <= 6 * math.ceil(math.log2(700))
 
 
 def test_a_sparse_series_is_smoothed_over_as_many_steps_as_a_dense_one(make) -> None:
@@ -230,7 +244,7 @@ def test_only_what_changed_is_summed_up_again(make, monkeypatch) -> None:
 
     calls = []
     real = plotting.summary
-    monkeypatch.setattr(plotting, "summary", lambda *args: calls.append(args[0].metric) or real(*args))
+    monkeypatch.setattr(plotting, "summary", lambda *args, **how: calls.append(args[0].metric) or real(*args, **how))
     many = make.points(steps=range(3), **{f"m{i}": 1.0 for i in range(500)})
     state = state_of(make, make.poll(many))
     state.snapshot(View(), 100.0)

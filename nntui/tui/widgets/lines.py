@@ -1,7 +1,7 @@
 """A widget that is a stack of lines, and redraws only what changed in them.
 
-Owns the way from lines of text to the terminal. Invariant: a row that is what it was is not sent again, nor what follows the
-last change in a row; and a panel that cannot draw says so itself while the others go on.
+Owns the way from lines of text to Textual. Invariant: a row that is what it was is not drawn again; and a panel that cannot draw
+says so itself while the others go on.
 """
 
 from __future__ import annotations
@@ -50,9 +50,8 @@ class Lines(Widget):
         for row in range(height):
             old = before[row] if row < len(before) else None
             new = self._strips[row] if row < len(self._strips) else None
-            end = 0 if old == new else changed(old, new, width)
-            if end:
-                self.refresh(Region(0, row, end, 1))
+            if old != new:
+                self.refresh(Region(0, row, width, 1))
 
     def on_resize(self) -> None:
         """A new size needs new lines."""
@@ -88,20 +87,3 @@ def joined_blanks(segments: Iterable[Segment]) -> list[Segment]:
 def _alike(one: Style, other: Style) -> bool:
     """Whether a blank looks the same in both."""
     return one.bgcolor == other.bgcolor and not any(s.reverse or s.underline or s.strike for s in (one, other))
-
-
-def changed(old: Strip | None, new: Strip | None, width: int) -> int:
-    """Cells of a row up to the last that differs; all of them where a cell is not a character.
-
-    Textual sends a widget's row from its beginning whatever region is refreshed, so only the end is worth finding.
-    """
-    if old is None or new is None or len(old.text) != width or len(new.text) != width:
-        return width
-    cells = [[(char, segment.style) for segment in strip for char in segment.text] for strip in (old, new)]
-    for end in range(width, 0, -1):
-        (before, one), (after, other) = cells[0][end - 1], cells[1][end - 1]
-        if (before, one) != (after, other) and not (
-            before == after == " " and _alike(one or Style(), other or Style())
-        ):
-            return end
-    return 0

@@ -1,0 +1,188 @@
+"""What is sent in place of whole regions: as little as shows the same."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from nntui.tui.app import NntuiApp
+from nntui.tui.thrift import Runs, Terminal
+
+WIDTH, HEIGHT = 12, 4
+CONSOLE = Console(force_terminal=True, color_system="256", width=WIDTH)
+STYLES = [
+    Style(color="red", bgcolor="black"),
+    Style(color="blue", bgcolor="black"),
+    Style(color="blue", bgcolor="green"),
+    Style(reverse=True),
+    Style(),
+]
+
+lines = st.lists(
+    st.tuples(st.text("ab ⣿宽\u0301", max_size=5), st.sampled_from(STYLES)).map(lambda part: Segment(*part)), max_size=4
+).map(lambda parts: Strip(parts).adjust_cell_length(WIDTH))
+spans = st.tuples(st.integers(0, WIDTH - 1), st.integers(1, WIDTH)).map(
+    lambda pair: (pair[0], max(pair[0] + 1, pair[1]))
+)
+updates = st.lists(
+    st.tuples(st.integers(0, HEIGHT - 1), spans, lines), min_size=1, max_size=4, unique_by=lambda u: u[0]
+)
+
+
+def update(pieces) -> ChopsUpdate:
+    pieces = sorted(pieces, key=lambda piece: piece[0])
+    chops = [{0: None} for _ in range(HEIGHT)]
+    for y, _, strip in pieces:
+        chops[y] = {0: strip}
+    return ChopsUpdate(chops, [(y, *span) for y, span, _ in pieces], [[WIDTH]] * HEIGHT)
+
+
+class Screen:
+    """A terminal that shows what it is sent."""
+
+    def __init__(self) -> None:
+        self.screen = pyte.Screen(WIDTH, HEIGHT)
+        self.stream = pyte.Stream(self.screen)
+
+    def feed(self, sent) -> int:
+        text = "" if sent is None else sent.render_segments(CONSOLE)
+        self.stream.feed(text)
+        return len(text.encode())
+
+    def cells(self):
+        rows = [self.screen.buffer[y] for y in range(HEIGHT)]
+        return [
+            [
+                (c.data, c.bg, c.reverse, c.fg if c.data.strip() or c.reverse else "")
+                for c in (row[x] for x in range(WIDTH))
+            ]
+            for row in rows
+        ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(updates, max_size=6))
+def test_the_terminal_shows_what_it_would_have_shown(many) -> None:
+    thrifty, plain, terminal = Screen(), Screen(), Terminal()
+    for pieces in many:
+        thrifty.feed(terminal.changes(update(pieces), Size(WIDTH, HEIGHT)))
+        plain.feed(update(pieces))
+        assert thrifty.cells() == plain.cells()
+
+
+def strip(text: str, style: Style = STYLES[0]) -> Strip:
+    return Strip([Segment(text, style)])
+
+
+def sent(terminal: Terminal, *pieces) -> str:
+    found = terminal.changes(update(pieces), Size(WIDTH, HEIGHT))
+    return "" if found is None else found.render_segments(CONSOLE)
+
+
+def test_only_what_differs_is_sent() -> None:
+    terminal = Terminal()
+    assert "abcdefghijkl" in sent(terminal, (0, (0, WIDTH), strip("abcdefghijkl")))
+    assert sent(terminal, (0, (0, WIDTH), strip("abcdefghijkl"))) == ""
+    changed = sent(terminal, (0, (0, WIDTH), strip("abXdefghijkY")))
+    assert re.sub(r"\x1b\[[\d;]*[a-zA-Z]", "", changed) == "XY"
+    assert changed.count("\x1b[1;") == 1, "the second is reached from the first"
+
+
+def test_a_style_is_said_once_for_rows_that_follow_each_other() -> None:
+    terminal = Terminal()
+    sent(terminal, *((y, (0, WIDTH), strip("a" * WIDTH)) for y in range(3)))
+    changed = sent(terminal, *((y, (0, WIDTH), strip("b" + "a" * (WIDTH - 1))) for y in range(3)))
+    assert changed.count("\x1b[0m") == 1
+
+
+def test_a_blank_of_another_colour_is_the_same_blank() -> None:
+    terminal = Terminal()
+    sent(terminal, (0, (0, WIDTH), strip(" " * WIDTH, STYLES[0])))
+    assert sent(terminal, (0, (0, WIDTH), strip(" " * WIDTH, STYLES[1]))) == ""
+    assert sent(terminal, (0, (0, WIDTH), strip(" " * WIDTH, STYLES[2]))) != ""
+
+
+def test_after_anything_else_nothing_is_known() -> None:
+    terminal = Terminal()
+    line = (0, (0, WIDTH), strip("abcdefghijkl"))
+    sent(terminal, line)
+    other = object()
+    assert terminal.changes(other, Size(WIDTH, HEIGHT)) is other
+    assert "abcdefghijkl" in sent(terminal, line)
+    assert isinstance(terminal.changes(update([line]), Size(WIDTH, HEIGHT + 1)), Runs), (
+        "another size is another terminal"
+    )
+    terminal.forget()
+    assert "abcdefghijkl" in sent(terminal, line)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_terminal_shows_what_the_app_means_to_show(tui: SimpleNamespace, monkeypatch, seed: int) -> None:
+    """A real emulator is fed all that the app sends, through a walk over keys, data and sizes."""
+    columns, rows = 90, 28
+    screen = pyte.Screen(columns, rows)
+    stream = pyte.Stream(screen)
+    monkeypatch.setattr(HeadlessDriver, "is_headless", property(lambda self: False))
+    monkeypatch.setattr(
+        HeadlessDriver, "write", lambda self, data: stream.feed(re.sub(r"\x1b\[[<=>?][^a-zA-Z]*[a-zA-Z]", "", data))
+    )
+    keys = (
+        "1",
+        "2",
+        "3",
+        "4",
+        "9",
+        "a",
+        "question_mark",
+        "j",
+        "k",
+        "enter",
+        "escape",
+        "y",
+        "x",
+        "s",
+        "l",
+        "plus",
+        "t",
+        "ctrl+l",
+        "w",
+    )
+    walk = random.Random(seed)
+    feed = tui.CannedFeed("failing")
+
+    async def main() -> None:
+        app = NntuiApp(Path("runs/exp42"), feed=feed)
+        async with app.run_test(size=(columns, rows)) as pilot:
+            await tui.settle(pilot)
+            for place in range(40):
+                if walk.random() < 0.4:
+                    feed.post(head=dataclasses.replace(feed.base.head, step=4000 + place, loss=walk.random()))
+                else:
+                    await pilot.press(walk.choice(keys))
+                await tui.settle(pilot)
+                assert [line.rstrip() for line in screen.display] == tui.lines(app)
+
+    asyncio.run(main())
+
+
+def test_a_region_is_what_textual_calls_one() -> None:
+    """The private class this rests on has the parts it had."""
+    known = update([(1, (0, WIDTH), strip("x" * WIDTH))])
+    assert (known.chops[1][0].text, known.spans, known.chop_ends[1]) == ("x" * WIDTH, [(1, 0, WIDTH)], [WIDTH])
+    assert Region(0, 0, 1, 1).area == 1
