@@ -34,9 +34,10 @@ STYLES = [
     Style(),
 ]
 
-lines = st.lists(
-    st.tuples(st.text("ab ⣿宽\u0301", max_size=5), st.sampled_from(STYLES)).map(lambda part: Segment(*part)), max_size=4
-).map(lambda parts: Strip(parts).adjust_cell_length(WIDTH))
+words = st.lists(st.sampled_from(["a", "b", " ", "⣿", "宽"]), max_size=5).map("".join)
+lines = st.lists(st.tuples(words, st.sampled_from(STYLES)).map(lambda part: Segment(*part)), max_size=4).map(
+    lambda parts: Strip(parts).adjust_cell_length(WIDTH)
+)
 spans = st.tuples(st.integers(0, WIDTH - 1), st.integers(1, WIDTH)).map(
     lambda pair: (pair[0], max(pair[0] + 1, pair[1]))
 )
@@ -186,3 +187,11 @@ def test_a_region_is_what_textual_calls_one() -> None:
     known = update([(1, (0, WIDTH), strip("x" * WIDTH))])
     assert (known.chops[1][0].text, known.spans, known.chop_ends[1]) == ("x" * WIDTH, [(1, 0, WIDTH)], [WIDTH])
     assert Region(0, 0, 1, 1).area == 1
+
+
+def test_a_line_whose_characters_are_no_cells_is_sent_whole() -> None:
+    for text in ("ae\u0301" + "b" * 10, "宽" + "b" * 10, "\u0301宽" + "b" * 10):
+        terminal = Terminal()
+        line = (0, (0, WIDTH), strip(text))
+        assert text in sent(terminal, line)
+        assert text in sent(terminal, line)
