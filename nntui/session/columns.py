@@ -1,8 +1,8 @@
 # pyright: standard
 """The recorded points of a run in growable columns.
 
-Owns memory: one column triple per metric and writer, filled in bulk. Invariant: what was appended is never changed, so
-a Series handed out stays true while the columns grow.
+Owns memory: values per metric and writer, moments per group of metrics logged together, filled in bulk. Invariant: what was
+appended is never changed, so a Series handed out stays true while the columns grow.
 """
 
 from __future__ import annotations
@@ -21,37 +21,66 @@ _Number = TypeVar("_Number", np.int64, np.float64)
 Ints = NDArray[np.int64]
 
 
-class Columns:
-    """Steps, wall times and values of one metric of one writer."""
+class Clock:
+    """Steps and wall times that metrics logged together share."""
 
-    __slots__ = ("_step", "_time", "_value", "first_step", "size")
+    __slots__ = ("size", "step", "time")
 
     def __init__(self) -> None:
-        self._step: Ints = np.empty(64, np.int64)
-        self._time: Floats = np.empty(64)
+        self.step: Ints = np.empty(64, np.int64)
+        self.time: Floats = np.empty(64)
+        self.size = 0
+
+    def append(self, step: Ints, time: Floats) -> None:
+        """Add n moments; arrays of shape (n,)."""
+        end = self.size + len(step)
+        if end > len(self.step):
+            room = max(end, len(self.step) * 3 // 2)
+            self.step, self.time = _grown(self.step, self.size, room), _grown(self.time, self.size, room)
+        self.step[self.size : end] = step
+        self.time[self.size : end] = time
+        self.size = end
+
+
+class Columns:
+    """The points of one metric of one writer. Nearly always it is logged with the same others, and shares their clock."""
+
+    __slots__ = ("_clock", "_own", "_value", "first_step", "size")
+
+    def __init__(self) -> None:
+        self._clock = Clock()
+        self._own = True
         self._value: Floats = np.empty(64)
         self.size = 0
         self.first_step = 1 << 62
 
-    def append(self, step: Ints, time: Floats, value: Floats) -> None:
-        """Add n points; arrays of shape (n,)."""
-        end = self.size + len(step)
-        if end > len(self._step):
-            room = max(end, len(self._step) * 3 // 2)
-            self._step = _grown(self._step, self.size, room)
-            self._time = _grown(self._time, self.size, room)
-            self._value = _grown(self._value, self.size, room)
-        self._step[self.size : end] = step
-        self._time[self.size : end] = time
+    def append(self, clock: Clock, value: Floats) -> None:
+        """Add n values, of shape (n,), at the last n moments of a clock that is shared."""
+        n = len(value)
+        if not self.size and clock.size == n:
+            self._clock, self._own = clock, False
+        elif self._own or self._clock is not clock or self.size + n != clock.size:
+            self._part()
+            self._clock.append(clock.step[clock.size - n : clock.size], clock.time[clock.size - n : clock.size])
+        end = self.size + n
+        if end > len(self._value):
+            self._value = _grown(self._value, self.size, max(end, len(self._value) * 3 // 2))
         self._value[self.size : end] = value
+        if n:
+            self.first_step = min(self.first_step, int(clock.step[clock.size - n : clock.size].min()))
         self.size = end
-        if len(step):
-            self.first_step = min(self.first_step, int(step.min()))
 
     def series(self, metric: str) -> Series:
         """Everything so far, without a copy."""
         n = self.size
-        return Series(metric, self._step[:n], self._time[:n], self._value[:n])
+        return Series(metric, self._clock.step[:n], self._clock.time[:n], self._value[:n])
+
+    def _part(self) -> None:
+        """A clock of its own from here on: it was logged with others than before."""
+        if not self._own:
+            own = Clock()
+            own.append(self._clock.step[: self.size], self._clock.time[: self.size])
+            self._clock, self._own = own, True
 
 
 class Recorded:
@@ -59,6 +88,7 @@ class Recorded:
 
     def __init__(self) -> None:
         self._columns: dict[str, dict[str, Columns]] = {}
+        self._clocks: dict[tuple[str, tuple[str, ...]], Clock] = {}
         self._cache: dict[str, tuple[object, Series, Series]] = {}
         self.points = 0
 
@@ -71,8 +101,11 @@ class Recorded:
             flat = values.flatten().to_numpy()
             if len(names) != len(values) or len(time) != len(step) or len(flat) != len(names) * len(step):
                 continue
-            for name, value in zip(names.to_pylist(), flat.reshape(len(names), len(step)), strict=True):
-                self._columns.setdefault(name, {}).setdefault(writer, Columns()).append(step, time, value)
+            together = tuple(names.to_pylist())
+            clock = self._clocks.setdefault((writer, together), Clock())
+            clock.append(step, time)
+            for name, value in zip(together, flat.reshape(len(names), len(step)), strict=True):
+                self._columns.setdefault(name, {}).setdefault(writer, Columns()).append(clock, value)
             self.points += len(flat)
 
     @property

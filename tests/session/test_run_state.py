@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from nntui.runlog.layout import End
 from nntui.runlog.reader import Batch, Damage
-from nntui.runlog.schema import EVENTS
+from nntui.runlog.schema import EVENTS, METRICS
+from nntui.session.columns import Recorded
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import PlotView, View
 
@@ -252,3 +253,23 @@ def test_only_what_changed_is_summed_up_again(make, monkeypatch) -> None:
     state.fold(make.poll(make.points(steps=[3], m7=2.0)), 100.1, make.wall)
     state.snapshot(View(), 100.1)
     assert calls[500:] == ["m7"]
+
+
+groups = st.sampled_from([("a", "b"), ("a",), ("b", "a"), ("c",), ("a", "a"), ("a", "b", "c")])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["w", "v"]), groups, st.integers(0, 4)), max_size=30))
+def test_metrics_keep_their_own_points_whatever_they_are_logged_with(rows) -> None:
+    recorded, expected, at = Recorded(), {}, 0
+    for writer, names, count in rows:
+        steps = list(range(at, at + count))
+        values = [[100.0 * k + step for step in steps] for k in range(len(names))]
+        batch = pa.record_batch([[list(names)], [steps], [[step * 10**9 for step in steps]], [values]], schema=METRICS)
+        recorded.fold(writer, batch)
+        for name, row in zip(names, values, strict=True):
+            expected.setdefault((writer, name), []).extend(zip(steps, steps, row, strict=True))
+        at += count
+    for (writer, name), points in expected.items():
+        series = recorded.lineage(name, [writer], {})[0]
+        found = zip(series.step.tolist(), series.wall_time.tolist(), series.value.tolist(), strict=True)
+        assert list(found) == points
