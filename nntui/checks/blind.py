@@ -14,6 +14,7 @@ When it is wrong: inputs that carry nothing about the targets; then it is right.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from torch import nn
 from nntui.analysis.ticks import format_number
 from nntui.checks.experiment import kept, report
 from nntui.checks.guard import Skip, guarded
+from nntui.checks.plain import plain
 from nntui.checks.race import Batch, Pairs, Race, blinded, folds
 from nntui.checks.references import BATCHES, Constant, UnboundedError, best_constant, untrained
 from nntui.checks.task import Task, tensors
@@ -65,8 +67,9 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     batches = kept(task)
     if not tensors(batches[0][0]):
         raise Skip("No input is a tensor: it cannot be set to zero.")
-    constant = _constant(task, seed, batches)
     parts = folds(task, batches)
+    task = _plain(task, seed)
+    constant = _constant(task, seed, batches)
     best: _Look | None = None
     most = 0
     for look in _looks(task, seed, parts, constant, budget):
@@ -104,6 +107,8 @@ def _looks(
 
 def _verdict(best: _Look, most: int, pairs: Pairs, where: str, lost: str | None) -> Finding:
     loss, blind = _mean(pairs.real), _mean(pairs.without)
+    if not math.isfinite(loss):
+        raise Skip(f"The loss is {loss}: see skeleton.init_loss.")
     difference, error = pairs.difference()
     evidence: dict[str, Any] = {
         "loss": loss,
@@ -156,6 +161,14 @@ def _verdict(best: _Look, most: int, pairs: Pairs, where: str, lost: str | None)
         advice="Most likely labels that do not belong to their inputs (shuffled apart), inputs destroyed on their way, or a task "
         "that begins with a plateau. Refute: give the check more time (budget=); look at inputs and labels side by side.",
     )
+
+
+def _plain(task: Task, seed: int) -> Task:
+    """The task with one tensor as its outputs, where it has such."""
+    try:
+        return plain(task, seed)
+    except Skip:
+        return task
 
 
 def _constant(task: Task, seed: int, batches: list[Batch]) -> Constant | None:

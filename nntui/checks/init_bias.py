@@ -9,10 +9,15 @@ therefore also exceed SIGMAS standard errors.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.guard import Skip, guarded
+from nntui.checks.plain import plain
 from nntui.checks.references import UnboundedError, class_axis, reference, sample, scalar, untrained
 from nntui.checks.task import Task
 from nntui.finding import Finding
@@ -20,6 +25,8 @@ from nntui.finding import Finding
 ROW = "skeleton.init_bias"
 SHARE = 0.1
 SIGMAS = 4.0
+LEAST = 5
+"""Labels per constant below which the best constants are those of chance."""
 SEEDS = 5
 """Untrained networks over which the outputs are averaged: what is left is their bias, and not the luck of the weights."""
 
@@ -28,9 +35,13 @@ SEEDS = 5
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Compare the constant that an untrained network predicts on average with the best constant."""
     batches = sample(task)
+    task = plain(task, seed)
     runs = [untrained(task, batches, seed + offset) for offset in range(SEEDS)]
     run = runs[0]
     targets = [target for _, target in batches]
+    if not all(math.isfinite(one.loss) for one in runs):
+        raise Skip("The loss is not finite: see skeleton.init_loss.")
+    _enough(run.outputs[0], targets)
     try:
         known = reference(task, run.outputs, targets, seed)
     except UnboundedError:
@@ -84,3 +95,11 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         "classes). Refute: with that bias the loss of the first steps must begin near the expected one.",
         evidence=evidence,
     )
+
+
+def _enough(outputs: Tensor, targets: list[Any]) -> None:
+    """Raises Skip when there are too few labels to tell what the best constants are."""
+    constants = outputs.shape[class_axis(outputs, targets[0])] if outputs.dim() > 1 else 1
+    labels = sum(t.numel() for t in targets if isinstance(t, Tensor))
+    if 0 < labels < LEAST * constants:
+        raise Skip(f"Too few labels ({labels}) to tell the best of {constants} constants.")

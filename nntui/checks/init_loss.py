@@ -22,6 +22,7 @@ from torch import Tensor
 from nntui.analysis.ticks import format_number
 from nntui.checks.experiment import without_dropout
 from nntui.checks.guard import guarded
+from nntui.checks.plain import plain
 from nntui.checks.references import (
     UNBOUNDED,
     Batches,
@@ -52,8 +53,11 @@ SMALL = 10**1.5
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Compare the loss of untrained networks with the losses of constant predictions under the task's own loss."""
     batches = sample(task)
+    task = plain(task, seed)
     runs = [untrained(task, batches, seed + offset) for offset in range(SEEDS)]
     measured = sum(run.loss for run in runs) / SEEDS
+    if not math.isfinite(measured):
+        return _not_finite(task, measured, batches, seed)
     try:
         known = reference(task, runs[0].outputs, [targets for _, targets in batches], seed)
     except UnboundedError:
@@ -82,14 +86,6 @@ def _verdict(task: Task, measured: float, reference: Reference, runs: list[Untra
     }
     expected = f"{format_number(low)} to {format_number(high)}"
     finding: dict[str, Any] = {"expected": expected, "measured": measured, "evidence": evidence}
-    if not math.isfinite(measured):
-        return Finding(
-            ROW,
-            "fail",
-            f"The loss at initialisation is {measured}.",
-            **finding,
-            advice="Most likely a NaN in the inputs, or a log or division of zero in the loss. Refute: isfinite(inputs).all().",
-        )
     if measured > high:
         cause, test = _cause(task, reference, runs, batches, high)
         return Finding(
@@ -176,6 +172,28 @@ def _reach(task: Task, seed: int, inputs: Any) -> float:
     made = task.call(without_dropout(task.build(seed)), inputs)
     found = [t.double().std(dim=task.batch_axis).mean() for t in tensors(made) if t.is_floating_point() and t.dim() > 1]
     return float(found[0]) if found else math.nan
+
+
+def _not_finite(task: Task, measured: float, batches: Batches, seed: int) -> Finding:
+    """The verdict on a loss that is no number, with the first thing that is none."""
+    parameters = list(task.build(seed).parameters())
+    suspects = {
+        "the inputs": [i for i, _ in batches],
+        "the targets": [t for _, t in batches],
+        "the parameters": parameters,
+    }
+    odd = {what: sum(int((~t.isfinite()).sum()) for t in tensors(values)) for what, values in suspects.items()}
+    found = next((f"{what} hold {count:,} numbers that are not finite" for what, count in odd.items() if count), "")
+    cause = found or "a log or a division of zero, or a number too large for its type, in the model or the loss"
+    return Finding(
+        ROW,
+        "fail",
+        f"The loss at initialisation is {measured}: {cause}.",
+        expected="a finite loss",
+        measured=measured,
+        advice=f"Most likely {cause}. Refute: torch.autograd.set_detect_anomaly(True) must be silent on one batch.",
+        evidence={"not_finite": odd},
+    )
 
 
 def _unbounded(measured: float) -> Finding:

@@ -24,6 +24,7 @@ from nntui.checks.causes import broadcast, cause_of
 from nntui.checks.examples import few_that_differ
 from nntui.checks.experiment import Training, cycled, deadline, is_classification, kept, report, without_dropout
 from nntui.checks.guard import Skip, guarded
+from nntui.checks.plain import plain
 from nntui.checks.references import UnboundedError, class_axis, links, lowest
 from nntui.checks.task import Task
 from nntui.checks.wiring import LikeUnits, Unreached, like_units, unreached
@@ -56,14 +57,11 @@ class _Attempt:
 @guarded(ROW)
 def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     """Learn one batch by heart."""
+    task = plain(task, seed)
     inputs, targets = few_that_differ(task, EXAMPLES)
     model = without_dropout(task.build(seed))
     with torch.no_grad():
         outputs = task.call(model, inputs)
-    if not isinstance(outputs, Tensor):
-        raise Skip(
-            f"The model's outputs are a {type(outputs).__name__}, not one tensor: the floor of the loss cannot be found."
-        )
     floor, counted = _floor(task, outputs, targets), _counted(task, outputs, targets)
     attempts: list[_Attempt] = []
     for rate in RATES:

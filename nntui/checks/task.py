@@ -22,6 +22,8 @@ INTENTS = {
     "bidirectional": "outputs may depend on what comes later, though targets are the inputs one step on",
     "frozen": "parameters that match `frozen:PATTERN` are meant to get no gradient, or all where no pattern is given",
     "sum": "the loss is meant to be a sum over examples",
+    "accumulate": "gradients are meant to be added up over so many batches, as in `accumulate:4`",
+    "curriculum": "examples are meant to come in an order",
 }
 """What a task can declare, and what it says."""
 Source = Dataset[Any] | DataLoader[Any] | Sequence[Any] | Iterable[Any] | Callable[[], Any]
@@ -113,6 +115,9 @@ class Task:
             raise TaskError(
                 f"model() gave a {type(model).__name__}; expected a torch.nn.Module. Return the module itself."
             )
+        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+            with torch.no_grad():
+                self.call(model, self.first_batch()[0])  # lazy layers learn their sizes
         try:
             return copy.deepcopy(model)
         except (RuntimeError, TypeError, NotImplementedError) as error:  # cached tensors, locks, open files

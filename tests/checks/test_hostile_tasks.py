@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections import namedtuple
+from collections import OrderedDict, namedtuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -291,3 +292,92 @@ def test_named_tuples_keep_their_names() -> None:
 def test_numpy_data_are_taken_as_they_are() -> None:
     rows = [(np.asarray(x), int(k)) for x, k in zip(X, LABELS, strict=True)]
     assert init_loss(Task(mlp, CE, rows)).status == "pass"
+
+
+class Named(NamedTuple):
+    logits: torch.Tensor
+    hidden: torch.Tensor
+
+
+class Output(OrderedDict):
+    """As libraries of transformers have it: a mapping with attributes."""
+
+    def __setitem__(self, key, value) -> None:
+        super().__setitem__(key, value)
+        super().__setattr__(key, value)
+
+
+NESTED = {
+    "dict": (lambda x, h: {"hidden": h, "logits": x}, lambda o, t: CE(o["logits"], t)),
+    "tuple": (lambda x, h: (x, h), lambda o, t: CE(o[0], t)),
+    "named tuple": (Named, lambda o, t: CE(o.logits, t)),
+    "mapping with attributes": (lambda x, h: Output(hidden=h, logits=x), lambda o, t: CE(o.logits, t)),
+    "nested": (lambda x, h: {"all": [h, {"deep": (x,)}]}, lambda o, t: CE(o["all"][1]["deep"][0], t)),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+@pytest.mark.parametrize("bug", [False, True])
+def test_the_one_output_that_the_loss_looks_at_is_found_in_any_nesting(module, name, bug) -> None:
+    wrap, loss = NESTED[name]
+
+    def use(m, x):
+        hidden = m.hidden(x).relu()
+        out = m.out(hidden)
+        return wrap(out.softmax(-1) if bug else out, hidden)
+
+    x = torch.randn(128, 6, generator=torch.Generator().manual_seed(0))
+    labels = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+    task = Task(lambda: module(use, hidden=nn.Linear(6, 32), out=nn.Linear(32, 3)), loss, TensorDataset(x, labels))
+    for check in (init_loss, init_bias, blind):
+        assert check(task).status == "pass"
+    finding = overfit_batch(task)
+    assert finding.status == ("fail" if bug else "pass"), finding.message
+    assert ("softmax is applied twice" in finding.advice) == bug
+
+
+def test_a_loss_of_several_outputs_has_no_constant_that_stands_for_them(module) -> None:
+    x = torch.randn(64, 6)
+    task = Task(
+        lambda: module(lambda m, x: (m.one(x), m.two(x)), one=nn.Linear(6, 3), two=nn.Linear(6, 3)),
+        lambda o, t: CE(o[0], t) + CE(o[1], t),
+        TensorDataset(x, torch.zeros(64, dtype=torch.long)),
+    )
+    for check in (init_loss, init_bias, overfit_batch):
+        finding = check(task)
+        assert finding.status == "skip"
+        assert "looks at 2 tensors" in finding.message
+
+
+@pytest.mark.parametrize("where", ["inputs", "targets", "parameters"])
+def test_the_first_thing_that_is_no_number_is_named(where) -> None:
+    x, y = torch.randn(64, 6), torch.randn(64, 1)
+
+    def build():
+        model = nn.Linear(6, 1)
+        if where == "parameters":
+            nn.init.constant_(model.bias, torch.nan)
+        return model
+
+    if where != "parameters":
+        (x if where == "inputs" else y)[5, 0] = torch.nan
+    finding = init_loss(Task(build, nn.MSELoss(), TensorDataset(x, y)))
+    assert finding.status == "fail"
+    assert f"the {where} hold" in finding.message
+    assert init_bias(Task(build, nn.MSELoss(), TensorDataset(x, y))).status == "skip"
+    assert blind(Task(build, nn.MSELoss(), TensorDataset(x, y)), budget=1.0).status == "skip"
+
+
+def test_lazy_layers_learn_their_sizes_first() -> None:
+    x = torch.randn(128, 6, generator=torch.Generator().manual_seed(0))
+    task = Task(
+        lambda: nn.Sequential(nn.LazyLinear(32), nn.ReLU(), nn.LazyLinear(1)), nn.MSELoss(), TensorDataset(x, x[:, :1])
+    )
+    for check in (seed, init_loss, init_bias, blind, overfit_batch, dependency):
+        assert check(task).status == "pass"
+
+
+def test_too_few_labels_say_nothing_about_the_best_constants() -> None:
+    x = torch.randn(4, 6)
+    finding = init_bias(Task(lambda: nn.Linear(6, 3), CE, TensorDataset(x, torch.zeros(4, dtype=torch.long))))
+    assert (finding.status, "Too few labels (4)" in finding.message) == ("skip", True)

@@ -125,7 +125,7 @@ def test_a_network_that_knows_something_is_information(tasks) -> None:
         ({"train": []}, "crash", "empty"),
         ({"train": TensorDataset(torch.zeros(0, 12), torch.zeros(0, dtype=torch.long))}, "crash", "empty"),
         ({"declared": ("contrastive",)}, "skip", "contrastive"),
-        ({"forward": lambda m, x: {"logits": m(x)}}, "skip", "dict"),
+        ({"forward": lambda m, x: {"logits": m(x)}}, "crash", "not dict"),
     ],
 )
 def test_what_cannot_be_checked_is_said_in_one_line(tasks, change, status, words) -> None:
