@@ -160,7 +160,7 @@ class NntuiApp(App[None]):
 
     def _tick(self) -> None:
         screen = self._front()
-        if screen is not None:
+        if screen is not None and screen.is_mounted:
             screen.tick()
 
     def data_age(self) -> float:

@@ -314,6 +314,16 @@ def test_the_age_of_the_data_goes_on_without_snapshots(
     play(steps)
 
 
+def test_a_second_may_pass_before_a_new_screen_has_its_lines(play: Callable[..., NntuiApp]) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        app.action_show_screen("dependencies")
+        app._tick()
+        await settle(pilot)
+        app._tick()
+
+    play(steps)
+
+
 def test_the_chosen_event_stays_chosen_while_new_ones_arrive(play: Callable[..., NntuiApp]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press("9", "j")
