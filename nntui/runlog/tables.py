@@ -57,8 +57,9 @@ def read(path: str | os.PathLike[str]) -> RunTables:
             break
     by_writer = {
         kind: {
-            name: pa.concat_tables(map(explode, _groups(batches))) if kind == "metrics" else _table(batches)
-            for name, batches in sorted(found.items())
+            name: pa.concat_tables(map(explode, _groups(found[name]))) if kind == "metrics" else _table(found[name])
+            for name in poll.writers  # oldest first
+            if name in found
         }
         for kind, found in pieces.items()
     }

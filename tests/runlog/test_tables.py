@@ -43,6 +43,15 @@ def test_an_empty_run_has_every_table_with_its_columns_and_no_row(tmp_path):
             assert table.column_names == [*SCHEMAS[kind].names, *_LABELS]
 
 
+def test_launches_of_one_second_are_read_in_the_order_they_began(tmp_path, make):
+    run = tmp_path / "run"
+    for step in range(6):
+        writer = WriterFolder.create(run, resume_step=step)
+        writer.append("metrics", make.metrics({"loss": [1.0]}, [step]))
+        writer.close()
+    assert [row["step"] for row in nntui.read(run).metrics.to_pylist()] == [0, 1, 2, 3, 4, 5]
+
+
 def test_every_point_is_one_row_with_its_writer(tmp_path, make):
     writer = WriterFolder.create(tmp_path / "run", rank=3, launch="job7")
     writer.append("metrics", make.metrics({"loss": [1.0, math.nan], "acc": [0.5, math.inf]}, [10, 11]))
