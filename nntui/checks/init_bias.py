@@ -10,6 +10,7 @@ therefore also exceed SIGMAS standard errors.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -71,29 +72,26 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         "mean_output": mean.flatten().tolist()[:32],
         "best_constant": known.best[:32],
     }
-    if gap <= max(SHARE * abs(known.constant), SIGMAS * known.error):
-        return Finding(
-            ROW,
-            "pass",
-            f"The mean output of untrained networks costs {format_number(measured)}, close to the best constant "
-            f"({format_number(known.constant)}).",
-            expected=known.constant,
-            measured=measured,
-            tolerance=SHARE * abs(known.constant),
-            evidence=evidence,
-        )
-    best = ", ".join(format_number(value) for value in known.best[:4]) + (", …" if len(known.best) > 4 else "")
-    return Finding(
+    found = Finding(
         ROW,
-        "warn",
-        f"The mean output of untrained networks costs {format_number(measured)}; the best constant ({best}) costs "
-        f"{format_number(known.constant)}.",
+        "pass",
+        f"The mean output of untrained networks costs {format_number(measured)}, close to the best constant "
+        f"({format_number(known.constant)}).",
         expected=known.constant,
         measured=measured,
         tolerance=SHARE * abs(known.constant),
+        evidence=evidence,
+    )
+    if gap <= max(SHARE * abs(known.constant), SIGMAS * known.error):
+        return found
+    best = ", ".join(format_number(value) for value in known.best[:4]) + (", …" if len(known.best) > 4 else "")
+    return replace(
+        found,
+        status="warn",
+        message=f"The mean output of untrained networks costs {format_number(measured)}; the best constant ({best}) costs "
+        f"{format_number(known.constant)}.",
         advice=f"Set the bias of the last layer to what the data say: {best} (the mean of the targets, or the log-odds of the "
         "classes). Refute: with that bias the loss of the first steps must begin near the expected one.",
-        evidence=evidence,
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nntui.finding import Finding
-from nntui.recorder.run import Run, index
+from nntui.recorder.run import Run
+from nntui.recorder.scalars import index
 
 
 class DisabledRun(Run):

@@ -11,7 +11,8 @@ from typing import Any
 
 from nntui.recorder.disabled import DisabledRun
 from nntui.recorder.rows import INT64_LIMIT
-from nntui.recorder.run import Run, index
+from nntui.recorder.run import Run
+from nntui.recorder.scalars import index
 
 
 def init(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import operator
 import os
 import signal
 import sys
@@ -26,7 +25,7 @@ from nntui.recorder import environment, hooks
 from nntui.recorder.device import Deferred, NotNow
 from nntui.recorder.handoff import HURRY, Handoff, Row
 from nntui.recorder.rows import INT64_LIMIT, check_row, dependency_row, event_row, example_rows, shown
-from nntui.recorder.scalars import PLAIN, NotAScalar, capture, capture_array, is_tensor
+from nntui.recorder.scalars import PLAIN, NotAScalar, capture, capture_array, index
 from nntui.runlog.errors import RunFolderError
 from nntui.runlog.layout import End
 from nntui.runlog.writer import WriterFolder
@@ -383,21 +382,3 @@ def _as_dict(values: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise TypeError("no mapping")
     return dict(values)
-
-
-def index(value: Any) -> int:
-    """A whole number from an int, a numpy integer, an integral float, or a one-element tensor on the CPU.
-
-    Raises TypeError or ValueError for anything else; reading a step from a device would wait for it.
-    """
-    if is_tensor(value) and value.device.type != "cpu":
-        raise TypeError(f"a tensor on {value.device.type}; pass the loop's own counter")
-    if isinstance(value, str | bytes):
-        raise TypeError("text")
-    try:
-        return int(operator.index(value))
-    except TypeError:
-        number = float(value)
-        if not number.is_integer():
-            raise ValueError("it is not whole") from None
-        return int(number)

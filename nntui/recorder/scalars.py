@@ -8,6 +8,7 @@ kept alive.
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import Any
 
@@ -73,6 +74,24 @@ def capture_array(value: Any) -> np.ndarray | Deferred:
     if array.dtype.kind not in "biuf":
         raise NotAScalar(f"an array of {array.dtype}; expected real numbers")
     return np.array(array, copy=True)
+
+
+def index(value: Any) -> int:
+    """A whole number from an int, a numpy integer, an integral float, or a one-element tensor on the CPU.
+
+    Raises TypeError or ValueError for anything else; reading a step from a device would wait for it.
+    """
+    if is_tensor(value) and value.device.type != "cpu":
+        raise TypeError(f"a tensor on {value.device.type}; pass the loop's own counter")
+    if isinstance(value, str | bytes):
+        raise TypeError("text")
+    try:
+        return int(operator.index(value))
+    except TypeError:
+        number = float(value)
+        if not number.is_integer():
+            raise ValueError("it is not whole") from None
+        return int(number)
 
 
 def is_tensor(value: Any) -> bool:
