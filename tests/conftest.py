@@ -1,5 +1,6 @@
 """What end-to-end tests share: real processes, and a pseudo-terminal read through a terminal emulator."""
 
+import dataclasses
 import fcntl
 import os
 import pty
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pyte
 import pytest
+
+from nntui.runlog import layout
 
 DEADLINE = 60.0
 
@@ -172,3 +175,38 @@ def eventually() -> Callable[..., None]:
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture
+def small_run() -> Callable[..., Path]:
+    """small_run(path, step=3, alive="here"): the small files of a run, and not a row; again for one more writer."""
+
+    def make(
+        path: Path,
+        *,
+        alive: str = "here",
+        started: float = 60.0,
+        beat: float = 1.0,
+        end: layout.End | None = None,
+        config: dict[str, object] | None = None,
+        manifest: dict[str, object] | None = None,
+        **beat_fields: object,
+    ) -> Path:
+        """started, beat: seconds ago; alive: here, gone or elsewhere."""
+        now = time.time()
+        here = layout.process_identity() | ({"pid_start": 1} if alive == "gone" else {})
+        who = {"host": "elsewhere", "pid": 812} if alive == "elsewhere" else here
+        known = layout.Manifest(started_ns=int((now - started) * 1e9), config=config or {}, **who, **(manifest or {}))
+        folder = path / f"w-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now - started))}-r{known.rank:04d}-000000"
+        folder.mkdir(parents=True)
+        if not layout.is_run(path):
+            layout.write_once(path / layout.RUN_FILE, layout.Identity("id", path.name, created_ns=known.started_ns))
+        layout.write_once(folder / layout.WRITER_FILE, known)
+        said = {"has_loss": "loss" in beat_fields} | beat_fields
+        sign = layout.Beat(wall_time_ns=int((now - beat) * 1e9), count=1, **said)
+        (folder / layout.BEAT_FILE).write_bytes(layout.encode_beat(sign))
+        if end is not None:
+            layout.write_once(folder / layout.END_FILE, dataclasses.replace(end, wall_time_ns=sign.wall_time_ns))
+        return folder
+
+    return make

@@ -1,4 +1,4 @@
-"""The command line: `nntui watch | show | train | check`.
+"""The command line: `nntui watch | ls | status | show | train | check`.
 
 Owns arguments, exit codes and the one place where an error becomes a line. Imports the chosen verb last.
 Invariant: a user never sees a traceback, unless NNTUI_DEBUG is set.
@@ -17,17 +17,20 @@ from pathlib import Path
 from nntui import __version__
 from nntui.runlog.errors import RunFolderError
 
-OK, INTERNAL, USAGE, NOT_FOUND, FOUND, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, INTERNAL, USAGE, NOT_FOUND, FOUND, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 EXAMPLES = """\
 examples:
   nntui train digits --out runs/exp42    train a built-in task, with checks before the first step
   nntui check my_task.py:task            the checks alone, on a task of your own
   nntui watch runs/exp42                 the dashboard; leaving it never stops a job
-  nntui watch runs                       the latest run below a folder
+  nntui watch runs                       every run of a folder; enter opens one, 7 leads back
+  nntui ls                               the same list, printed
+  nntui status runs/exp42 --short        one line for a status bar, in a blink
   nntui show runs/exp42                  one page and a plot; --json for programs
 
-exit codes: 0 ok, 1 internal, 2 usage, 3 not found or unreadable, 4 a failed check or an alert of severity error, 130 interrupted
+exit codes: 0 ok, 1 internal, 2 usage, 3 not found or unreadable, 4 a failed check, an alert of severity error or a crash,
+            5 no sign of life (status only), 130 interrupted
 """
 
 
@@ -128,14 +131,24 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"nntui {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="{watch,show,train,check}")
-    watch = verbs.add_parser("watch", help="open the dashboard on a run, or on the latest run of a folder")
-    watch.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: runs)")
+    verbs = parser.add_subparsers(dest="verb", metavar="{watch,ls,status,show,train,check}")
+    watch = verbs.add_parser("watch", help="open the dashboard on a run, or on the runs of a folder")
+    watch.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: the latest run below runs)")
     watch.add_argument("--wait", action="store_true", help="wait for a run that does not exist yet")
     watch.add_argument(
         "--glyphs", choices=("braille", "block", "ascii"), default="braille", help="what plots are made of"
     )
     watch.add_argument("--light", action="store_true", help="for a light background")
+    listed = verbs.add_parser("ls", help="list the runs below a folder")
+    listed.add_argument("path", nargs="?", help="a folder of runs (default: runs)")
+    listed.add_argument("--json", action="store_true", help="print JSON for programs instead")
+    status = verbs.add_parser("status", help="say how a run is, fast enough for a status bar")
+    status.add_argument("path", nargs="?", help="a run folder, or a folder of runs for its latest (default: runs)")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument(
+        "--short", action="store_true", help="one line, as for tmux: set -g status-right '#(nntui status RUN --short)'"
+    )
+    form.add_argument("--json", action="store_true", help="print JSON for programs instead")
     show = verbs.add_parser("show", help="print a run: numbers, checks, alerts and a plot")
     show.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: runs)")
     show.add_argument("--json", action="store_true", help="print JSON for programs instead")

@@ -9,31 +9,42 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nntui.cli import OK, UsageError, put
 from nntui.runlog import layout
 from nntui.runlog.errors import RunNotFound
 from nntui.session import catalog
 
+if TYPE_CHECKING:
+    from nntui.session.snapshot import Head
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the dashboard; 0 whatever it showed. Raises RunFolderError when there is nothing to watch."""
-    path = _path(arguments)
+    path, root = _places(arguments)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(f"no terminal here; expected one for the dashboard. Use `nntui show {path}`.")
+        instead = f"nntui ls {root}" if path is None else f"nntui show {path}"
+        raise UsageError(f"no terminal here; expected one for the dashboard. Use `{instead}`.")
     from nntui.tui.app import NntuiApp
 
-    app = NntuiApp(path, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light)
+    app = NntuiApp(path, root=root, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light)
     stopped = _leave_on_sigterm()
     app.run()
     if app.failure is not None:
         raise app.failure
+    put(_goodbye(app.path, root, app.newest.head))
+    return 128 + signal.SIGTERM if stopped else OK
+
+
+def _goodbye(path: Path | None, root: Path | None, head: Head) -> str:
+    """How the run was, and how to come back."""
     from nntui.tui.safe import safe
 
-    head = app.newest.head
+    if path is None:
+        return f"Back to the runs with `nntui watch {safe(root)}`."
     at = f", step {head.step:,}" if head.step >= 0 else ""
-    put(f"{safe(path)}: {head.state}{at}. Back to it with `nntui watch {safe(path)}`.")
-    return 128 + signal.SIGTERM if stopped else OK
+    return f"{safe(path)}: {head.state}{at}. Back to it with `nntui watch {safe(path)}`."
 
 
 def _leave_on_sigterm() -> list[int]:
@@ -48,13 +59,18 @@ def _leave_on_sigterm() -> list[int]:
     return stopped
 
 
-def _path(arguments: argparse.Namespace) -> Path:
-    """The run to watch; with --wait it need not be there yet."""
+def _places(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """The run to watch, None for a folder of runs, and that folder; with --wait neither need be there yet."""
+    named = Path(arguments.path) if arguments.path is not None else None
+    if named is not None and named.is_dir() and not layout.is_run(named):
+        if not arguments.wait:
+            catalog.resolve(named)  # says what is wrong with a folder without a run
+        return None, named
     try:
-        path = catalog.resolve(arguments.path)
+        path = catalog.resolve(named)
     except RunNotFound:
-        if not (arguments.wait and arguments.path):
+        if not (arguments.wait and named):
             raise
-        return Path(arguments.path)
+        return named, None
     layout.read_identity(path)
-    return path
+    return path, catalog.DEFAULT if named is None else None

@@ -1,20 +1,29 @@
-"""Which run a path means.
+"""Which runs lie below a folder, and which of them a path means.
 
-Owns finding runs below a folder. Standard library only. Invariant: a path that is a run means that run; a folder means
-the run below it that was active last.
+Owns finding runs, and their order. Standard library only. Invariant: a path that is a run means that run; a folder means
+the run below it that was active last; what looks like a run but cannot be read is listed with what is wrong with it.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from nntui.runlog import layout
 from nntui.runlog.errors import NotARun, RunNotFound
+from nntui.session.glance import Glance, Onlooker
 
 DEFAULT = Path("runs")
 DEPTH = 2
 """Levels below a folder in which runs are looked for."""
+FOLDER_LIMIT = 20_000
+"""Most folders that are looked into for runs."""
+SETTLED_AFTER = 3.0
+"""Seconds after its last change from which a folder's time of change can tell a later one, on the coarsest of clocks."""
 
 
 def resolve(path: str | os.PathLike[str] | None) -> Path:
@@ -23,55 +32,160 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
     Raises RunNotFound or NotARun with a line for the user.
     """
     root = Path(path) if path is not None else DEFAULT
-    if layout.is_run(root) or not root.exists() or not root.is_dir():
+    if layout.is_run(root) or not root.is_dir():
         if path is None:
             raise RunNotFound(
                 f"{root}: no such folder here; expected runs below it. Name a run, or record one with nntui.init('runs/NAME')."
             )
         layout.read_identity(root)
         return root
-    found = runs(root)
+    listing = Catalog(root).look()
+    found = listing.runs
+    if listing.problem:
+        raise NotARun(listing.problem)
     if not found:
-        what = "an empty folder" if not any(root.iterdir()) else "a folder without a run"
         raise NotARun(
-            f"{root}: found {what}; expected a run or a folder of runs. Record one with nntui.init('{root}/NAME')."
+            f"{root}: found {nothing_in(root)}; expected a run or a folder of runs. "
+            f"Record one with nntui.init('{root}/NAME')."
         )
-    return found[0]
+    return next((one.path for one in found if not one.problem), found[0].path)
 
 
-def runs(root: Path) -> list[Path]:
-    """The runs at most DEPTH levels below a folder, latest activity first. Unreadable folders are left out."""
-    found: list[tuple[float, Path]] = []
-    level = [root]
-    for _ in range(DEPTH):
-        below = [child for folder in level for child in _folders(folder)]
-        found += [(_activity(child), child) for child in below if layout.is_run(child)]
-        level = [child for child in below if not layout.is_run(child)]
-    return [path for _, path in sorted(found, key=lambda item: (-item[0], str(item[1])))]
-
-
-def _folders(folder: Path) -> list[Path]:
+def _unlistable(root: Path) -> str:
+    """Why a folder cannot be listed, in one line; empty when it can."""
     try:
-        with os.scandir(folder) as entries:
-            return [folder / e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith(".")]
-    except OSError:
-        return []
+        os.scandir(root).close()
+    except (FileNotFoundError, ValueError):  # ValueError: a NUL in the path
+        return f"{root}: no such folder; expected a folder of runs. Record one with nntui.init('{root}/NAME')."
+    except NotADirectoryError:
+        return f"{root}: found a file; expected a folder of runs. Name the folder above it."
+    except OSError as error:
+        return f"{root}: cannot be listed ({error.strerror}); expected a readable folder of runs."
+    return ""
 
 
-def _activity(run: Path) -> float:
-    """Unix seconds of the newest beat, or of the newest writer folder."""
-    newest = _modified(run)
+def nothing_in(root: Path) -> str:
+    """What a folder is in which no run was found, in words."""
+    return "an empty folder" if not any(root.iterdir()) else "a folder without a run"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Listing:
+    """The runs below a folder at one moment."""
+
+    root: Path
+    runs: tuple[Glance, ...] = ()
+    """Those still going first, the one started last before the others; then by last activity."""
+    unread: int = 0
+    """Runs that were found and not yet looked at."""
+    problem: str = ""
+    """Why the folder cannot be listed, in one line; empty when it can."""
+
+
+class Catalog:
+    """The runs below a folder, looked at again and again; what cannot have changed is not read again."""
+
+    def __init__(
+        self, root: Path, *, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
+        """clock: seconds that only go forward; wall: Unix seconds."""
+        self.root = root
+        self._clock = clock
+        self._wall = wall
+        self._folders: dict[Path, _Folder] = {}
+        self._known: dict[Path, _Known] = {}
+
+    def look(self, max_seconds: float = math.inf) -> Listing:
+        """The runs as they are; after max_seconds, those not looked at yet stay as they were and come first next time."""
+        start, wall = self._clock(), self._wall()
+        problem = _unlistable(self.root)
+        if problem:
+            return Listing(self.root, problem=problem)
+        found = dict(self._find(wall))
+        self._known = {path: self._known.get(path) or _Known(Onlooker(path)) for path in found}
+        for path, known in sorted(self._known.items(), key=lambda item: item[1].looked):
+            if self._clock() - start > max_seconds:
+                break
+            known.look(found[path], self._clock(), wall)
+        glances = [known.glance for known in self._known.values() if known.glance is not None]
+        return Listing(self.root, tuple(sorted(glances, key=_order)), len(found) - len(glances))
+
+    def _find(self, wall: float) -> Iterator[tuple[Path, int]]:
+        """Every run at most DEPTH levels below the root, with when its folder changed."""
+        folders: dict[Path, _Folder] = {}
+        level = [self.root]
+        for depth in range(DEPTH + 1):
+            below: list[Path] = []
+            for path in level[: FOLDER_LIMIT - len(folders)]:
+                folders[path] = folder = self._folder(path, wall)
+                if folder.is_run and depth:
+                    yield path, folder.changed
+                elif depth < DEPTH:
+                    below += folder.below
+            level = below
+        self._folders = folders
+
+    def _folder(self, path: Path, wall: float) -> _Folder:
+        known = self._folders.get(path)
+        try:
+            changed = path.stat().st_ctime_ns
+        except OSError:
+            return _Folder()
+        if known is not None and known.changed == changed and known.settled:
+            return known
+        return _read_folder(path, changed, wall)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What lies in a folder, as of its last change."""
+
+    changed: int = -1
+    """st_ctime_ns; -1 when it is gone."""
+    settled: bool = False
+    is_run: bool = False
+    """Whether it is a run, or looks like one."""
+    below: tuple[Path, ...] = ()
+
+
+def _read_folder(path: Path, changed: int, wall: float) -> _Folder:
+    below: list[Path] = []
+    is_run = False
     try:
-        writers = layout.writer_folders(run)
+        with os.scandir(path) as entries:
+            for entry in entries:
+                name = entry.name
+                is_run |= name == layout.RUN_FILE
+                if not name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    is_run |= name.startswith(layout.WRITER_PREFIX) and name[2:10].isdecimal()
+                    below.append(path / name)
+    except PermissionError:
+        is_run = True  # it may be one; its line says what is wrong
     except OSError:
-        return newest
-    for folder in writers:
-        newest = max(newest, _modified(folder), _modified(folder / layout.BEAT_FILE))
-    return newest
+        return _Folder(changed)
+    return _Folder(changed, _settled(changed, wall), is_run, tuple(below))
 
 
-def _modified(path: Path) -> float:
-    try:
-        return path.lstat().st_mtime
-    except OSError:
-        return 0.0
+def _settled(changed: int, wall: float) -> bool:
+    return not abs(wall - changed / 1e9) <= SETTLED_AFTER
+
+
+@dataclass(slots=True)
+class _Known:
+    """One run of the catalog and when it was looked at."""
+
+    onlooker: Onlooker
+    looked: float = -math.inf
+    changed: int = -1
+    glance: Glance | None = None
+
+    def look(self, changed: int, now: float, wall: float) -> None:
+        """Look again, unless the run is over and its folder as it was."""
+        self.looked = now
+        over = self.glance is not None and self.glance.state in ("ended", "crashed") and not self.glance.problem
+        if not over or changed != self.changed or not _settled(changed, wall):
+            self.glance, self.changed = self.onlooker.look(now, wall), changed
+
+
+def _order(one: Glance) -> tuple[float, float, str]:
+    return (-math.inf, -one.started_at, str(one.path)) if one.going else (-one.active_at, 0.0, str(one.path))

@@ -31,6 +31,7 @@ ACTIONS = (
     Action("show_screen('recipe')", ("2",), "2", "recipe", "the checks: verdict, expected, measured, why"),
     Action("show_screen('predictions')", ("3",), "3", "predictions", "what the network says about a fixed batch"),
     Action("show_screen('dependencies')", ("4",), "4", "dependencies", "which input reaches which output"),
+    Action("show_screen('runs')", ("7",), "7", "runs", "the runs of the folder; enter opens one"),
     Action("show_screen('log')", ("9",), "9", "log", "what happened, newest first"),
     Action("next_alert", ("a",), "a", "alerts", "the alerts; again for the next one"),
     Action("show_screen('help')", ("question_mark",), "?", "help", "this page"),
@@ -63,14 +64,16 @@ ACTIONS = (
     Action("order", ("w",), "w", "order", "in order, worst first, most changing first", "predictions"),
     Action("another", ("n",), "n", "next", "the next batch", "predictions"),
     Action("another", ("n",), "n", "next", "the next matrix", "dependencies"),
+    Action("filter", ("slash",), "/", "filter", "only runs whose name or setting holds these letters", "runs"),
 )
 """What can be done, in the order of help."""
 
 FOOTERS = {
-    "live": ("1", "2", "3", "4", "9", "a", "?", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
-    "list": ("1", "2", "3", "4", "9", "a", "?", "q", "j ↓", "enter", "esc", "space"),
+    "live": ("1", "2", "3", "4", "7", "9", "a", "?", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
+    "list": ("1", "2", "3", "4", "7", "9", "a", "?", "q", "j ↓", "enter", "esc", "space"),
     "predictions": ("1", "2", "4", "?", "q", "j ↓", "[ ←", "w", "enter", "esc", "n", "space"),
     "dependencies": ("1", "2", "3", "?", "q", "n", "space"),
+    "runs": ("enter", "j ↓", "/", "esc", "?", "q", "1", "2"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }
 """Labels of the keys that the last line of a screen shows, most useful first."""

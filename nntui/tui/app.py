@@ -1,6 +1,6 @@
-"""The Textual app: one snapshot, one set of options, a few screens.
+"""The Textual app: one snapshot, one listing, one set of options, a few screens.
 
-Owns the way from keys to options and from the feed to the screen in front. Draws nothing itself.
+Owns the way from keys to options and from the feeds to the screen in front. Draws nothing itself.
 Invariant: widgets learn of a run through `show` alone.
 """
 
@@ -17,11 +17,13 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from nntui.session.catalog import DEFAULT, Listing
 from nntui.session.feed import Feed
-from nntui.session.snapshot import EMPTY, Snapshot
+from nntui.session.snapshot import EMPTY, Head, Snapshot
+from nntui.session.watchman import Watchman
 from nntui.tui.actions import ACTIONS
 from nntui.tui.glyphs import SETS
-from nntui.tui.messages import SnapshotReady
+from nntui.tui.messages import ListingReady, SnapshotReady
 from nntui.tui.options import Options
 from nntui.tui.paint import Paint
 from nntui.tui.screens.base import RunScreen
@@ -30,6 +32,7 @@ from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.help import HelpScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
+from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.themes import DARK, LIGHT
 from nntui.tui.thrift import Terminal
 from nntui.tui.widgets.palette import PaletteScreen
@@ -41,13 +44,14 @@ SCREENS: dict[str, type[RunScreen]] = {
     "alerts": AlertsScreen,
     "predictions": PredictionsScreen,
     "dependencies": DependenciesScreen,
+    "runs": RunsScreen,
     "log": LogScreen,
     "help": HelpScreen,
 }
 
 
 class NntuiApp(App[None]):
-    """Watches one run."""
+    """Watches one run at a time, of the runs of one folder."""
 
     TITLE = "nntui"
     ENABLE_COMMAND_PALETTE = False
@@ -65,14 +69,19 @@ class NntuiApp(App[None]):
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         *,
+        root: Path | None = None,
         wait: bool = False,
         glyphs: str = "braille",
         light: bool = False,
         feed: Callable[..., Any] = Feed,
+        watchman: Callable[..., Any] = Watchman,
     ) -> None:
-        """feed: what makes the feed; tests give one that does nothing."""
+        """path: the run to open; None begins with the runs below root. root: by default the folder above the run.
+
+        feed, watchman: what makes them; tests give some that do nothing.
+        """
         super().__init__(ansi_color=False)
         self.animation_level = "none"
         for theme in (DARK, LIGHT):
@@ -82,11 +91,20 @@ class NntuiApp(App[None]):
         self._terminal = Terminal()
         self.newest: Snapshot = EMPTY
         self._frozen: Snapshot = EMPTY
-        self._feed = feed(path, self._take, wait=wait)
+        self.path = path
+        self._make_feed = feed
+        self._source = 0
+        self._feed: Any = None if path is None else self._new_feed(path, wait=wait)
+        self.listing = Listing(root or _above(path))
+        self.looked = False
+        """Whether the folder of runs was looked at."""
+        self._watchman = watchman(self.listing.root, lambda listing: self.post_message(ListingReady(listing)))
 
-    def _take(self, snapshot: Snapshot) -> None:
-        """From the feed's thread: one message, nothing else."""
-        self.post_message(SnapshotReady(snapshot))
+    def _new_feed(self, path: Path, *, wait: bool = False) -> Any:
+        """A feed whose thread posts one message per snapshot, and nothing else."""
+        self._source += 1
+        source = self._source
+        return self._make_feed(path, lambda snapshot: self.post_message(SnapshotReady(snapshot, source)), wait=wait)
 
     @property
     def paint(self) -> Paint:
@@ -98,15 +116,16 @@ class NntuiApp(App[None]):
         sent = self._running and not self._closed and not self._batch_count
         super()._display(screen, self._terminal.changes(renderable, self.size) if sent else renderable)
 
-    def get_default_screen(self) -> LiveScreen:
-        """The overview is the first screen."""
-        return LiveScreen()
+    def get_default_screen(self) -> RunScreen:
+        """The overview is the first screen, or the runs where none is open."""
+        return RunsScreen() if self.path is None else LiveScreen()
 
     def on_mount(self) -> None:
         """Begin to read."""
         self.set_interval(AGE_INTERVAL, self._tick)
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-        self._feed.start()
+        if self._feed is not None:
+            self._feed.start()
 
     @property
     def failure(self) -> Exception | None:
@@ -118,12 +137,39 @@ class NntuiApp(App[None]):
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Let the feed's thread go."""
-        self._feed.stop()
+        """Let the threads go."""
+        self._watchman.stop()
+        if self._feed is not None:
+            self._feed.stop()
+
+    def open_run(self, path: Path) -> None:
+        """Watch this run in place of the one before, on the live screen."""
+        if path != self.path:
+            if self._feed is not None:
+                self._feed.stop(0.0)
+            self.path = path
+            self._feed = self._new_feed(path)
+            self.newest = replace(EMPTY, head=Head(name=path.name, path=str(path)))
+            self.paused = False
+            self.snapshot = self._frozen = self.newest
+            self.options = self.options.cleared()
+            self._feed.start()
+        self.action_show_screen("live")
+
+    def watch_runs(self, wanted: bool) -> None:
+        """Have the folder of runs looked at, or not: a list nobody sees costs nothing."""
+        self._watchman.watch(wanted)
+
+    def on_listing_ready(self, message: ListingReady) -> None:
+        """Take the newest list of runs."""
+        self.looked = True
+        self.listing = message.listing
+        if isinstance(self._front(), RunsScreen):
+            self._redraw()
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         """Take the newest snapshot; a paused screen keeps its plots."""
-        if message.snapshot.number < self.newest.number:
+        if message.source != self._source or message.snapshot.number < self.newest.number:
             return
         self.newest = message.snapshot
         self.snapshot = replace(self._frozen, head=self.newest.head) if self.paused else self.newest
@@ -147,7 +193,7 @@ class NntuiApp(App[None]):
     def ask(self) -> None:
         """Tell the feed what the screen in front shows."""
         screen = self._front()
-        if screen is not None and not self.paused:
+        if screen is not None and self._feed is not None and not self.paused:
             self._feed.show(screen.view())
 
     def _front(self) -> RunScreen | None:
@@ -179,22 +225,23 @@ class NntuiApp(App[None]):
         self.refresh(layout=True)
 
     def action_show_screen(self, name: str) -> None:
-        """Put one of the screens in front; the live screen stays below the others."""
+        """Put one of the screens in front; the first one stays below the others. Without a run there are but two."""
         front, kind = self._front(), SCREENS[name]
-        if front is None or type(front) is kind:
+        if front is None or type(front) is kind or (self.path is None and name not in ("runs", "help")):
             return
-        if kind is LiveScreen:
+        below = self._screen_stack[0]
+        if kind is type(below):
             self.pop_screen()
-        elif isinstance(front, LiveScreen):
+        elif front is below:
             self.push_screen(kind())
         else:
             self.switch_screen(kind())
 
     def action_go_back(self) -> None:
-        """Leave what was opened here, or go to the live screen."""
+        """Leave what was opened here, or go to the live screen; without a run, to the list."""
         front = self._front()
         if front is not None and not front.back():
-            self.action_show_screen("live")
+            self.action_show_screen("runs" if self.path is None else "live")
 
     def action_next_alert(self) -> None:
         """The alerts; on that screen, the next one."""
@@ -231,3 +278,10 @@ class NntuiApp(App[None]):
         front = self._front()
         if front is not None:
             self.push_screen(PaletteScreen(self.paint, front.KIND), front.run_named)
+
+
+def _above(path: Path | None) -> Path:
+    """The folder that holds a run."""
+    if path is None:
+        return DEFAULT
+    return path.parent if path.name not in ("", "..") else path.absolute().parent

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from nntui.session.catalog import Listing
 from nntui.session.snapshot import Snapshot
 
 
 class SnapshotReady(Message):
-    """The feed has a newer snapshot."""
+    """A feed has a newer snapshot."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, source: int) -> None:
+        """source: which of the feeds that were opened one after the other."""
         super().__init__()
         self.snapshot = snapshot
+        self.source = source
 
     def can_replace(self, message: Message) -> bool:
-        """A newer snapshot makes an older one in the queue pointless."""
-        return isinstance(message, SnapshotReady)
+        """A newer snapshot makes an older one of the same feed pointless."""
+        return isinstance(message, SnapshotReady) and message.source == self.source
+
+
+class ListingReady(Message):
+    """The folder of runs was looked at."""
+
+    def __init__(self, listing: Listing) -> None:
+        super().__init__()
+        self.listing = listing
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer listing makes an older one pointless."""
+        return isinstance(message, ListingReady)

@@ -1,11 +1,11 @@
 """Words in, a line and an exit code out."""
 
 import json
-import os
 
 import pytest
 
 import nntui as package
+from nntui.runlog.layout import End
 
 
 @pytest.fixture
@@ -47,6 +47,9 @@ def bad_inputs(tmp_path) -> dict[str, tuple[list[str], int, str]]:
         "training into a file": (["train", "digits", "--out", "file"], 3, "found a file"),
         "training into something else": (["train", "digits", "--out", "other"], 3, "a folder of something else"),
         "training into a newer format": (["train", "digits", "--out", "newer"], 3, "format 99"),
+        "the status of nothing": (["status", "nowhere"], 3, "no such run"),
+        "listing nothing": (["ls", "nowhere"], 3, "no such folder"),
+        "listing a file": (["ls", "file"], 3, "found a file"),
         "watching nothing": (["watch", "nowhere"], 3, "no such run"),
     }
 
@@ -76,12 +79,8 @@ def test_a_page_holds_numbers_checks_and_a_plot(recorded, nntui) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_a_folder_means_its_latest_run(recorded, nntui) -> None:
-    older = recorded.parent / "older"
-    package.init(older).finish()
-    moment = 1_000_000_000
-    for path in (older, *older.rglob("*")):
-        os.utime(path, (moment, moment))
+def test_a_folder_means_its_latest_run(recorded, nntui, small_run) -> None:
+    small_run(recorded.parent / "older", started=1e9, beat=1e9, end=End())
     assert json.loads(nntui("show", recorded.parent, "--json").stdout)["run"] == "done"
     assert json.loads(nntui("show", "--json", cwd=recorded.parent.parent).stdout)["run"] == "done"
 

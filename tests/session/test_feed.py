@@ -7,7 +7,6 @@ import time
 import pytest
 
 import nntui
-from nntui.session import catalog
 from nntui.session.feed import Feed
 from nntui.session.load import load
 from nntui.session.snapshot import PlotView, View
@@ -164,16 +163,3 @@ def test_a_one_shot_look_sees_the_same(tmp_path) -> None:
     assert snapshot.head.state == "ended"
     assert snapshot.metrics[0].points == 10
     assert snapshot.plots["main"].series[0].low.shape == (8,)
-
-
-def test_a_folder_means_the_run_that_was_active_last(tmp_path) -> None:
-    import os
-
-    for place, name in enumerate(("one", "group/two", "three")):
-        nntui.init(tmp_path / name).finish()
-        for path in (tmp_path / name, *(tmp_path / name).rglob("*")):
-            os.utime(path, (1e9 + place, 1e9 + place))
-    os.utime(tmp_path / "group" / "two", (2e9, 2e9))
-    assert catalog.resolve(tmp_path) == tmp_path / "group" / "two"
-    assert catalog.resolve(tmp_path / "one") == tmp_path / "one"
-    assert len(catalog.runs(tmp_path)) == 3

@@ -11,6 +11,7 @@ from nntui.tui.app import NntuiApp
 from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
+from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.widgets.palette import found
 
 TAKEN = {"a", "b", "h", "i", "m", "s"}
@@ -22,6 +23,7 @@ OWNERS = {
     "live": LiveScreen,
     "predictions": PredictionsScreen,
     "dependencies": DependenciesScreen,
+    "runs": RunsScreen,
 }
 
 

@@ -18,13 +18,14 @@ class FilterScreen(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", show=False)]
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, hint: str = "letters of a metric's name") -> None:
         super().__init__()
         self._pattern = pattern
+        self._hint = hint
 
     def compose(self) -> ComposeResult:
         """One line."""
-        line = Input(self._pattern, placeholder="letters of a metric's name", select_on_focus=False)
+        line = Input(self._pattern, placeholder=self._hint, select_on_focus=False)
         line.cursor_blink = False
         yield line
 

@@ -1,0 +1,123 @@
+"""A run at a glance in words, for a status bar, a printed list and the list of the dashboard alike.
+
+Owns those words. No Rich and no Textual: a status line has no time for them. Invariant: every text from a run is safe.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nntui.analysis.ticks import format_duration, format_number
+from nntui.session.glance import Glance
+from nntui.tui.safe import safe
+
+GLYPHS = {
+    "live": ("●", "*"),
+    "quiet": ("●", "*"),
+    "silent": ("○", "o"),
+    "waiting": ("○", "o"),
+    "ended": ("■", "#"),
+    "crashed": ("✗", "X"),
+    "problem": ("✗", "X"),
+}
+"""Of a state: the glyph, and the one for terminals without it."""
+
+
+def glyph(state: str, encoding: str | None) -> str:
+    """The sign of a state that this encoding can write."""
+    able, plain = GLYPHS[state]
+    return able if can_write(able, encoding) else plain
+
+
+def can_write(text: str, encoding: str | None) -> bool:
+    """Whether this encoding has all these characters."""
+    try:
+        text.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def state(one: Glance) -> str:
+    """The state, or that the run cannot be read."""
+    return "problem" if one.problem else one.state
+
+
+def why(one: Glance) -> str:
+    """Why it is in that state, in one safe line; may be empty."""
+    return safe(one.problem or one.reason)
+
+
+def label(one: Glance, root: Path) -> str:
+    """The run as one names it from the folder above, safe."""
+    try:
+        return safe(os.fspath(one.path.relative_to(root)))
+    except ValueError:
+        return safe(os.fspath(one.path))
+
+
+def steps(one: Glance) -> str:
+    """`12,400/50,000`, as far as it is known."""
+    if one.step < 0:
+        return ""
+    return f"{one.step:,}/{one.total_steps:,}" if one.total_steps > 0 else f"{one.step:,}"
+
+
+def percent(one: Glance) -> str:
+    """The share that is done, rounded down, so that 100% is the end."""
+    return f"{math.floor(one.progress * 100)}%" if math.isfinite(one.progress) else ""
+
+
+def loss(one: Glance) -> str:
+    """The newest loss; empty when none was logged, `nan` when that is what it became."""
+    return format_number(one.loss) if one.has_loss and one.step >= 0 else ""
+
+
+def lr(one: Glance) -> str:
+    """The newest learning rate."""
+    return format_number(one.lr) if not math.isnan(one.lr) else ""
+
+
+def ranks(one: Glance) -> str:
+    """`4: 3 live, 1 crashed`; the number alone where all are in the same state."""
+    count = sum(number for _, number in one.ranks)
+    each = ", ".join(f"{number} {name}" for name, number in one.ranks)
+    return f"{count}: {each}" if len(one.ranks) > 1 else str(count)
+
+
+def facts(one: Glance, now: float, wall: float) -> Iterator[tuple[str, str]]:
+    """Everything a glance tells, as (name, safe words); what is unknown is left out. now: monotonic, wall: Unix seconds."""
+    done = f" ({percent(one)})" if percent(one) else ""
+    begun = f"{format_duration(wall - one.started_at)} ago, {launches(one)}" if one.started_at > 0 else ""
+    pairs = {
+        "reason": why(one),
+        "step": steps(one) + done or "none yet",
+        "loss": loss(one),
+        "lr": lr(one),
+        "data": f"{format_duration(now - one.newest)} old" if math.isfinite(one.newest) else "none yet",
+        "sign": f"{format_duration(wall - one.active_at)} ago" if one.launches else "",
+        "started": begun,
+        "ranks": ranks(one) if one.ranks else "",
+        "lost": f"{one.lost:,} points" if one.lost else "",
+        "path": safe(one.path),
+    }
+    return ((name, value) for name, value in pairs.items() if value)
+
+
+def settings(config: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, str]]:
+    """(name, value) of a configuration, both safe; what is nested is named with dots."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from settings(value, f"{under}{safe(name)}.")
+        else:
+            number = isinstance(value, float) and math.isfinite(value)
+            yield f"{under}{safe(name)}", format_number(value) if number else safe(value, 300)
+
+
+def launches(one: Glance) -> str:
+    """How often it was started."""
+    return "1 launch" if one.launches == 1 else f"{one.launches:,} launches"

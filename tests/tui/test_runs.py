@@ -1,0 +1,256 @@
+"""The list of runs: what it says, how one gets into a run and out of it, and that no feed speaks for another."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nntui.session.catalog import Listing
+from nntui.session.glance import Glance
+from nntui.tui.app import NntuiApp
+from nntui.tui.screens.runs import RunsScreen
+from nntui.tui.units import cell_len
+
+ROOT = Path("runs")
+
+
+def glances() -> tuple[Glance, ...]:
+    """A run in every state; an hour ago, so that no second counts."""
+    now, wall = time.monotonic(), time.time()
+    known = {"total_steps": 50_000, "loss": 0.412, "has_loss": True, "lr": 3e-4, "newest": now - 4000, "launches": 1}
+    known |= {"started_at": wall - 4000, "active_at": wall - 4000, "ranks": (("live", 1),)}
+    config = {"seed": 7, "optimizer": {"lr": 3e-4, "name": "adamw"}}
+    return (
+        Glance(ROOT / "exp42", "exp42", "live", step=12_400, config=config, **known),
+        Glance(ROOT / "sweep" / "a", "a", "quiet", "the process is alive but logs nothing", step=7, **known),
+        Glance(ROOT / "sweep" / "b", "b", "crashed", "process 812 is gone without a word", step=49_999, **known),
+        Glance(ROOT / "old", "old", "ended", step=50_000, **known | {"newest": now - 90_000}),
+        Glance(ROOT / "new", "new"),
+        Glance(ROOT / "broken", "broken", problem="runs/broken: found no run.json; expected a run folder."),
+    )
+
+
+class CannedWatchman:
+    """Stands in for the thread that looks at a folder of runs."""
+
+    def __init__(self, runs: tuple[Glance, ...] | None = None, problem: str = "") -> None:
+        self.runs = glances() if runs is None else runs
+        self.problem = problem
+        self.wanted: list[bool] = []
+        self.stopped = False
+
+    def __call__(self, root: Path, on_listing: Callable[[Listing], None]) -> CannedWatchman:
+        self.root, self.on_listing = root, on_listing
+        return self
+
+    def watch(self, wanted: bool) -> None:
+        self.wanted.append(wanted)
+        if wanted:
+            self.post()
+
+    def post(self, runs: tuple[Glance, ...] | None = None) -> None:
+        self.runs = self.runs if runs is None else runs
+        self.on_listing(Listing(self.root, self.runs, problem=self.problem))
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Feeds:
+    """Makes one canned feed per run that is opened."""
+
+    def __init__(self, tui: SimpleNamespace) -> None:
+        self.tui = tui
+        self.made: list[Any] = []
+
+    def __call__(self, path: Path, on_snapshot: Callable[..., None], *, wait: bool = False) -> Any:
+        feed = self.tui.CannedFeed("live")
+        feed.base = dataclasses.replace(feed.base, head=dataclasses.replace(feed.base.head, name=path.name))
+        self.made.append(feed(path, on_snapshot, wait=wait))
+        return feed
+
+
+Play = Callable[[NntuiApp, Callable[..., Awaitable[list[str]]]], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tui: SimpleNamespace) -> Callable[..., SimpleNamespace]:
+    """Run an app on a folder of runs, or on one of them, and play with it; answers with what it used."""
+
+    def run(
+        steps: Play, *, path: Path | None = None, size: tuple[int, int] = (80, 24), **canned: Any
+    ) -> SimpleNamespace:
+        feeds, watchman = Feeds(tui), CannedWatchman(**canned)
+        app = NntuiApp(path, root=ROOT, feed=feeds, watchman=watchman)
+        used = SimpleNamespace(app=app, feeds=feeds.made, watchman=watchman)
+
+        async def main() -> None:
+            async with app.run_test(size=size) as pilot:
+
+                async def keys(*pressed: str) -> list[str]:
+                    await pilot.press(*pressed)
+                    await tui.settle(pilot)
+                    return tui.lines(app)
+
+                used.pilot = pilot
+                await tui.settle(pilot)
+                await steps(app, keys)
+
+        app.used = used  # type: ignore[attr-defined]
+        asyncio.run(main())
+        return used
+
+    return run
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 50)], ids=["narrow", "usual", "wide"])
+def test_the_list_looks_as_it_should(
+    size: tuple[int, int], play: Callable[..., SimpleNamespace], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        tui.assert_screen(f"runs-{size[0]}", app)
+
+    play(steps, size=size)
+
+
+def test_enter_opens_the_chosen_run_and_seven_leads_back(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        assert (await keys("j", "enter"))[0].startswith("a  ● live")
+        assert app.path == ROOT / "sweep" / "a"
+        back = await keys("7")
+        assert back[1] == "esc leads back to runs/sweep/a"
+        assert (await keys("escape"))[0].startswith("a  ● live")
+        assert (await keys("7", "2", "7", "k", "enter"))[0].startswith("exp42  ● live")
+
+    used = play(steps)
+    assert [feed.path for feed in used.feeds] == [ROOT / "sweep" / "a", ROOT / "exp42"]
+    assert [feed.stopped for feed in used.feeds] == [True, True]
+    assert used.watchman.stopped
+
+
+def test_a_run_that_is_opened_again_is_not_read_again(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        await keys("7", "enter")
+
+    assert len(play(steps, path=ROOT / "exp42").feeds) == 1
+
+
+def test_a_late_snapshot_of_the_run_before_is_not_shown(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        await keys("enter")
+        await keys("7", "j", "enter")
+        before, now = app.used.feeds
+        for feed in (now, before, now, before):
+            feed.post()
+        shown = await keys()
+        assert shown[0].startswith("a  ● live")
+        assert app.snapshot.number == now.number
+
+    play(steps)
+
+
+def test_another_run_begins_with_its_own_plots_and_no_pause(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        await keys("enter", "x", "j", "enter", "plus", "space")
+        assert app.paused
+        await keys("7", "j", "enter")
+        assert not app.paused
+        assert app.options.chosen == ""
+        assert app.options.x == "epoch"
+        assert not app.options.x_range[0] > 0
+
+    play(steps)
+
+
+def test_without_a_run_only_the_list_and_the_help_are_there(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        for key in ("1", "2", "3", "4", "9", "a", "escape", "space", "t", "tab", "pagedown"):
+            await keys(key)
+            assert isinstance(app.screen, RunsScreen), key
+        assert "everywhere" in "".join(await keys("question_mark"))
+        await keys("escape")
+        assert isinstance(app.screen, RunsScreen)
+
+    play(steps)
+
+
+@pytest.mark.parametrize(
+    ("letters", "names"),
+    [
+        ("sweep", ["a", "b"]),
+        ("crashed", ["b"]),
+        ("LR=3e-4 seed=7", ["exp42"]),
+        ("sweep ended", []),
+        ("", list("xabone")),
+    ],
+)
+def test_the_filter_knows_names_states_and_settings(
+    letters: str, names: list[str], play: Callable[..., SimpleNamespace]
+) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        written = ["equals_sign" if c == "=" else "minus" if c == "-" else "space" if c == " " else c for c in letters]
+        shown = await keys("slash", *written, "enter")
+        assert len(app.screen.items()) == len(names)
+        assert (f"{len(names)} of 6 runs" in shown[1]) == bool(letters)
+        if letters:
+            assert ("None of 6" in "".join(shown)) == (not names)
+            await keys("enter") if not names else None
+            await keys("escape")
+            assert len(app.screen.items()) == 6
+
+    play(steps)
+
+
+def test_the_chosen_run_stays_chosen_while_others_come(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        await keys("j", "j")
+        more = tuple(Glance(ROOT / f"more{i}", f"more{i}", "live", step=i) for i in range(40))
+        app.used.watchman.post(more + app.listing.runs)
+        shown = await keys()
+        assert app.screen.items()[app.screen.chosen].name == "b"
+        assert any(line.startswith("▸ ✗ crashed  sweep/b") for line in shown)
+
+    play(steps)
+
+
+def test_the_folder_is_looked_at_only_while_somebody_sees_the_list(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        wanted = app.used.watchman.wanted
+        assert wanted == []
+        await keys("7")
+        assert wanted[-1]
+        await keys("escape")
+        assert not wanted[-1]
+
+    play(steps, path=ROOT / "exp42")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (10, 3), (25, 8), (60, 15), (250, 70)])
+@pytest.mark.parametrize("scene", ["empty", "gone", "hostile"])
+def test_every_size_and_every_name_is_survived(
+    scene: str, size: tuple[int, int], play: Callable[..., SimpleNamespace], tui: SimpleNamespace
+) -> None:
+    hostile = tuple(
+        Glance(ROOT / "x" / name.replace("\0", ""), name, problem=name, config={name: {name: [name]}, "a": name})
+        if odd
+        else Glance(ROOT / name.replace("\0", ""), name, "crashed", name, step=1 << 62, lr=float("inf"))
+        for name in tui.HOSTILE
+        for odd in (False, True)
+    )
+
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        for key in ("j", "enter", "7", "pagedown", "end", "tick"):
+            if key == "tick":
+                app._tick()
+            shown = await (keys(key) if key != "tick" else keys())
+            assert "defect" not in "".join(shown)
+            assert all(cell_len(line) <= size[0] for line in shown)
+
+    play(steps, size=size, runs=hostile if scene == "hostile" else (), problem="it is gone" if scene == "gone" else "")
