@@ -17,10 +17,17 @@ from nntui.tui.app import NntuiApp
 DOCS = Path(__file__).parents[1] / "docs"
 
 PICTURES = (
-    ("overview", ["--steps", "3000", "--schedule", "step"], (120, 34), ["s", "s"]),
-    ("recipe", ["--steps", "1500", "--fault", "batch-mix"], (100, 30), ["2"]),
+    ("overview", "digits", ["digits", "--steps", "3000", "--schedule", "step"], (120, 34), ["s", "s"]),
+    ("recipe", "batch-mix", ["digits", "--steps", "1500", "--fault", "batch-mix"], (100, 30), ["2"]),
+    (
+        "predictions",
+        "digits-conv",
+        ["digits-conv", "--steps", "400", "--eval-every", "20"],
+        (100, 34),
+        ["3", "w", *["["] * 14],
+    ),
 )
-"""Name, what the trainer is told, size of the terminal, keys pressed."""
+"""Name of the picture, name of the run, what the trainer is told, size of the terminal, keys pressed."""
 
 
 async def picture(name: str, run: Path, size: tuple[int, int], keys: list[str]) -> None:
@@ -30,18 +37,18 @@ async def picture(name: str, run: Path, size: tuple[int, int], keys: list[str]) 
         while not app.newest.plots or not app.newest.plots["main"].series:
             await pilot.pause(0.1)
         for key in keys:
-            await pilot.press(key)
-            await pilot.pause(0.5)
+            await pilot.press("left_square_bracket" if key == "[" else key)
+            await pilot.pause(0.3)
         (DOCS / f"{name}.svg").write_text(app.export_screenshot(title=f"nntui watch runs/{run.name}"))
 
 
 def main() -> None:
     """All of them."""
     DOCS.mkdir(exist_ok=True)
-    for name, words, size, keys in PICTURES:
+    for name, called, words, size, keys in PICTURES:
         with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / ("digits" if name == "overview" else "batch-mix")
-            command = [sys.executable, "-m", "trainer", "train", "digits", "--out", str(run), *words]
+            run = Path(folder) / called
+            command = [sys.executable, "-m", "trainer", "train", *words, "--out", str(run)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             asyncio.run(picture(name, run, size, keys))
         print(f"docs/{name}.svg")
