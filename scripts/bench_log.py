@@ -1,12 +1,13 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 """What recording costs the training thread: `run.log` beside other loggers, in one run on one machine.
 
-    .venv/bin/python scripts/bench_log.py [--calls 20000] [--seconds 10] [--only nntui,append]
+    .venv/bin/python scripts/bench_log.py [--calls 20000] [--seconds 10] [--only nntui,append] [--peers /path/to/python]
 
 Measures each call of the logging function with `time.perf_counter_ns`, for 1 and for 10 floats:
 back to back (the loop does nothing else) and paced (200 calls a second, as a training loop makes them).
 `append` is `deque.append` of a tuple that holds a copy of the values: the least that any logger with a background thread
 can do. Loggers that are not installed are named, not guessed. Everything is written to a temporary folder.
+--peers: a Python with trackio, wandb, tensorboardX, tensorboard, pyarrow and numpy; every logger runs in it.
 
 Every logger runs in a process of its own, so that none pays for another's threads. Figures in microseconds per call:
 mean, median, 99th and 99.9th percentile of single calls, and the largest. Reading the clock itself is in every figure
@@ -139,6 +140,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=20_000, help="calls of the back-to-back loop (default 20000)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each paced loop (default 10)")
     parser.add_argument("--only", default=",".join(LOGGERS), help="loggers to measure, separated by commas")
+    parser.add_argument("--peers", default=sys.executable, help="a Python with the loggers, pyarrow and numpy")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -150,7 +152,7 @@ def main() -> int:
         parser.error(f"--only was {unknown[0]!r}; expected some of {', '.join(LOGGERS)}")
     figures: dict[str, dict[str, list[float]]] = {}
     for name in names:
-        command = [sys.executable, __file__, "--one", name, "--calls", str(options.calls)]
+        command = [options.peers, __file__, "--one", name, "--calls", str(options.calls)]
         done = subprocess.run(
             [*command, "--seconds", str(options.seconds)], capture_output=True, text=True, check=False
         )

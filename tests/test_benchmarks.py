@@ -1,0 +1,36 @@
+"""The scripts that make the README's numbers run, on a little of their work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+BENCHMARKS = sorted(path.name for path in SCRIPTS.glob("bench_*.py"))
+
+
+def _run(name: str, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / name), *words], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_says_how_it_is_run(name: str) -> None:
+    assert "usage:" in _run(name, "--help")
+
+
+def test_the_cost_of_a_call_is_measured_beside_the_least_possible() -> None:
+    said = _run("bench_log.py", "--calls", "300", "--seconds", "0.2", "--only", "append,nntui")
+    assert said.count("\n  append ") == said.count("\n  nntui ") == 4
+
+
+def test_bytes_per_scalar_are_measured_beside_csv() -> None:
+    said = _run("bench_bytes.py", "--steps", "200")
+    assert "nntui" in said
+    assert "CSV" in said
