@@ -10,7 +10,7 @@ import torch
 import nntui
 
 TASK = """
-import os, signal, sys
+import os, signal, sys, time
 import torch
 from torch import nn
 from torch.utils.data import Dataset, TensorDataset
@@ -29,7 +29,7 @@ def moment(where):
         if HOLD:
             print("asked", flush=True)
             while True:
-                signal.pause()
+                time.sleep(0.05)
 
 
 class Net(nn.Sequential):
