@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nntui import checks as checks
+    from nntui.checks.fixes import init_final_bias as init_final_bias
     from nntui.checks.preflight import preflight as preflight
     from nntui.checks.task import Task as Task
     from nntui.finding import Finding as Finding
@@ -34,11 +35,12 @@ _HOMES = {
     "RunFolderError": "nntui.runlog.errors",
     "Task": "nntui.checks.task",
     "init": "nntui.recorder",
+    "init_final_bias": "nntui.checks.fixes",
     "preflight": "nntui.checks.preflight",
     "read": "nntui.runlog.tables",
 }
 
-__all__ = ["Finding", "Run", "RunFolderError", "Task", "checks", "init", "preflight", "read"]
+__all__ = ["Finding", "Run", "RunFolderError", "Task", "checks", "init", "init_final_bias", "preflight", "read"]
 
 
 def __getattr__(name: str) -> Any:

@@ -84,3 +84,23 @@ def _replaced(value: Any, by_id: dict[int, Tensor]) -> Any:
         items = [_replaced(item, by_id) for item in value]
         return getattr(type(value), "_make", type(value))(items)  # pyright: ignore[reportCallIssue] (a named tuple's own way)
     return value
+
+
+def first_is_normalised(task: Task, seed: int) -> bool:
+    """Whether the first layer with parameters or statistics normalises what it is given: then the inputs need not be scaled."""
+    used: list[nn.Module] = []
+    model = task.build(seed).eval()
+    hooks = [m.register_forward_hook(lambda m, *_: used.append(m)) for m in model.modules() if not any(m.children())]
+    try:
+        with torch.no_grad():
+            task.call(model, task.first_batch()[0])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    holding = (
+        m
+        for m in used
+        if any(True for _ in m.parameters()) or any(True for _ in m.buffers()) or "Norm" in type(m).__name__
+    )
+    first = next(holding, None)
+    return first is not None and "Norm" in type(first).__name__

@@ -5,19 +5,36 @@ Owns which checks there are and how they are recorded. Invariant: a failing or c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from nntui.checks.adam import check as adam
+from nntui.checks.balance import check as balance
 from nntui.checks.blind import check as blind
+from nntui.checks.capacity import check as capacity
+from nntui.checks.corrupt import check as corrupt
+from nntui.checks.dataset import sharing
 from nntui.checks.dependency import check as dependency
 from nntui.checks.dependency import matrices_of
+from nntui.checks.duplicates import check as duplicates
 from nntui.checks.experiment import listening
+from nntui.checks.full_eval import check as full_eval
+from nntui.checks.gate import check as gate
+from nntui.checks.general import check as general
 from nntui.checks.guard import Check
+from nntui.checks.human import check as human
 from nntui.checks.inferred import inferred
 from nntui.checks.init_bias import check as init_bias
 from nntui.checks.init_loss import check as init_loss
+from nntui.checks.label_noise import check as label_noise
+from nntui.checks.layers import check as layers
+from nntui.checks.leak import check as leak
+from nntui.checks.lr_decay import check as lr_decay
+from nntui.checks.outliers import check as outliers
 from nntui.checks.overfit_batch import check as overfit_batch
+from nntui.checks.resolution import check as resolution
 from nntui.checks.seed import check as seed_check
+from nntui.checks.simple import check as simple
 from nntui.checks.task import Task
 from nntui.finding import Finding
 
@@ -25,13 +42,30 @@ if TYPE_CHECKING:
     from nntui.recorder import Run
 
 CHECKS: dict[str, Check] = {
+    "data.duplicates": duplicates,
+    "data.corrupt": corrupt,
+    "data.label_noise": label_noise,
+    "data.balance": balance,
+    "data.outliers": outliers,
+    "data.leak": leak,
+    "data.resolution": resolution,
     "skeleton.seed": seed_check,
+    "skeleton.simple": simple,
+    "skeleton.full_eval": full_eval,
     "skeleton.init_loss": init_loss,
     "skeleton.init_bias": init_bias,
+    "skeleton.layers": layers,
+    "skeleton.human": human,
     "skeleton.blind": blind,
     "skeleton.overfit_batch": overfit_batch,
+    "skeleton.capacity": capacity,
     "skeleton.dependency": dependency,
+    "skeleton.general": general,
+    "overfit.adam": adam,
+    "overfit.lr_decay": lr_decay,
+    "overfit.gate": gate,
 }
+"""Rows in the recipe's order. `data.leak` and `skeleton.layers` hold what the recipe says of wiring and of scores too good."""
 
 Progress = Callable[[str, int, dict[str, float]], None]
 """Told (row, step, numbers by name) while a check runs; a row begins with step -1 and no numbers."""
@@ -68,11 +102,12 @@ def _findings(
     if run is not None:
         taken = inferred(task, seed=seed)
         run.event("task", "; ".join(f"{what}: {words}" for what, words in taken.items()), step=-1, data=taken)
+    kept: dict[Hashable, Any] = {}
     for row, check in CHECKS.items():
         if row not in wanted:
             continue
         tell(row, -1, {})
-        with listening(tell):
+        with listening(tell), sharing(kept):
             finding = check(task, seed=seed, budget=budget)
         if run is not None:
             _record(run, finding)

@@ -24,6 +24,10 @@ INTENTS = {
     "sum": "the loss is meant to be a sum over examples",
     "accumulate": "gradients are meant to be added up over so many batches, as in `accumulate:4`",
     "curriculum": "examples are meant to come in an order",
+    "augmentation": "examples are meant to be drawn anew at every reading",
+    "reconstruction": "targets are meant to be the inputs, or a part of them",
+    "repeated": "examples are meant to occur more than once, across the splits too",
+    "shift": "the splits are meant to differ",
 }
 """What a task can declare, and what it says."""
 Source = Dataset[Any] | DataLoader[Any] | Sequence[Any] | Iterable[Any] | Callable[[], Any]
@@ -64,6 +68,12 @@ class Task:
     """Whether an output may depend only on inputs at its own time and before."""
     optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None
     schedule: Callable[[torch.optim.Optimizer], Any] | None = None
+    steps: int = 0
+    """Updates the training is planned to take; 0 where that is not known."""
+    larger: Callable[[], nn.Module] | None = None
+    """Makes a module of the same kind with a little more capacity; None has two models side by side stand for it."""
+    functions: Sequence[tuple[Callable[..., Any], Callable[..., Any], Any]] = ()
+    """(fast, reference, inputs): pairs that must agree, see `nntui.checks.matches`."""
     declared: Sequence[str] = ()
     """Intent that silences, see INTENTS."""
 
@@ -129,9 +139,7 @@ class Task:
 
     def batches(self, source: Source | None = None, *, size: int = 32) -> Iterator[Any]:
         """Batches of the training data (or of `source`) in their own order. Raises TaskError when there is no data."""
-        data = self.train if source is None else source
-        if callable(data) and not isinstance(data, Dataset | DataLoader):
-            data = data()
+        data = self.resolved(source)
         if (
             not isinstance(data, DataLoader | IterableDataset)
             and hasattr(data, "__getitem__")
@@ -147,6 +155,13 @@ class Task:
                 f"the data are a {type(data).__name__}; expected a Dataset, a DataLoader or a function giving one."
             )
         return iter(data)
+
+    def resolved(self, source: Source | None = None) -> Any:
+        """The Dataset, DataLoader or iterable of the training data (or of `source`), called for where a function gives it."""
+        data = self.train if source is None else source
+        if callable(data) and not isinstance(data, Dataset | DataLoader):
+            data = data()
+        return data
 
     def first_batch(self, size: int = 32) -> tuple[Any, Any]:
         """Inputs and targets of the first training batch. Raises TaskError when there is none."""

@@ -1,0 +1,181 @@
+"""data.label_noise: labels belong to their inputs.
+
+Symptom: a training loss that cannot fall, a validation score with a ceiling that no model passes.
+Tests: (1) equal inputs with different labels (exact). (2) An example is suspect when nearly all of its NEIGHBOURS nearest
+others have
+one other label, as surely as VOTES says and too rarely by chance (INFORMATIVE, given how common that label is): where most
+neighbours are right anyway, it says nothing. (3) How often the nearest other example has the same label: no more often than
+chance in one split, and more often in the other, means that the labels of one were parted from their inputs.
+Fails only for (3), which is proven. Warns where more than SHARE of the labels are suspect or contradict each other, by SIGMAS
+standard
+errors (well-kept benchmarks have 0.2 to 6 %: Northcutt et al. 2021). What is suspect is about half the time right: look before
+changing.
+When it is wrong: classes that overlap by nature; distances that mean nothing, as between pixels of large pictures, find nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+from sklearn.neighbors import NearestNeighbors
+
+from nntui.checks.dataset import Split, drawn, first_places, scaled, train_split, validation_split
+from nntui.checks.guard import Skip, guarded
+from nntui.checks.task import Task
+from nntui.finding import Finding
+
+ROW = "data.label_noise"
+MOST = 3000
+NEIGHBOURS = 20
+VOTES = 0.75
+INFORMATIVE = 1e-4
+SHARE = 0.01
+SIGMAS = 3.0
+APART = 4.0
+LEAST = 50
+
+
+@guarded(ROW)
+def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
+    """Look for labels that do not belong to their inputs."""
+    train, validation = train_split(task), validation_split(task)
+    if train.labels is None:
+        raise Skip("There is not one class per example: labels cannot be compared with those of neighbours.")
+    evidence: dict[str, Any] = {"looked_at": train.looked_at}
+    clashing = _contradicting(train)
+    evidence["contradicting"] = first_places(train.places[clashing])
+    agreement = _agreement(train)
+    evidence |= {"neighbours_agree": agreement[0], "by_chance": agreement[1], "examples_compared": agreement[2]}
+    if validation is not None and validation.labels is not None:
+        other = _agreement(validation)
+        evidence |= {"validation_neighbours_agree": other[0], "validation_by_chance": other[1]}
+        for name, here, there in (("train", agreement, other), ("validation", other, agreement)):
+            if _by_chance(here) and _sigmas(there) > APART and there[0] - here[0] > 0.5 * (there[0] - there[1]):
+                return _parted(name, here, there, evidence)
+    suspects = _suspects(train)
+    evidence["suspects"] = first_places(train.places[suspects])
+    contradicted, suspected = float(clashing.mean()), len(suspects) / max(1, min(MOST, len(train)))
+    evidence |= {"suspect_share": suspected, "contradicting_share": contradicted}
+    count = min(MOST, len(train))
+    if _surely(contradicted, len(train)) > SHARE:
+        return _warned(
+            f"{contradicted:.1%} of the training examples have the inputs of another and a different label",
+            train.places[clashing],
+            contradicted,
+            evidence,
+        )
+    if _surely(suspected, count) > SHARE:
+        return _warned(
+            f"{suspected:.1%} of the labels are contradicted by nearly all of the {NEIGHBOURS} most similar examples",
+            train.places[suspects],
+            suspected,
+            evidence,
+        )
+    note = f"; {len(suspects)} are worth a look" if len(suspects) else ""
+    return Finding(
+        ROW,
+        "pass",
+        f"The most similar example has the same label in {agreement[0]:.1%} of all cases ({agreement[1]:.1%} by chance){note}.",
+        expected=f"below {SHARE:.0%} suspect",
+        measured=max(contradicted, suspected),
+        tolerance=SHARE,
+        evidence=evidence,
+    )
+
+
+def _parted(
+    name: str, here: tuple[float, float, int], there: tuple[float, float, int], evidence: dict[str, Any]
+) -> Finding:
+    return Finding(
+        ROW,
+        "fail",
+        f"The labels of {name} do not belong to their inputs: the most similar example has the same label in {here[0]:.1%} "
+        "of all "
+        f"cases, as by chance ({here[1]:.1%}), where it is {there[0]:.1%} in the other split.",
+        expected=there[0],
+        measured=here[0],
+        advice=f"Most likely inputs and labels of {name} were shuffled or sorted apart from each other. Refute: look at a "
+        "few examples "
+        "and their labels.",
+        evidence=evidence,
+    )
+
+
+def _warned(what: str, places: np.ndarray, share: float, evidence: dict[str, Any]) -> Finding:
+    few = ", ".join(str(int(p)) for p in places[:4]) + (", …" if len(places) > 4 else "")
+    return Finding(
+        ROW,
+        "warn",
+        f"{what} (examples {few}).",
+        expected=f"below {SHARE:.0%}",
+        measured=share,
+        tolerance=SHARE,
+        advice="Most likely wrong labels, or classes that overlap by nature. Refute: look at the examples named; their "
+        "labels must be "
+        "right.",
+        evidence=evidence,
+    )
+
+
+def _contradicting(split: Split) -> np.ndarray:
+    """(N,) whether an example's inputs occur with another label as well."""
+    seen: dict[bytes, set[int]] = {}
+    assert split.labels is not None  # the check skips without labels
+    for key, label in zip(split.keys, split.labels.tolist(), strict=True):
+        seen.setdefault(key, set()).add(label)
+    return np.array([len(seen[key]) > 1 for key in split.keys])
+
+
+def _neighbours(split: Split, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """(places within the split, their nearest others as places among those), nearest first."""
+    chosen = drawn(len(split), MOST)
+    features = scaled(split.features)[chosen]
+    count = min(most, len(chosen) - 1)
+    where = NearestNeighbors(n_neighbors=count).fit(features).kneighbors(return_distance=False)
+    return chosen, where
+
+
+def _agreement(split: Split) -> tuple[float, float, int]:
+    """How often the nearest other example has the same label, how often by chance, and among how many."""
+    assert split.labels is not None
+    if len(split) < LEAST or not split.features.shape[1]:
+        return math.nan, math.nan, 0
+    chosen, where = _neighbours(split, 1)
+    labels = split.labels[chosen]
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    return float((labels[where[:, 0]] == labels).mean()), float((shares**2).sum()), len(labels)
+
+
+def _sigmas(agreement: tuple[float, float, int]) -> float:
+    """How far above chance, in standard errors; NaN where nothing was compared."""
+    share, chance, count = agreement
+    return (share - chance) / math.sqrt(max(chance * (1 - chance), 1e-12) / count) if count else math.nan
+
+
+def _by_chance(agreement: tuple[float, float, int]) -> bool:
+    return _sigmas(agreement) < APART
+
+
+def _suspects(split: Split) -> np.ndarray:
+    """Places within the split of labels that the neighbours contradict."""
+    if len(split) < LEAST or not split.features.shape[1]:
+        return np.zeros(0, dtype=np.int64)
+    assert split.labels is not None
+    chosen, where = _neighbours(split, NEIGHBOURS)
+    labels = split.labels[chosen]
+    classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    around = codes[where]
+    votes = np.stack([(around == code).sum(axis=1) for code in range(len(classes))], axis=1)
+    votes[np.arange(len(codes)), codes] = 0
+    winner = votes.argmax(axis=1)
+    most, size = votes.max(axis=1), around.shape[1]
+    luck = binom.sf(most - 1, size, (counts / counts.sum())[winner])
+    return chosen[(most >= VOTES * size) & (luck < INFORMATIVE)]
+
+
+def _surely(share: float, count: int) -> float:
+    """The share less SIGMAS standard errors."""
+    return share - SIGMAS * math.sqrt(max(share * (1 - share), 0.0) / max(1, count))
