@@ -21,6 +21,9 @@ from nntui.runlog import layout
 
 DEADLINE = 60.0
 
+# Two test processes with a pool of threads each spend twenty times as long waiting for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """A name without an address: workers that run the tests side by side must call each test the same."""

@@ -31,6 +31,8 @@ IGNORED = -100
 PADDED = 0.6
 SPACES = 0.01
 """Share of texts that may be one token throughout, as a run of spaces is."""
+TABLE = 32
+"""Columns up to which rows are surely a table; wider ones may be pictures laid flat, whose borders never change."""
 LEAST_PLACES = 8
 """Numbers per example from which one number throughout is no chance."""
 
@@ -181,7 +183,7 @@ def _constant_columns(task: Task, split: Split, evidence: dict[str, Any]) -> lis
     if not len(constant) or split.tokens is not None:
         return []
     evidence["constant_columns"] = first_places(constant)
-    if not is_table(task, split):
+    if not is_table(task, split) or split.features.shape[1] > TABLE:
         return []
     shown = ", ".join(str(int(c)) for c in constant[:5])
     return [

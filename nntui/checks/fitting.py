@@ -25,9 +25,10 @@ SIZE = 32
 RATES = (3e-3, 1e-3)
 NEAR = 0.1
 """Share of the way from the start to the floor that may be left for the sample to be fitted."""
-WINDOW = 5
-"""Rounds over the sample by which a fit must have come on, or it has stopped."""
-BETTER = 0.01
+LOOKS = 10
+"""Looks at the sample before which a fit has not stopped."""
+BETTER = 0.02
+"""Share of the way that twice the steps must bring, or the fit has stopped."""
 LOOK_EVERY = 2
 """Rounds between two looks at the whole sample."""
 
@@ -122,12 +123,12 @@ def fit(
 
 
 def _stopped(found: Fit) -> bool:
-    """Whether the last WINDOW looks brought less than BETTER of the way."""
-    values = [loss for _, loss in found.curve]
-    if len(values) <= 2 * WINDOW:
+    """Whether the second half of the steps brought less than BETTER of the way."""
+    values = [loss for _, loss in found.curve if math.isfinite(loss)]
+    if len(values) < LOOKS:
         return False
-    way = max(found.start - found.floor, 1e-12)
-    return min(values[:-WINDOW]) - min(values[-WINDOW:]) < BETTER * way
+    half = len(values) // 2
+    return min(values[:half]) - min(values[half:]) < BETTER * max(found.start - found.floor, 1e-12)
 
 
 @torch.no_grad()

@@ -99,7 +99,8 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             unused=reached.unused,
         )
     model = without_dropout(task.build(seed))
-    left_out = {*reached.detached, *reached.unused}
+    declared = {name for name, _ in model.named_parameters() if task.declares("frozen", name)}
+    left_out = {*reached.detached, *reached.unused, *declared}
     zero, ratios = _gradients(task, model, batches, left_out)
     signals = listened(task, without_dropout(task.build(seed)), batches)
     _silent(model, zero, signals, found)

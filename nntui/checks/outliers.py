@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from nntui.analysis.ticks import format_number
-from nntui.checks.corrupt import is_table
+from nntui.checks.corrupt import TABLE, is_table
 from nntui.checks.dataset import Split, drawn, first_places, train_split
 from nntui.checks.guard import guarded
 from nntui.checks.plain import first_is_normalised
@@ -125,7 +125,8 @@ def _units(task: Task, split: Split, evidence: dict[str, Any]) -> list[str]:
     if not (spread > 0).any():
         return []
     usual = float(np.median(spread[spread > 0]))
-    odd = np.flatnonzero((spread > 0) & ((spread > UNITS * usual) | (spread < usual / UNITS)))
+    small = spread < usual / UNITS if len(spread) <= TABLE else np.zeros(len(spread), dtype=bool)
+    odd = np.flatnonzero((spread > 0) & ((spread > UNITS * usual) | small))
     evidence["spread_of_columns"] = [float(s) for s in spread[:32]]
     if not len(odd):
         return []

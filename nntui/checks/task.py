@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase as fnmatch
 from typing import Any, Literal, Self, cast
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -115,7 +116,7 @@ class Task:
         return cls(build, loss, lambda: iter([batch]), **more)  # pyright: ignore[reportArgumentType]
 
     def build(self, seed: int) -> nn.Module:
-        """A fresh model from a seed; a copy, so that a function giving one module again and again loses nothing to a check.
+        """A fresh model from a seed; a copy where model() gives the same parameters again and again, so that a check changes none.
 
         Raises TaskError when what comes is no module.
         """
@@ -128,13 +129,13 @@ class Task:
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
             with torch.no_grad():
                 self.call(model, self.first_batch()[0])  # lazy layers learn their sizes
+        if _makes_anew(self, model):
+            return model
         try:
             return copy.deepcopy(model)
         except (RuntimeError, TypeError, NotImplementedError) as error:  # cached tensors, locks, open files
-            if model is not self.model():
-                return model
             raise TaskError(
-                f"model() gives the same module every time, and it cannot be copied ({error}). Build it inside the function."
+                f"model() gives the same parameters every time, and cannot be copied ({error}). Build it inside the function."
             ) from None
 
     def batches(self, source: Source | None = None, *, size: int = 32) -> Iterator[Any]:
@@ -240,6 +241,21 @@ class Task:
             if kind == intent and (not pattern or not name or fnmatch(name, pattern)):
                 return True
         return False
+
+
+_anew: WeakKeyDictionary[Task, bool] = WeakKeyDictionary()
+
+
+def _makes_anew(task: Task, model: nn.Module) -> bool:
+    """Whether model() makes parameters of its own at every call; asked once, by calling it once more."""
+    if task not in _anew:
+        state = torch.get_rng_state()
+        other = task.model()
+        torch.set_rng_state(state)
+        held = {id(t) for t in (*model.parameters(), *model.buffers())}
+        again = (*other.parameters(), *other.buffers()) if isinstance(other, nn.Module) else ()
+        _anew[task] = other is not model and not any(id(t) in held for t in again)
+    return _anew[task]
 
 
 def tensors(value: Any) -> list[Tensor]:

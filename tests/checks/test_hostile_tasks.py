@@ -234,7 +234,7 @@ def test_a_module_that_cannot_be_copied_must_be_made_afresh() -> None:
 
     assert isinstance(Task(uncopied, CE, []).build(0), nn.Module)
     model = uncopied()
-    with pytest.raises(TaskError, match="same module every time"):
+    with pytest.raises(TaskError, match="same parameters every time"):
         Task(lambda: model, CE, []).build(0)
 
 

@@ -71,8 +71,10 @@ def with_inputs(task: Task, change: Callable[[Tensor], Tensor]) -> Task:
     return with_model(task, lambda m: m.register_forward_pre_hook(before, with_kwargs=True) and m)
 
 
-def with_data(task: Task, change: Callable[[Any, int], Any]) -> Task:
-    return dataclasses.replace(task, train=Changed(task.train, change))
+def with_data(task: Task, change: Callable[[Any, int], Any], *, both: bool = True) -> Task:
+    """Every example is changed, of validation too unless `both` says otherwise."""
+    validation = Changed(task.validation, change) if both and task.validation is not None else task.validation
+    return dataclasses.replace(task, train=Changed(task.train, change), validation=validation)
 
 
 def layers(model: nn.Module) -> list[nn.Module]:
@@ -193,7 +195,7 @@ def unseeded_data(task: Task) -> Task:
 
 def labels_of_others(task: Task) -> Task:
     order = np.random.default_rng(0).permutation(len(task.train))
-    return with_data(task, lambda pair, place: (pair[0], task.train[int(order[place])][1]))
+    return with_data(task, lambda pair, place: (pair[0], task.train[int(order[place])][1]), both=False)
 
 
 def wrong_sign(task: Task) -> Task:
