@@ -1,8 +1,8 @@
 """The recipe's sanity checks on any torch model: one file per row.
 
-Each row is a plain function `check(task, *, seed=0, budget=10.0) -> Finding`; `preflight` runs them in order; `inferred` says
-what a task is taken for; `matches` compares a fast function with a plain one. What findings advise are functions too:
-`init_final_bias`, `scale_final_layer`, `scaled_inputs`.
+Each row is a plain function `check(task, *, seed=0, budget=10.0) -> Finding`; `preflight` runs them in order;
+`inferred` says what a task is taken for; `matches` compares a fast function with a plain one. What findings advise
+are functions too: `init_final_bias`, `scale_final_layer`, `scaled_inputs`.
 Invariant: a check never raises for what the user's code does, and leaves the world as it found it.
 """
 

@@ -1,13 +1,14 @@
 """data.balance: how classes or targets are spread, and that validation is of the same kind as train.
 
 Symptom: a class that is never predicted; a validation loss that train cannot explain; a loss that saws once an epoch.
-Tests: every class of validation occurs in train, and the other way round (exact, with the counts). Inputs: per column, the
-mean and
-spread of validation against those of train; more than PREPROCESSED in the median column is another preprocessing, which fails
-beyond FAR. A single column, or the targets, by more than SHIFT spreads and SIGMAS standard errors: the splits differ. A
-loader's own first batches: fewer kinds of labels than a random order gives once in 1 / ORDERED says that they are sorted.
+Tests: every class of validation occurs in train, and the other way round (exact, with the counts). Inputs: per
+column, the mean and spread of validation against those of train; more than PREPROCESSED in the median column is
+another preprocessing, which fails beyond FAR. A single column, or the targets, by more than SHIFT spreads and SIGMAS
+standard errors: the splits differ. A loader's own first batches: fewer kinds of labels than a random order gives once
+in 1 / ORDERED says that they are sorted.
 Imbalance alone is no fault: it is told, with the loss of the best constant prediction in skeleton.init_loss.
-When it is wrong: splits that are meant to differ (by time, by place), declared "shift"; an order that is meant, "curriculum".
+When it is wrong: splits that are meant to differ (by time, by place), declared "shift"; an order that is meant,
+"curriculum".
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     train, validation = train_split(task), validation_split(task)
     evidence: dict[str, Any] = {"looked_at": train.looked_at}
     summary = _summary(task, train, evidence)
-    found: tuple[Any, str, str] | None = None
+    found = _one_class(task, train)
     if validation is not None:
         evidence["looked_at"] += f" and {validation.looked_at}"
         _summary(task, validation, evidence)
-        if not task.declares("shift"):
+        if found is None and not task.declares("shift"):
             found = (
                 _preprocessing(task, train, validation, seed, evidence)
                 or _missing(task, train, validation)
@@ -129,6 +130,16 @@ def _preprocessing(
     )
 
 
+def _one_class(task: Task, train: Split) -> tuple[Any, str, str] | None:
+    if train.labels is None or len(train) < LEAST or len(np.unique(train.labels)) > 1:
+        return None
+    return (
+        "warn",
+        f"All {len(train):,} labels of train are {_named(task, int(train.labels[0]))}",
+        "labels that were not read, or a filter that left one class. Refute: count the labels at their source.",
+    )
+
+
 def _missing(task: Task, train: Split, validation: Split) -> tuple[Any, str, str] | None:
     if train.labels is None or validation.labels is None:
         return None
@@ -146,12 +157,6 @@ def _missing(task: Task, train: Split, validation: Split) -> tuple[Any, str, str
     untested = sorted(seen - asked)
     expected = {c: len(validation) * float((train.labels == c).mean()) for c in untested}
     sure = [c for c in untested if expected[c] > -math.log(ORDERED)]
-    if len(seen) == 1 and len(train) >= LEAST:
-        return (
-            "warn",
-            f"All {len(train):,} labels of train are {_named(task, next(iter(seen)))}",
-            "labels that were not read, or a filter that left one class. Refute: count the labels at their source.",
-        )
     if sure:
         return (
             "warn",

@@ -1,13 +1,14 @@
 """skeleton.blind: the input-independent baseline.
 
 Symptom: a network that does as well without its inputs has not looked at them.
-Test: two networks from one seed are trained on the same batches, one with inputs that tell nothing: every number zero, and
-whole numbers and masks those of the first example (zero is no length, and no mask). After the same number of steps the real one
-must be clearly better than the blind one, and than the best constant prediction under the task's own loss (which the blind one
-only comes to with time): the mean paired difference over small batches exceeds SIGMAS of its standard errors, on batches that
-neither has seen. Small data are held out in turn, each batch once. Where held-out batches are too few to tell, those that were
-trained on are compared, which is said. If the real outputs do not change at all when the inputs are zeroed, the inputs are
-ignored, and that is exact. A real run that has not moved yet gives no verdict but a warning (a parity task plateaus first).
+Test: two networks from one seed are trained on the same batches, one with inputs that tell nothing: every number
+zero, and whole numbers and masks those of the first example (zero is no length, and no mask). After the same number
+of steps the real one must be clearly better than the blind one, and than the best constant prediction under the
+task's own loss (which the blind one only comes to with time): the mean paired difference over small batches exceeds
+SIGMAS of its standard errors, on batches that neither has seen. Small data are held out in turn, each batch once.
+Where held-out batches are too few to tell, those that were trained on are compared, which is said. If the real
+outputs do not change at all when the inputs are zeroed, the inputs are ignored, and that is exact. A real run that
+has not moved yet gives no verdict but a warning (a parity task plateaus first).
 When it is wrong: inputs that carry nothing about the targets; then it is right.
 """
 

@@ -1,11 +1,12 @@
 """skeleton.capacity: a little more capacity lowers the training loss.
 
 Symptom: a wider model does no better, since something else holds the loss up.
-Test: on a sample of the training data, the task's own model and a larger one (task.larger, or two models side by side whose
-outputs
-are added) take as many steps of plain Adam, without dropout. Where the model's own loss is within NEAR of its floor already,
-there is nothing left to lower. Else the larger one must be lower by more than SHARE of what is left.
-When it is wrong: a linear model, of which two are one (seen by an exact test, and said); targets that the inputs do not tell.
+Test: on a sample of the training data, the task's own model and a larger one (task.larger, or two models side by side
+whose outputs are added) take as many steps of plain Adam, without dropout. Where the model's own loss is within NEAR
+of its floor already, there is nothing left to lower. Else the larger one must be lower by more than SHARE of what is
+left, or GAINED of what the model itself has gained.
+When it is wrong: a linear model, of which two are one (seen by an exact test, and said); targets that the inputs do
+not tell.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from nntui.finding import Finding
 
 ROW = "skeleton.capacity"
 SHARE = 0.02
+GAINED = 0.1
 LEAST_STEPS = 100
 TIME = 0.3
 """Share of the budget for the larger one."""
@@ -77,8 +79,7 @@ def _compared(task: Task, seed: int, own: Fit, budget: float, evidence: dict[str
         "measured": found.loss,
         "evidence": evidence,
     }
-    left = alone - own.floor
-    if alone - found.loss > SHARE * left:
+    if alone - found.loss > min(SHARE * (alone - own.floor), GAINED * abs(own.start - alone)):
         return Finding(
             ROW,
             "pass",

@@ -1,13 +1,13 @@
 """data.corrupt: no example is broken.
 
 Symptom: a loss that is NaN from some batch on, an index error in the loss, capacity spent on blanks.
-Test (exact, on a sample of each split whose size is said): every input and target is finite; every label is one of the classes
-that
-the network has outputs for; no example is one number throughout where the others are not; no column of a table is one number
-throughout; sequences are not mostly padding (PADDED of all places hold the token, or the zeros, that end them).
+Test (exact, on a sample of each split whose size is said): every input and target is finite; every label is one of
+the classes that the network has outputs for; no example is one number throughout where the others are not; no column
+of a table is one number throughout; sequences are not mostly padding (PADDED of all places hold the token, or the
+zeros, that end them).
 Fails for what cannot be meant (not finite, no such class), warns for the rest.
-When it is wrong: a blank example may be one, as a white page is; a label beyond the classes that the loss ignores is not seen as
-such unless it is -100.
+When it is wrong: a blank example may be one, as a white page is; a label beyond the classes that the loss ignores is
+not seen as such unless it is -100.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the data are, as arrays: a bounded sample of each split, one row per example.
 
-Owns reading examples without the model: which ones, as what numbers, with which labels. Invariant: the same task gives the same
-sample; how much was looked at is known, and said.
+Owns reading examples without the model: which ones, as what numbers, with which labels. Invariant: the same task
+gives the same sample; how much was looked at is known, and said.
 """
 
 from __future__ import annotations

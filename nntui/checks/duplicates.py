@@ -2,14 +2,13 @@
 
 Symptom: a validation score that is too good, and does not hold afterwards.
 Test (exact): share of validation examples whose inputs, every number of them, are in train. Data of few values repeat
-themselves, so
-the share is compared with that of train examples that occur again in train, which would be the same if the splits were drawn
-alike:
-more than SIGMAS standard errors above it are rows that were copied. Near copies likewise, by the distance to the nearest
-neighbour: nearer than what a sample of that dimension has by chance, once in 1 / RARE (the dimension is estimated from the data:
-Facco et al. 2017). Windows of one sequence: shares more than half a window with a window of train.
-Fails where SHARED of validation or more is copied, exactly or nearly; warns for fewer, for windows that overlap, and for copies
-inside of train where the values are not so few that chance explains them.
+themselves, so the share is compared with that of train examples that occur again in train, which would be the same if
+the splits were drawn alike: more than SIGMAS standard errors above it are rows that were copied. Near copies
+likewise, by the distance to the nearest neighbour: nearer than what a sample of that dimension has by chance, once in
+1 / RARE (the dimension is estimated from the data: Facco et al. 2017). Windows of one sequence: shares more than half
+a window with a window of train.
+Fails where SHARED of validation or more is copied, exactly or nearly; warns for fewer, for windows that overlap, and
+for copies inside of train where the values are not so few that chance explains them.
 When it is wrong: repetition by design (upsampling), which is declared: "repeated".
 """
 
@@ -54,7 +53,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         if overlap is not None and not task.declares("repeated"):
             return overlap
     inside = float(again.mean())
-    if inside > SHARED and not task.declares("repeated") and not _few_values(train):
+    if inside > SHARED and not task.declares("repeated") and not few_values(train):
         places = train.places[again]
         evidence["repeated"] = first_places(places)
         return Finding(
@@ -197,7 +196,7 @@ def _most_by_chance(share: float, known: int, count: int) -> float:
     return share + SIGMAS * math.sqrt(share * (1 - share) * (1 / known + 1 / count))
 
 
-def _few_values(split: Split) -> bool:
+def few_values(split: Split) -> bool:
     """Whether the values of the columns are so few that rows repeat by chance: combinations within the pairs of examples,
     widely."""
     array = split.tokens if split.tokens is not None else split.features

@@ -1,7 +1,7 @@
 """A sample of the training data, fitted as well as a model can within the time.
 
-Owns the sample, its floor under the user's own loss, and the fit; shared by the checks that ask about capacity. Invariant:
-plain Adam and no dropout, whatever the user's own optimizer; the same task gives the same sample.
+Owns the sample, its floor under the user's own loss, and the fit; shared by the checks that ask about capacity.
+Invariant: plain Adam and no dropout, whatever the user's own optimizer; the same task gives the same sample.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SIZE = 32
 RATES = (3e-3, 1e-3)
 NEAR = 0.1
 """Share of the way from the start to the floor that may be left for the sample to be fitted."""
-LOOKS = 10
+LOOKS = 40
 """Looks at the sample before which a fit has not stopped."""
 BETTER = 0.02
 """Share of the way that twice the steps must bring, or the fit has stopped."""

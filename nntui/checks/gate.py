@@ -1,10 +1,11 @@
 """overfit.gate: the model can fit more than a handful of examples, so that regularising is worth beginning.
 
 Symptom: dropout, augmentation and weight decay are tried on a model that never had the capacity to overfit.
-Test: the task's own model, without dropout and with plain Adam, is trained on a sample of a few hundred examples until all but
-NEAR of the way from the start to the floor of its own loss is gone, or it stops falling. The floor is that of free outputs, so
-label smoothing has one of its own.
-When it is wrong: equal inputs with different targets cannot be fitted by any model; a small model that is meant to be one.
+Test: the task's own model, without dropout and with plain Adam, is trained on a sample of a few hundred examples
+until all but NEAR of the way from the start to the floor of its own loss is gone, or it stops falling. The floor is
+that of free outputs, so label smoothing has one of its own.
+When it is wrong: equal inputs with different targets cannot be fitted by any model; a small model that is meant to be
+one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """skeleton.general: a general (vectorised) function equals its plain, special-case version.
 
 Symptom: a clever rewrite that is almost right.
-Test: both functions are fed the same random inputs, of the shapes given and of others; values, and the gradients of a random
-projection of them with respect to every floating-point input, must agree to TOLERANCE of their size in double precision.
+Test: both functions are fed the same random inputs, of the shapes given and of others; values, and the gradients of a
+random projection of them with respect to every floating-point input, must agree to TOLERANCE of their size in double
+precision.
 When it is wrong: functions that draw random numbers; seed them inside.
 """
 

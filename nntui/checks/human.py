@@ -1,7 +1,7 @@
 """skeleton.human: how well a person does, as a line to compare with.
 
-The check itself only says that there is no answer yet: answers are given with `nntui label TASK`, which records them as a
-finding of this row.
+The check itself only says that there is no answer yet: answers are given with `nntui label TASK`, which records them
+as a finding of this row.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 """data.label_noise: labels belong to their inputs.
 
 Symptom: a training loss that cannot fall, a validation score with a ceiling that no model passes.
-Tests: (1) equal inputs with different labels (exact). (2) An example is suspect when nearly all of its NEIGHBOURS nearest
-others have
-one other label, as surely as VOTES says and too rarely by chance (INFORMATIVE, given how common that label is): where most
-neighbours are right anyway, it says nothing. (3) How often the nearest other example has the same label: no more often than
-chance in one split, and more often in the other, means that the labels of one were parted from their inputs.
-Fails only for (3), which is proven. Warns where more than SHARE of the labels are suspect or contradict each other, by SIGMAS
-standard
-errors (well-kept benchmarks have 0.2 to 6 %: Northcutt et al. 2021). What is suspect is about half the time right: look before
-changing.
-When it is wrong: classes that overlap by nature; distances that mean nothing, as between pixels of large pictures, find nothing.
+Tests: (1) equal inputs with different labels (exact), where values are not so few that they repeat by nature. (2) An
+example is suspect when nearly all of its NEIGHBOURS nearest others have one other label, as surely as VOTES says and
+too rarely by chance (INFORMATIVE, given how common that label is): where most neighbours are right anyway, it says
+nothing. (3) How often the nearest other example has the same label: no more often than chance in one split, and more
+often in the other, means that the labels of one were parted from their inputs.
+Fails only for (3), which is proven. Warns where more than SHARE of the labels are suspect or contradict each other,
+by SIGMAS standard errors (well-kept benchmarks have 0.2 to 6 %: Northcutt et al. 2021). What is suspect is about half
+the time right: look before changing.
+When it is wrong: classes that overlap by nature; distances that mean nothing, as between pixels of large pictures,
+find nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
 from nntui.checks.dataset import Split, drawn, first_places, scaled, train_split, validation_split
+from nntui.checks.duplicates import few_values
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.task import Task
 from nntui.finding import Finding
@@ -60,7 +61,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     contradicted, suspected = float(clashing.mean()), len(suspects) / max(1, min(MOST, len(train)))
     evidence |= {"suspect_share": suspected, "contradicting_share": contradicted}
     count = min(MOST, len(train))
-    if _surely(contradicted, len(train)) > SHARE:
+    if _surely(contradicted, len(train)) > SHARE and not few_values(train):
         return _warned(
             f"{contradicted:.1%} of the training examples have the inputs of another and a different label",
             train.places[clashing],

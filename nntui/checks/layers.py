@@ -1,15 +1,15 @@
 """skeleton.layers: every layer is in the model, in the optimizer, alive, and reached by the gradient.
 
 Symptom: a part of the network keeps its random weights, and the rest learns around it.
-Tests, exact: layers held in a plain list, tuple or dict, which a module does not see; parameters of the model that are in no
-optimizer,
-and parameters of an optimizer that are not the model's; rates of zero; parameters on which the loss does not depend, or that
-get no
-gradient though it does; a gradient of exactly zero over all of UPDATES updates (a layer of zeros, dead units, a clipped loss).
-Tests with a threshold: more than DEAD of the units of an activation are zero for every input, at least INPUTS of them; more than
-SATURATED of what a tanh or sigmoid inside the network puts out is at its bounds; gradients, as a share of their weights, of
-one layer are VANISHED times smaller than the median layer's.
-Fails where a part cannot learn at all; warns else. Declared "frozen:PATTERN" silences those that are meant to stay as they are.
+Tests, exact: layers held in a plain list, tuple or dict, which a module does not see; parameters of the model that
+are in no optimizer, and parameters of an optimizer that are not the model's; rates of zero; parameters on which the
+loss does not depend, or that get no gradient though it does; a gradient of exactly zero over all of UPDATES updates
+(a layer of zeros, dead units, a clipped loss).
+Tests with a threshold: more than DEAD of the units of an activation are zero for every input, at least INPUTS of
+them; more than SATURATED of what a tanh or sigmoid inside the network puts out is at its bounds; gradients, as a
+share of their weights, of one layer are VANISHED times smaller than the median layer's.
+Fails where a part cannot learn at all; warns else. Declared "frozen:PATTERN" silences those that are meant to stay as
+they are.
 When it is wrong: a head that is used in a later phase of the training; declare it frozen.
 """
 
@@ -277,10 +277,10 @@ def _silent(model: nn.Module, zero: list[str], signals: list[Signal], found: _Fo
     every = len(zero) == sum(p.requires_grad for p in model.parameters())
     dead = next((s for s in signals if s.kind == "cut" and s.dead == 1.0), None)
     flat = next((n for n, p in model.named_parameters() if p.dim() > 1 and not bool(p.any())), "")
-    if dead is not None:
-        cause = f"dead units: every unit after {dead.layer} is zero for every input"
-    elif flat:
+    if flat:
         cause = f"weights of zero in {flat}"
+    elif dead is not None:
+        cause = f"dead units: every unit after {dead.layer} is zero for every input"
     elif every:
         cause = "a loss that is clipped or clamped where it starts, or multiplied by zero"
     else:

@@ -1,12 +1,14 @@
 """data.leak: nothing among the inputs gives the target away.
 
 Symptom: a score that is too good, and worthless once the column that held the answer is not known yet.
-Tests (exact): targets equal to the inputs, place by place, in a task that is to predict what comes next. One column of the inputs
-that sorts the classes without a mistake, every class in one stretch of its own; for targets that are real numbers, a column that
-follows them (or their order) to all but EXACT. By chance one column of any number sorts N labels so with a probability of
-about C! · Π n_c! / N!, which is nothing at LEAST examples.
-Fails for targets that are the inputs where outputs look no further; warns else: a toy task may be decided by one column.
-When it is wrong: autoencoders, declared "reconstruction" (targets equal to real-valued inputs as a whole are taken for one).
+Tests (exact): targets equal to the inputs, place by place, in a task that is to predict what comes next. One column
+of the inputs that sorts the classes without a mistake, every class in one stretch of its own; for targets that are
+real numbers, a column that follows them (or their order) to all but EXACT. By chance one column of any number sorts N
+labels so with a probability of about C! · Π n_c! / N!, which is nothing at LEAST examples.
+Fails for targets that are the inputs where outputs look no further; warns else: a toy task may be decided by one
+column.
+When it is wrong: autoencoders, declared "reconstruction" (targets equal to real-valued inputs as a whole are taken
+for one).
 """
 
 from __future__ import annotations

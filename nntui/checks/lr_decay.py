@@ -1,11 +1,13 @@
 """overfit.lr_decay: the learning rate does not end the training before its time.
 
 Symptom: a loss that stops falling where the schedule stopped it, and looks like one that has converged.
-Test: the user's own optimizer and schedule are run dry over the planned updates, with no gradient. The rate must not fall below
-GONE of its peak before half of the updates are over, must come up within half of them, and must move at all: rates of zero
-throughout, or so far below their peak for good, train nothing. What counts batches as epochs (StepLR(30) stepped per update,
-CosineAnnealingLR(T_max=epochs)) shows as a rate that is gone, or returns to its peak again and again, early.
-Without a planned number of updates (task.steps), UPDATES are taken for the training, and only what is gone within them is told.
+Test: the user's own optimizer and schedule are run dry over the planned updates, with no gradient. The rate must not
+fall below GONE of its peak before half of the updates are over, must reach its peak before LATE of them, and must
+move at all: rates of zero throughout, or so far below their peak for good, train nothing. What counts batches as
+epochs (StepLR(30) stepped per update, CosineAnnealingLR(T_max=epochs)) shows as a rate that is gone, or returns to
+its peak again and again, early.
+Without a planned number of updates (task.steps), UPDATES are taken for the training, and only what is gone within
+them is told.
 When it is wrong: warm restarts, which come back within a few times the length of a wave; they are left alone.
 """
 
@@ -25,6 +27,8 @@ from nntui.finding import Finding
 
 ROW = "overfit.lr_decay"
 GONE = 0.01
+LATE = 0.9
+"""Share of the updates from which on a peak comes too late."""
 UPDATES = 1000
 MOST = 20_000
 """Updates run dry; longer trainings are looked at with a stretched step."""
@@ -65,9 +69,9 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             _EARLY,
             numbers,
         )
-    if task.steps and rates.index(peak) >= half and rates[half] < 0.5 * peak and rates[0] < 0.5 * peak:
+    if task.steps and rates.index(peak) >= LATE * len(rates) and max(rates[0], rates[half] / 2) < 0.5 * peak:
         return _warned(
-            f"Half of the {planned:,} planned updates are over before the rate comes up (then {format_number(rates[half])} of "
+            f"The rate still rises when the {planned:,} planned updates end ({format_number(rates[half])} at half time, then "
             f"{format_number(peak)})",
             rates[half],
             "a warm-up that counts epochs where updates are meant, or is longer than the training. Refute: print the rate "

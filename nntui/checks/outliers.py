@@ -1,10 +1,9 @@
 """data.outliers: no example and no column lies far from the rest.
 
 Symptom: a loss with spikes, one feature that all weights serve, targets that a few examples dominate.
-Test: per example, the distance to its NEIGHBOURS-th nearest other, columns scaled to one spread; far is FAR times what one in
-a hundred
-exceeds. Per column of a table, its spread against the median spread: UNITS times more or less is another unit. Targets that
-are real numbers: distance from the median, FAR times what one in a hundred exceeds.
+Test: per example, the distance to its NEIGHBOURS-th nearest other, columns scaled to one spread; far is FAR times
+what one in a hundred exceeds. Per column of a table, its spread against the median spread: UNITS times more or less
+is another unit. Targets that are real numbers: distance from the median, FAR times what one in a hundred exceeds.
 Only warns: what is far may be the most valuable example there is. The list, farthest first, is in the evidence.
 When it is wrong: heavy tails by nature, as incomes are; take their logarithm.
 """

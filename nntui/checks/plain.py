@@ -1,7 +1,7 @@
 """Models whose outputs are nested: the one tensor among them that the loss looks at.
 
-Owns taking a task with outputs such as {"logits": …, "hidden": …} for one whose outputs are that tensor. Invariant: the user's
-loss still gets what it expects, with that tensor in its place.
+Owns taking a task with outputs such as {"logits": …, "hidden": …} for one whose outputs are that tensor. Invariant:
+the user's loss still gets what it expects, with that tensor in its place.
 """
 
 from __future__ import annotations

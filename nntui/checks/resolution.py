@@ -1,10 +1,10 @@
 """data.resolution: how much detail of the inputs matters.
 
 Symptom: a large network on large inputs where small ones say as much, or detail that was lost before anyone looked.
-Test: a baseline that needs no training (the NEIGHBOURS nearest others, each left out in turn) is scored on the inputs as they
-are and
-on averages over blocks of 2, 4, 8 … places, along both axes of a picture, along time of a series. Told are the scores, and the
-coarsest inputs that lose no more than SIGMAS standard errors. Always passes: it is there to be known.
+Test: a baseline that needs no training (the NEIGHBOURS nearest others, each left out in turn) is scored on the inputs
+as they are and on averages over blocks of 2, 4, 8 … places, along both axes of a picture, along time of a series.
+Told are the scores, and the coarsest inputs that lose no more than SIGMAS standard errors. Always passes: it is there
+to be known.
 When it is wrong: a network may use detail that nearest neighbours cannot.
 """
 

@@ -1,7 +1,7 @@
 """What leaves the activations of a model, seen while it runs.
 
-Owns watching operations, not modules, so that a functional relu is seen as well as a layer. Invariant: the model computes what it
-would have computed.
+Owns watching operations, not modules, so that a functional relu is seen as well as a layer. Invariant: the model
+computes what it would have computed.
 """
 
 from __future__ import annotations

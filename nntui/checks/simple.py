@@ -1,10 +1,11 @@
 """skeleton.simple: no augmentation hides in the pipeline.
 
-Symptom: while the skeleton is put together, a random change of the data hides every small difference that one looks for.
-Test (exact): the same example is read twice from the same dataset; its tensors must be equal. Validation first: what is measured
-on examples that change is no measure, and fails. In train it warns; declared "augmentation", it passes. Where examples do change,
-two worker processes each read the same example a few times: equal changes mean that every worker draws the same ones, which
-wastes all but one of them, whatever was declared.
+Symptom: while the skeleton is put together, a random change of the data hides every small difference that one looks
+for.
+Test (exact): the same example is read twice from the same dataset; its tensors must be equal. Validation first: what
+is measured on examples that change is no measure, and fails. In train it warns; declared "augmentation", it passes.
+Where examples do change, two worker processes each read the same example a few times: equal changes mean that every
+worker draws the same ones, which wastes all but one of them, whatever was declared.
 When it is wrong: a dataset that changes with the time of day is no augmentation, but no better.
 """
 

@@ -116,7 +116,7 @@ class Task:
         return cls(build, loss, lambda: iter([batch]), **more)  # pyright: ignore[reportArgumentType]
 
     def build(self, seed: int) -> nn.Module:
-        """A fresh model from a seed; a copy where model() gives the same parameters again and again, so that a check changes none.
+        """A fresh model from a seed; a copy where model() gives the same parameters at every call, so that a check changes none.
 
         Raises TaskError when what comes is no module.
         """

@@ -13,10 +13,11 @@ from nntui.session.snapshot import Stage
 STAGES = ("data", "skeleton", "overfit", "regularise", "tune", "squeeze")
 
 _ROWS = (
-    *("data.duplicates", "data.corrupt", "data.label_noise", "data.balance", "data.outliers", "data.resolution"),
-    *("skeleton.seed", "skeleton.simple", "skeleton.full_eval", "skeleton.init_loss", "skeleton.init_bias"),
-    *("skeleton.human", "skeleton.blind", "skeleton.overfit_batch", "skeleton.capacity", "skeleton.dependency"),
-    *("skeleton.general", "overfit.gate", "regularise.first_layer"),
+    *("data.duplicates", "data.corrupt", "data.label_noise", "data.balance", "data.outliers", "data.leak"),
+    *("data.resolution", "skeleton.seed", "skeleton.simple", "skeleton.full_eval", "skeleton.init_loss"),
+    *("skeleton.init_bias", "skeleton.layers", "skeleton.human", "skeleton.blind", "skeleton.overfit_batch"),
+    *("skeleton.capacity", "skeleton.dependency", "skeleton.general", "overfit.adam", "overfit.lr_decay"),
+    *("overfit.gate", "regularise.first_layer"),
 )
 _PLACE = {row: place for place, row in enumerate(_ROWS)}
 _URGENCY = {"fail": 0, "crash": 1, "warn": 2, "pass": 3, "skip": 4}
