@@ -95,15 +95,37 @@ EVENTS = pa.schema(
 )
 """What happened: lifecycle, losses of data, log lines, tracebacks, checkpoints."""
 
+EXAMPLES = pa.schema(
+    [
+        ("split", pa.utf8()),  # train | validation | test | …
+        ("index", pa.int64()),  # place in the split's data; -1: all that a recording measured without listing them
+        ("step", pa.int64()),  # -1 before the first step
+        ("wall_time_ns", pa.int64()),
+        ("label", pa.utf8()),  # empty: not known, like every text here
+        ("prediction", pa.utf8()),
+        ("loss", pa.float64()),  # NaN: not known, like every number here; of index -1 the largest of the unlisted
+        ("confidence", pa.float64()),  # probability of the prediction, as the network sees it
+        ("outlier", pa.float64()),  # how far from the rest, in whatever unit; larger is farther
+        ("suspect", pa.float64()),  # how little the label belongs to the input; larger is more suspect
+        ("duplicate_of", pa.int64()),  # index of the example that this one repeats; -1: none is known
+        ("duplicate_split", pa.utf8()),  # the split it is in; empty: the same
+        ("shape", _int64s),  # shape of data
+        ("data", _float32s),  # a small picture or a row of numbers, row-major; empty where there is none
+        ("text", pa.utf8()),  # the input as a person reads it
+    ]
+)
+"""What is known of single examples. Rows add up: of each column the newest known value counts."""
+
 SCHEMAS: dict[str, pa.Schema] = {
     "metrics": METRICS,
     "predictions": PREDICTIONS,
     "samples": SAMPLES,
+    "examples": EXAMPLES,
     "dependencies": DEPENDENCIES,
     "checks": CHECKS,
     "events": EVENTS,
 }
-"""Kind of file to its columns. `tensors`, `examples` and `summaries` are reserved names, written by nobody yet."""
+"""Kind of file to its columns. `tensors` and `summaries` are reserved names, written by nobody yet."""
 
 EVIDENCE_LIMIT = 64 * 1024
 """Most bytes of one evidence JSON; longer evidence is replaced by a note of its size."""

@@ -35,6 +35,7 @@ class RunTables:
     """metric, step, wall_time_ns, value, writer, rank, launch, superseded: one row per point, as logged."""
     predictions: pa.Table
     samples: pa.Table
+    examples: pa.Table
     dependencies: pa.Table
     checks: pa.Table
     events: pa.Table

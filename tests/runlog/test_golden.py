@@ -12,6 +12,8 @@ import pytest
 
 from nntui.runlog import layout, tables
 from nntui.runlog.layout import Beat, Identity
+from nntui.runlog.reader import RunReader
+from nntui.runlog.schema import SCHEMAS
 
 FORMAT_1 = Path(__file__).parents[1] / "golden" / "format1"
 FIRST = "w-20260102T030405Z-r0000-0a1b2c"
@@ -84,6 +86,38 @@ def test_every_file_is_a_plain_arrow_stream():
     for path in sorted((FORMAT_1 / SECOND).glob("*.arrows")):
         with pa.ipc.open_stream(path.read_bytes()) as stream:
             assert stream.read_all().num_rows > 0
+
+
+EXAMPLES = Path(__file__).parents[1] / "golden" / "format1-examples"
+"""A run of format 1 with the kind `examples`, which came to the format after the first."""
+
+
+def test_its_examples_are_the_rows_that_were_written():
+    read = tables.read(EXAMPLES)
+    assert (read.lost.frames, read.lost.torn, read.lost.ignored) == (0, 0, 0)
+    known = ["split", "index", "step", "label", "prediction", "duplicate_of", "duplicate_split", "shape", "text"]
+    assert [tuple(row.values()) for row in read.examples.select(known).to_pylist()] == [
+        ("train", 3, -1, "größe", "", 7, "", [], ""),
+        ("validation", 3, -1, "cat", "", 3, "train", [2, 2], ""),
+        ("validation", 3, 40, "", "dog", -1, "", [], ""),
+        ("validation", -1, 40, "", "", -1, "", [], ""),
+        ("validation [/b]\x1b", 9, 40, "", "", -1, "", [], "a\nb"),
+    ]
+    assert str(read.examples["loss"].to_pylist()) == "[nan, nan, 2.5, 0.25, inf]"
+    assert read.examples["outlier"][0].as_py() == 12.5
+    assert read.examples["data"][1].as_py() == [0.0, 0.5, 1.0, -1.0]
+
+
+def test_a_reader_that_does_not_know_a_kind_skips_it_and_misses_nothing(monkeypatch):
+    monkeypatch.delitem(SCHEMAS, "examples")
+    found = RunReader(EXAMPLES).poll()
+    assert found.batches == ()
+    assert (found.lost.frames, found.lost.torn, found.lost.ignored) == (0, 0, 0)
+
+
+def test_a_run_without_examples_has_an_empty_table_of_them(run):
+    assert run.examples.num_rows == 0
+    assert run.examples.column_names[: len(SCHEMAS["examples"])] == SCHEMAS["examples"].names
 
 
 def test_reading_changes_nothing_in_the_folder(tmp_path):

@@ -51,12 +51,13 @@ def test_a_batch_is_delivered_once_and_the_next_as_soon_as_it_is_there(run, make
 
 def test_kinds_do_not_mix(run, make):
     writer, reader, _ = run
-    for kind in ("events", "checks", "samples", "predictions", "dependencies", "metrics"):
+    for kind in ("events", "checks", "samples", "predictions", "dependencies", "examples", "metrics"):
         writer.append(kind, make.row(kind))
     assert sorted(batch.kind for batch in reader.poll().batches) == [
         "checks",
         "dependencies",
         "events",
+        "examples",
         "metrics",
         "predictions",
         "samples",
