@@ -36,6 +36,9 @@ class DisabledRun(Run):
     def samples(self, inputs: Any, targets: Any = None, **_: Any) -> None:
         """Does nothing."""
 
+    def examples(self, split: str, index: Any, **_: Any) -> None:
+        """Does nothing."""
+
     def dependencies(self, matrix: Any, **_: Any) -> None:
         """Does nothing."""
 

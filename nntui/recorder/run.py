@@ -1,4 +1,4 @@
-"""The in-loop API: Run, and what stands in for its queue when it is over or forked.
+"""The in-loop API: Run.
 
 Owns the names people know from other loggers, and which step a call belongs to.
 Invariant: no method of an opened Run raises into, blocks or slows the caller.
@@ -22,7 +22,9 @@ from typing import Any, Self
 
 from nntui.finding import PROGRESS, Finding, jsonable
 from nntui.recorder import environment, hooks
+from nntui.recorder.closed import Closed, Forked
 from nntui.recorder.device import Deferred, NotNow
+from nntui.recorder.examples import capture_examples
 from nntui.recorder.handoff import HURRY, Handoff, Row
 from nntui.recorder.rows import INT64_LIMIT, check_row, dependency_row, event_row, example_rows, shown
 from nntui.recorder.scalars import PLAIN, NotAScalar, capture, capture_array, index
@@ -149,6 +151,43 @@ class Run:
         with self._guarded("samples"):
             self._examples("samples", name, step, [("input", inputs, input_texts), ("target", targets, target_texts)])
 
+    def examples(
+        self,
+        split: str,
+        index: Any,
+        *,
+        step: int | None = -1,
+        label: Any = None,
+        prediction: Any = None,
+        loss: Any = None,
+        confidence: Any = None,
+        outlier: Any = None,
+        suspect: Any = None,
+        duplicate_of: Any = None,
+        duplicate_split: str = "",
+        inputs: Any = None,
+        texts: Any = None,
+        rest: Any = None,
+    ) -> None:
+        """Record what is known of single examples: N of one split, by their place in its data.
+
+        Columns of N each, as far as they are known; a later call about the same examples adds to it. confidence: probability of
+        the prediction. outlier, suspect: larger is farther from the rest, and a label less likely right. duplicate_of: places
+        of the examples these repeat, in `duplicate_split` (default this one); -1 for none. inputs (N, …) or texts: what a person
+        looks at, once per example; at most 4,096 numbers each are kept. step: -1 is before training, None the newest logged.
+        rest: of a call that measured the whole split and lists only some of it, the largest loss of the others.
+        """
+        with self._guarded("examples"):
+            columns = {"label": label, "prediction": prediction, "loss": loss, "confidence": confidence}
+            columns |= {"outlier": outlier, "suspect": suspect, "texts": texts}
+            repeated = {"duplicates": duplicate_of, "duplicate_split": duplicate_split}
+            taken = capture_examples(split, index, columns, **repeated, inputs=inputs, rest=rest)
+            for key, message in taken.notes:
+                self._handoff.note(key, message)
+            self._row(
+                "examples", functools.partial(taken.batch, self._at(step), time_ns()), taken.arrays, taken.characters
+            )
+
     def dependencies(
         self,
         matrix: Any,
@@ -200,13 +239,13 @@ class Run:
     def flush(self, timeout: float = 5.0) -> bool:
         """Whether all logged so far is in the file, after waiting for it at most `timeout` seconds."""
         with self._guarded("flush"):
-            return isinstance(self._queue, _Forked) or self._handoff.flush(timeout)
+            return isinstance(self._queue, Forked) or self._handoff.flush(timeout)
         return False
 
     def finish(self, exit_code: int = 0) -> None:
         """Write what waits and say how the run ended. Calling it again does nothing; takes at most about 5 seconds."""
-        if isinstance(self._queue, _Closed | _Forked):
-            self._queue = _Closed(self)
+        if isinstance(self._queue, Closed | Forked):
+            self._queue = Closed(self)
             return
         reason, message = self._exit or ("finished", "")
         self.event(
@@ -233,7 +272,7 @@ class Run:
 
     def crashed(self, error: BaseException) -> None:
         """The process ends by this exception: its traceback goes into the events, at once."""
-        if self._exit is not None or isinstance(self._queue, _Closed | _Forked):
+        if self._exit is not None or isinstance(self._queue, Closed | Forked):
             return
         line = traceback.format_exception_only(error)[-1].strip()[:LINE_LIMIT]
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "exception"
@@ -245,12 +284,12 @@ class Run:
 
     def interrupted_by(self, number: int) -> None:
         """The process is about to end by a signal: everything is written within a second, without a lock."""
-        if not isinstance(self._queue, _Closed | _Forked):
+        if not isinstance(self._queue, Closed | Forked):
             self._ask_to_end("signal", 128 + number, signal.Signals(number).name, hooks.SIGNAL_PATIENCE / 2)
 
     def wait_over(self, deadline: float) -> None:
         """Wait until the end is written, at most until the deadline (monotonic seconds)."""
-        if not isinstance(self._queue, _Forked) and not self._handoff.wait_over(deadline):
+        if not isinstance(self._queue, Forked) and not self._handoff.wait_over(deadline):
             with contextlib.suppress(OSError, ValueError, RuntimeError):
                 print(f"nntui: {self.path}: the disk did not take the last rows in time.", file=sys.stderr)  # noqa: T201
 
@@ -260,16 +299,16 @@ class Run:
 
     def forked(self) -> None:
         """This is a child: it writes nothing unless it logs, and then into a folder of its own."""
-        if not isinstance(self._queue, _Closed | _Forked):
+        if not isinstance(self._queue, Closed | Forked):
             self._handoff.abandon()
-            self._queue = _Forked(self)
+            self._queue = Forked(self)
 
     def revive(self) -> Any:
         """Open a writer for a forked child that logs after all; its queue."""
         try:
             self._handoff = Handoff(self._create(resume_step=None), total_steps=self._total_steps)
         except (RunFolderError, OSError) as error:
-            self._queue = _Closed(self, f"a forked process cannot record here ({error})")
+            self._queue = Closed(self, f"a forked process cannot record here ({error})")
             return self._queue
         self._queue = self._handoff.queue
         self._handoff.start()
@@ -313,9 +352,9 @@ class Run:
         self._row(kind, encode, arrays, length)
 
     def _row(self, kind: str, encode: Callable[[], Any], arrays: Sequence[Any] = (), more: int = 0) -> None:
-        queue = self.revive() if isinstance(self._queue, _Forked) else self._queue
+        queue = self.revive() if isinstance(self._queue, Forked) else self._queue
         size = ROW_OVERHEAD + more + sum(array.nbytes for array in arrays)
-        if not isinstance(queue, _Closed) and not self._handoff.admit(size):
+        if not isinstance(queue, Closed) and not self._handoff.admit(size):
             self._handoff.note(kind, f"rows of {kind} were dropped: they came faster than the disk took them.")
             return
         queue.append(Row(kind, encode, size, [array for array in arrays if isinstance(array, Deferred)]))
@@ -324,7 +363,7 @@ class Run:
         return self.step if step is None else index(step)
 
     def _ask_to_end(self, reason: str, exit_code: int, message: str, patience: float) -> None:
-        self._queue = _Closed(self)
+        self._queue = Closed(self)
         self._handoff.ask_to_end(End(reason, exit_code, self.step, {}, time_ns(), message), patience)
 
     @contextlib.contextmanager
@@ -346,36 +385,6 @@ class Run:
                 found = str(error) if isinstance(error, NotAScalar | NotNow) else f"{type(error).__name__}: {error}"
             cause = f"{what}: {' '.join(type(one).__name__ for one in (error, values, step))}"
             self._handoff.note(cause, f"Run.{what}: {found:.500}. The call was dropped.")
-
-
-class _Closed:
-    """Stands where the queue was once the run is over: takes nothing, says so once."""
-
-    def __init__(self, run: Run, why: str = "the run is finished") -> None:
-        self._path = run.path
-        self._why = why
-        self._said = False
-
-    def __len__(self) -> int:
-        return 0
-
-    def append(self, item: Any) -> None:
-        if not self._said:
-            self._said = True
-            print(f"nntui: {self._path}: {self._why}; what is logged now is not recorded.", file=sys.stderr)  # noqa: T201
-
-
-class _Forked:
-    """Stands where the queue was in a forked child: the first row opens a writer of the child's own."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def __len__(self) -> int:
-        return 0
-
-    def append(self, item: Any) -> None:
-        self._run.revive().append(item)
 
 
 def _as_dict(values: Mapping[str, Any]) -> dict[str, Any]:
