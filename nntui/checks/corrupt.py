@@ -29,6 +29,8 @@ ROW = "data.corrupt"
 IGNORED = -100
 """The label that torch's losses leave out by default."""
 PADDED = 0.6
+SIGMAS = 4.0
+FEW_VALUES = 32
 SPACES = 0.01
 """Share of texts that may be one token throughout, as a run of spaces is."""
 TABLE = 32
@@ -153,9 +155,20 @@ def _blank(task: Task, split: Split, evidence: dict[str, Any]) -> list[str]:
     blank = array.max(axis=1) == array.min(axis=1)
     if blank.mean() <= (SPACES if split.tokens is not None else 0.0) or blank.mean() > 0.5:
         return []
+    chance = _blank_by_chance(array)
+    if blank.sum() <= chance + SIGMAS * chance**0.5:
+        return []
     places = split.places[blank]
     evidence[f"{split.name}_blank"] = first_places(places)
     return [f"{blank.sum():,} examples of {split.name} are one number throughout, {_examples(places)}"]
+
+
+def _blank_by_chance(array: np.ndarray) -> float:
+    """How many rows of independent columns with these values would be one number throughout; 0 where values are many."""
+    values = np.unique(array[:, 0])
+    if len(values) > FEW_VALUES:
+        return 0.0
+    return float(sum((array == value).mean(axis=0).prod() for value in values) * len(array))
 
 
 def _padding(split: Split, evidence: dict[str, Any]) -> list[str]:

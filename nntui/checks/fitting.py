@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from nntui.checks.dataset import shared
 from nntui.checks.experiment import Training, cycled, deadline, kept, report, without_dropout
 from nntui.checks.guard import Skip
-from nntui.checks.references import UnboundedError, class_axis, links, lowest, scalar
+from nntui.checks.references import UnboundedError, scalar
+from nntui.checks.references import floor as floor_of
 from nntui.checks.task import Task
 
 BATCHES = 8
@@ -144,14 +145,8 @@ def _floor(task: Task, model: nn.Module, batches: list[tuple[Any, Any]]) -> floa
     for inputs, targets in batches[:2]:
         with torch.no_grad():
             outputs: Tensor = task.call(model, inputs)
-        tried = links([outputs], class_axis(outputs, targets))
         try:
-            *_, (found,) = lowest(
-                lambda outputs=outputs: torch.zeros_like(outputs),
-                lambda free, link, targets=targets: [task.loss(link(free), targets)],
-                tried,
-            )
+            floors.append(floor_of(task, outputs, targets))
         except UnboundedError:
             raise Skip("The loss has no lowest value: see skeleton.init_loss.") from None
-        floors.append(found)
     return sum(floors) / len(floors)

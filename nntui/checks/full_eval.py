@@ -4,7 +4,8 @@ Symptom: a curve of validation that moves by itself, or gains that are within wh
 Tests: a validation loader yields every example of its dataset (exact: drop_last, a sampler, a limit). Two evaluations
 of one network are equal, bit by bit on the CPU, or up to rounding where the order is another one. The standard error
 of the mean loss over batches is told: a difference smaller than twice that is no gain. Fewer than FEW examples are
-too few to tell a tenth apart (0.5 / √100 = 0.05 is the standard error of a share).
+too few to tell a tenth apart (0.5 / √100 = 0.05 is the standard error of a share): told; fewer than FEWER, two
+tenths: a warning.
 When it is wrong: an evaluation on a fixed part is fair where the whole takes too long; then tell its standard error.
 """
 
@@ -26,6 +27,7 @@ from nntui.finding import Finding
 
 ROW = "skeleton.full_eval"
 FEW = 100
+FEWER = 25
 ROUNDING = 1e-5
 """Share of the loss by which two orders of the same examples may differ."""
 MOST_SECONDS = 3.0
@@ -96,10 +98,10 @@ def _twice(losses: list[float], again: list[float], evidence: dict[str, Any], *,
     if 0 < count < FEW and ended:
         return Finding(
             ROW,
-            "warn" if count < FEW / 2 else "pass",
+            "warn" if count < FEWER else "pass",
             f"Validation has {count} examples: a share such as accuracy has a standard error of "
             f"{format_number(0.5 / math.sqrt(count), 2)}, so that only large differences mean anything.",
-            expected=f"at least {FEW // 2}",
+            expected=f"at least {FEWER}",
             measured=count,
             evidence=evidence,
             advice="Hold more examples out, or cross-validate. Refute: none; it is arithmetic.",

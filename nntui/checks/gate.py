@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from nntui.analysis.ticks import format_number
 from nntui.checks.dataset import shared
-from nntui.checks.fitting import NEAR, fitted
+from nntui.checks.fitting import NEAR, fitted, sample
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.plain import plain
 from nntui.checks.task import Task
@@ -23,6 +25,8 @@ from nntui.finding import Finding
 ROW = "overfit.gate"
 HALF = 0.5
 """Share of the way left above which a model that has stopped is too small beyond doubt."""
+LARGE = 1000.0
+"""Times the spread of the outputs from which the spread of the targets is out of Adam's usual reach."""
 SHARE = 0.4
 """Of the budget."""
 
@@ -62,6 +66,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             f"No answer within the time: the loss on the sample was still falling after {found.steps:,} steps, at "
             f"{format_number(found.loss)} (floor {format_number(found.floor)}). Give the check more time (budget=)."
         )
+    scale = _scale_of_targets(task, seed)
     if found.left < HALF:
         return Finding(
             ROW,
@@ -80,9 +85,27 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         "to the floor "
         f"of {format_number(found.floor)}: it is too early to regularise.",
         **numbers,
-        advice="Most likely too little capacity for the task, inputs that do not tell the targets, or one of the faults "
-        "above. Refute: a "
-        "wider model must come closer; if it does not, look at inputs and targets side by side.",
+        advice=f"Most likely {scale or _SMALL}. Refute: a wider model must come closer; if it does not, look at inputs and targets "
+        "side by side.",
+    )
+
+
+_SMALL = "too little capacity for the task, inputs that do not tell the targets, or one of the faults above"
+
+
+@torch.no_grad()
+def _scale_of_targets(task: Task, seed: int) -> str:
+    """The cause in words where targets vary far more than untrained outputs do; else empty."""
+    inputs, targets = sample(task)[0]
+    if not isinstance(targets, torch.Tensor) or not targets.is_floating_point() or targets.numel() < 2:
+        return ""
+    outputs, aimed = task.call(task.build(seed), inputs), float(targets.double().std())
+    spread = float(outputs.double().std())
+    if not aimed > LARGE * spread:
+        return ""
+    return (
+        f"targets that are not scaled (a spread of {format_number(aimed)}, where the untrained outputs have "
+        f"{format_number(spread)}): divide them by their standard deviation"
     )
 
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from nntui.analysis.ticks import format_number
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.plain import plain
-from nntui.checks.references import UnboundedError, class_axis, reference, sample, scalar, untrained
-from nntui.checks.task import Task
+from nntui.checks.references import Batches, UnboundedError, class_axis, reference, sample, scalar, untrained
+from nntui.checks.task import Task, tensors
 from nntui.finding import Finding
 
 ROW = "skeleton.init_bias"
@@ -43,16 +43,15 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     if not all(math.isfinite(one.loss) for one in runs):
         raise Skip("The loss is not finite: see skeleton.init_loss.")
     _enough(run.outputs[0], targets)
+    if _reconstructs(task, batches):
+        raise Skip("The targets are the inputs: the outputs have a mean for every place, and no bias sets them all.")
     try:
         known = reference(task, run.outputs, targets, seed)
     except UnboundedError:
         raise Skip("A constant prediction can push the loss down without end: see skeleton.init_loss.") from None
     axis = class_axis(run.outputs[0], targets[0])
-    dims = (
-        [d for d in range(run.outputs[0].dim()) if d != axis % run.outputs[0].dim()]
-        if run.outputs[0].dim() > 1
-        else [0]
-    )
+    rank = run.outputs[0].dim()
+    dims = [d for d in range(rank) if d != axis % rank] if rank > 1 else [0]
     mean = torch.stack([o.mean(dim=dims, keepdim=True) for run in runs for o in run.outputs]).mean(dim=0)
     with torch.no_grad():
         losses = [scalar(task.loss(mean.expand(o.shape).clone(), t)) for o, t in zip(run.outputs, targets, strict=True)]
@@ -93,6 +92,16 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         advice=f"Set the bias of the last layer to what the data say: {best} (the mean of the targets, or the log-odds of the "
         "classes). Refute: with that bias the loss of the first steps must begin near the expected one.",
     )
+
+
+def _reconstructs(task: Task, batches: Batches) -> bool:
+    """Whether targets are inputs, as an autoencoder's are."""
+    inputs, targets = batches[0]
+    alike = isinstance(targets, Tensor) and any(
+        t.numel() == targets.numel() and torch.equal(t.reshape(-1).to(targets), targets.reshape(-1))
+        for t in tensors(inputs)
+    )
+    return alike or task.declares("reconstruction")
 
 
 def _enough(outputs: Tensor, targets: list[Any]) -> None:

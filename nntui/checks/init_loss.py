@@ -215,6 +215,11 @@ def _cause(task: Task, reference: Reference, runs: list[Untrained], batches: Bat
     Smaller outputs cure what a scale has done; what a bias has done is alike from seed to seed.
     """
     spread, scale = sum(run.spread for run in runs) / len(runs), _input_scale(batches)
+    if scale > LARGE and _loss_of_scaled(task, batches) <= high:
+        return (
+            f"the inputs are not scaled (root mean square {format_number(scale)}; spread of the outputs {format_number(spread)})",
+            "divide the inputs by their standard deviation and look at the loss again.",
+        )
     with torch.no_grad():
         smaller = mean_of(
             [task.loss(o / max(10.0, spread), t) for o, (_, t) in zip(runs[0].outputs, batches, strict=True)]
@@ -223,13 +228,7 @@ def _cause(task: Task, reference: Reference, runs: list[Untrained], batches: Bat
         [torch.cat([o.flatten(1).mean(0) if o.dim() > 1 else o.mean()[None] for o in r.outputs]) for r in runs]
     )
     by_luck = float(levels.std(dim=0).norm()) > ALIKE * float(levels.mean(dim=0).norm())
-    cured = smaller <= high and by_luck
-    if cured and scale > LARGE:
-        return (
-            f"the inputs are not scaled (root mean square {format_number(scale)}; spread of the outputs {format_number(spread)})",
-            "divide the inputs by their standard deviation and look at the loss again.",
-        )
-    if cured:
+    if smaller <= high and by_luck:
         return (
             f"the last layer starts too large (its outputs have a spread of {format_number(spread)})",
             "multiply the last layer's weights by 0.1 and look at the loss again.",
@@ -239,6 +238,21 @@ def _cause(task: Task, reference: Reference, runs: list[Untrained], batches: Bat
         "set the last layer's weights and bias to zero; the loss must become "
         f"{format_number(reference.neutral)}, that of a neutral output.",
     )
+
+
+@torch.no_grad()
+def _loss_of_scaled(task: Task, batches: Batches) -> float:
+    """Mean loss of untrained networks on inputs of mean zero and spread one, column by column."""
+
+    def scaled(t: Tensor) -> Tensor:
+        if not t.is_floating_point() or t.dim() < 2 or t.shape[task.batch_axis] < 2:
+            return t
+        mean, spread = t.mean(dim=task.batch_axis, keepdim=True), t.std(dim=task.batch_axis, keepdim=True)
+        return torch.where(spread > 0, (t - mean) / spread.clamp_min(1e-30), torch.zeros_like(t))
+
+    models = [without_dropout(task.build(seed)) for seed in range(SEEDS)]
+    given = [(mapped(inputs, scaled), targets) for inputs, targets in batches]
+    return mean_of([task.loss(task.call(model, i), t) for model in models for i, t in given])
 
 
 def _input_scale(batches: Batches) -> float:

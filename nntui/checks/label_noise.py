@@ -49,12 +49,14 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     clashing = _contradicting(train)
     evidence["contradicting"] = first_places(train.places[clashing])
     agreement = _agreement(train)
-    evidence |= {"neighbours_agree": agreement[0], "by_chance": agreement[1], "examples_compared": agreement[2]}
+    whole = agreement
+    evidence |= {"neighbours_agree": whole[0], "by_chance": whole[1], "examples_compared": whole[2]}
     if validation is not None and validation.labels is not None:
-        other = _agreement(validation)
+        least = min(len(train), len(validation), MOST)
+        other, agreement = _agreement(validation, least), _agreement(train, least)
         evidence |= {"validation_neighbours_agree": other[0], "validation_by_chance": other[1]}
         for name, here, there in (("train", agreement, other), ("validation", other, agreement)):
-            if _by_chance(here) and _sigmas(there) > APART and there[0] - here[0] > 0.5 * (there[0] - there[1]):
+            if _sigmas(here) < APART and _far_below(here, there):
                 return _parted(name, here, there, evidence)
     suspects = _suspects(train)
     evidence["suspects"] = first_places(train.places[suspects])
@@ -79,7 +81,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     return Finding(
         ROW,
         "pass",
-        f"The most similar example has the same label in {agreement[0]:.1%} of all cases ({agreement[1]:.1%} by chance){note}.",
+        f"The most similar example has the same label in {whole[0]:.1%} of all cases ({whole[1]:.1%} by chance){note}.",
         expected=f"below {SHARE:.0%} suspect",
         measured=max(contradicted, suspected),
         tolerance=SHARE,
@@ -130,21 +132,20 @@ def _contradicting(split: Split) -> np.ndarray:
     return np.array([len(seen[key]) > 1 for key in split.keys])
 
 
-def _neighbours(split: Split, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _neighbours(split: Split, count: int, among: int = MOST) -> tuple[np.ndarray, np.ndarray]:
     """(places within the split, their nearest others as places among those), nearest first."""
-    chosen = drawn(len(split), MOST)
+    chosen = drawn(len(split), among)
     features = scaled(split.features)[chosen]
-    count = min(most, len(chosen) - 1)
-    where = NearestNeighbors(n_neighbors=count).fit(features).kneighbors(return_distance=False)
+    where = NearestNeighbors(n_neighbors=min(count, len(chosen) - 1)).fit(features).kneighbors(return_distance=False)
     return chosen, where
 
 
-def _agreement(split: Split) -> tuple[float, float, int]:
+def _agreement(split: Split, most: int = MOST) -> tuple[float, float, int]:
     """How often the nearest other example has the same label, how often by chance, and among how many."""
     assert split.labels is not None
-    if len(split) < LEAST or not split.features.shape[1]:
+    if min(len(split), most) < LEAST or not split.features.shape[1]:
         return math.nan, math.nan, 0
-    chosen, where = _neighbours(split, 1)
+    chosen, where = _neighbours(split, 1, most)
     labels = split.labels[chosen]
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
     return float((labels[where[:, 0]] == labels).mean()), float((shares**2).sum()), len(labels)
@@ -156,8 +157,10 @@ def _sigmas(agreement: tuple[float, float, int]) -> float:
     return (share - chance) / math.sqrt(max(chance * (1 - chance), 1e-12) / count) if count else math.nan
 
 
-def _by_chance(agreement: tuple[float, float, int]) -> bool:
-    return _sigmas(agreement) < APART
+def _far_below(here: tuple[float, float, int], there: tuple[float, float, int]) -> bool:
+    """Whether one agreement lies below another by APART standard errors, and by most of what that one is above chance."""
+    error = math.sqrt(sum(a[0] * (1 - a[0]) / max(1, a[2]) for a in (here, there)) + 1e-12)
+    return there[0] - here[0] > APART * error and there[0] - here[0] > 0.5 * (1 - there[1])
 
 
 def _suspects(split: Split) -> np.ndarray:

@@ -5,9 +5,10 @@ Tests, exact: layers held in a plain list, tuple or dict, which a module does no
 are in no optimizer, and parameters of an optimizer that are not the model's; rates of zero; parameters on which the
 loss does not depend, or that get no gradient though it does; a gradient of exactly zero over all of UPDATES updates
 (a layer of zeros, dead units, a clipped loss).
-Tests with a threshold: more than DEAD of the units of an activation are zero for every input, at least INPUTS of
-them; more than SATURATED of what a tanh or sigmoid inside the network puts out is at its bounds; gradients, as a
-share of their weights, of one layer are VANISHED times smaller than the median layer's.
+Tests with a threshold: more units of an activation are zero for every input, at least INPUTS of them, than half of
+them by SIGMAS standard errors (what inputs of one sign do by chance), or DEAD of them; more than SATURATED of what a
+tanh or sigmoid inside the network puts out is at its bounds; gradients, as a share of their weights, of one layer are
+VANISHED times smaller than the median layer's.
 Fails where a part cannot learn at all; warns else. Declared "frozen:PATTERN" silences those that are meant to stay as
 they are.
 When it is wrong: a head that is used in a later phase of the training; declare it frozen.
@@ -34,7 +35,8 @@ from nntui.finding import Finding
 ROW = "skeleton.layers"
 BATCHES = 8
 UPDATES = 5
-DEAD = 0.5
+DEAD = 0.9
+SIGMAS = 4.0
 INPUTS = 64
 SATURATED = 0.5
 VANISHED = 1e-5
@@ -299,7 +301,7 @@ def _silent(model: nn.Module, zero: list[str], signals: list[Signal], found: _Fo
 
 def _signals(signals: list[Signal], found: _Found) -> None:
     """Activations that are dead or saturated."""
-    dead = [s for s in signals if s.kind == "cut" and s.inputs >= INPUTS and s.dead > DEAD]
+    dead = [s for s in signals if s.kind == "cut" and s.inputs >= INPUTS and s.dead > _most_dead(s.units)]
     full = [s for s in signals if s.kind == "bounded" and s.saturated > SATURATED]
     if dead:
         worst = max(dead, key=lambda s: s.dead)
@@ -324,6 +326,11 @@ def _signals(signals: list[Signal], found: _Found) -> None:
             "Refute: with weights of a tenth the share must fall.",
             saturated={s.layer: s.saturated for s in full},
         )
+
+
+def _most_dead(units: int) -> float:
+    """Share of dead units that SIGMAS standard errors allow where each is dead with a probability of a half, at most DEAD."""
+    return min(DEAD, 0.5 + SIGMAS * math.sqrt(0.25 / units))
 
 
 def _vanishing(ratios: dict[str, float], zero: list[str], found: _Found) -> None:

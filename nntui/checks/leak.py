@@ -2,9 +2,10 @@
 
 Symptom: a score that is too good, and worthless once the column that held the answer is not known yet.
 Tests (exact): targets equal to the inputs, place by place, in a task that is to predict what comes next. One column
-of the inputs that sorts the classes without a mistake, every class in one stretch of its own; for targets that are
-real numbers, a column that follows them (or their order) to all but EXACT. By chance one column of any number sorts N
-labels so with a probability of about C! · Π n_c! / N!, which is nothing at LEAST examples.
+of the inputs that sorts the classes without a mistake, every class in one stretch of its own, with gaps between them
+wider than their spreads (a threshold on a column is a task, and no leak); for targets that are real numbers, a column
+that follows them (or their order) to all but EXACT. By chance one column of any number sorts N labels so with a
+probability of about C! · Π n_c! / N!, which is nothing at LEAST examples.
 Fails for targets that are the inputs where outputs look no further; warns else: a toy task may be decided by one
 column.
 When it is wrong: autoencoders, declared "reconstruction" (targets equal to real-valued inputs as a whole are taken
@@ -122,7 +123,7 @@ def _column(train: Split, evidence: dict[str, Any]) -> tuple[Any, str, str] | No
     if train.labels is not None:
         column = _sorting(features, train.labels)
         how = "sorts the classes without a mistake"
-    elif train.values is not None and train.values.shape[1] == 1:
+    elif train.values is not None and train.values.shape[1] == 1 and features.shape[1] > 1:
         column = _following(features, train.values[:, 0])
         how = "follows the target to all but rounding"
     else:
@@ -140,7 +141,7 @@ def _column(train: Split, evidence: dict[str, Any]) -> tuple[Any, str, str] | No
 
 
 def _sorting(features: np.ndarray, labels: np.ndarray) -> int:
-    """The first column along which every class is one stretch, with no tie between classes; -1 when there is none."""
+    """The first column along which every class is one stretch, with gaps wider than its spread; -1 when there is none."""
     _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(counts) < 2 or counts.min() < LEAST_PER_CLASS:
         return -1
@@ -151,8 +152,11 @@ def _sorting(features: np.ndarray, labels: np.ndarray) -> int:
         order = np.lexsort((codes, values))
         ordered, along = codes[order], values[order]
         changes = np.flatnonzero(np.diff(ordered))
-        if len(changes) == len(counts) - 1 and bool((along[changes] < along[changes + 1]).all()):
-            return column
+        if len(changes) == len(counts) - 1:
+            gap = float((along[changes + 1] - along[changes]).min())
+            within = max(float(part.std()) for part in np.split(along, changes + 1))
+            if gap > within:
+                return column
     return -1
 
 

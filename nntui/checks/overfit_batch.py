@@ -25,7 +25,8 @@ from nntui.checks.examples import few_that_differ
 from nntui.checks.experiment import Training, cycled, deadline, is_classification, kept, report, without_dropout
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.plain import plain
-from nntui.checks.references import UnboundedError, class_axis, links, lowest
+from nntui.checks.references import UnboundedError, class_axis
+from nntui.checks.references import floor as floor_of
 from nntui.checks.task import Task
 from nntui.checks.wiring import LikeUnits, Unreached, like_units, unreached
 from nntui.finding import Finding
@@ -104,16 +105,10 @@ def _one_unit(alike: LikeUnits, attempts: list[_Attempt], floor: float) -> Findi
 
 def _floor(task: Task, outputs: Tensor, targets: Any) -> float:
     """The lowest loss that any outputs of this shape can have on these targets."""
-    axis = class_axis(outputs, targets)
     try:
-        *_, (found,) = lowest(
-            lambda: torch.zeros_like(outputs),
-            lambda free, link: [task.loss(link(free), targets)],
-            links([outputs], axis),
-        )
+        return floor_of(task, outputs, targets)
     except UnboundedError:
         raise Skip("The loss has no lowest value: see skeleton.init_loss.") from None
-    return found
 
 
 def _counted(task: Task, outputs: Tensor, targets: Any) -> Tensor:

@@ -245,6 +245,20 @@ def _fit(free: Tensor, losses: Callable[[Tensor], list[Tensor]]) -> list[float]:
     return best
 
 
+def floor(task: Task, outputs: Tensor, targets: Any) -> float:
+    """The lowest loss that any outputs of this shape can have on these targets, by descent, or at the targets themselves.
+
+    Raises UnboundedError when there is none.
+    """
+    tried = links([outputs], class_axis(outputs, targets))
+    *_, (found,) = lowest(lambda: torch.zeros_like(outputs), lambda free, link: [task.loss(link(free), targets)], tried)
+    if isinstance(targets, Tensor) and targets.is_floating_point() and targets.shape == outputs.shape:
+        with torch.no_grad():
+            exact = scalar(task.loss(targets.to(outputs), targets))
+        found = min(found, exact) if math.isfinite(exact) else found
+    return found
+
+
 def _moments(values: list[float]) -> tuple[float, float]:
     """Mean and sample standard deviation; 0 for a single value."""
     mean = sum(values) / len(values)

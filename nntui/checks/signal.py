@@ -40,6 +40,7 @@ class Signal:
     """Share of its units that are zero for every input; 0 for bounded ones."""
     saturated: float
     """Share of its outputs at the bounds; 0 for the others."""
+    units: int
     inputs: int
     """How many inputs each unit saw: examples, and places where weights are shared."""
 
@@ -109,6 +110,7 @@ def listened(task: Task, model: nn.Module, batches: list[tuple[Any, Any]]) -> li
                 "cut" if cut else "bounded",
                 1.0 - float(alive.double().mean()) if cut else 0.0,
                 0.0 if cut else float(torch.stack([s[3] for s in same]).mean()),
+                len(alive),
                 sum(s[4] for s in same) if alike else same[0][4],
             )
         )

@@ -102,7 +102,7 @@ def test_dropout_that_does_not_listen_to_eval_fails(training: bool, status: str)
     assert full_eval(task(model=Net)).status == status
 
 
-@pytest.mark.parametrize(("count", "status"), [(20, "warn"), (60, "pass"), (240, "pass")])
+@pytest.mark.parametrize(("count", "status"), [(24, "warn"), (25, "pass"), (240, "pass")])
 def test_few_examples_are_told(count: int, status: str) -> None:
     assert full_eval(task(validation=TensorDataset(X[:count], Y[:count]))).status == status
 
