@@ -87,6 +87,10 @@ class Examples:
             indices = chosen[start : start + size]
             yield self.at(indices), len(indices)
 
+    def places(self) -> torch.Tensor | None:
+        """Where in the data each example of `batches` lies, in their order; None where only reading them tells."""
+        return None if self.iterated or self._whole else self._chosen()
+
     def _read(self, size: int) -> Iterable[Any]:
         return self.loader if self.loader is not None else DataLoader(self._data, batch_size=size)
 

@@ -6,6 +6,8 @@ Owns full evaluation: a score of a part of the split, or one without its error, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +19,19 @@ from trainer.precision import Precision
 
 @torch.no_grad()
 def evaluate(
-    task: Task, model: nn.Module, data: Examples, device: torch.device, precision: Precision
+    task: Task,
+    model: nn.Module,
+    data: Examples,
+    device: torch.device,
+    precision: Precision,
+    see: Callable[[Any, Any, Any], None] | None = None,
 ) -> dict[str, float]:
     """val/loss and every metric of the task over all examples, each with its standard error val/…_stderr.
 
     The loss is taken per chunk of examples, so that any loss of a batch will do. A metric that gives one number per example has
     the sample standard deviation over examples divided by √n. The loss, and a metric that gives one number per batch, have that
-    of the chunk means, weighted by their sizes. Raises DataError when there is no example.
+    of the chunk means, weighted by their sizes. see: called with inputs, outputs and targets of each chunk. Raises DataError when
+    there is no example.
     """
     model.eval()
     losses: list[tuple[Tensor, int]] = []
@@ -37,6 +45,8 @@ def evaluate(
         losses.append((torch.tensor(float(task.loss(outputs, targets)), dtype=torch.float64), count))
         for name, score in (task.metrics or {}).items():
             scores[name].append((torch.as_tensor(score(outputs, targets)).double().cpu(), count))
+        if see is not None:
+            see(inputs, outputs, targets)
     model.train()
     if not losses:
         raise DataError("the validation data gave no batch; expected at least one. Look at their sampler.")

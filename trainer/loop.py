@@ -23,6 +23,7 @@ from trainer import checkpoint, gpu
 from trainer.batches import Batches, DataError, Examples, moved
 from trainer.checkpoint import Training
 from trainer.evaluation import evaluate
+from trainer.mistakes import Mistakes
 from trainer.options import Options
 from trainer.precheck import tell, tell_task
 from trainer.precision import SKIPS_IN_A_ROW, Precision
@@ -61,7 +62,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
         if options.checks and not resumed and not _preflight(task, options, run):
             run.finish(4)
             return 4
-        loop = _Loop(task, options, device, training, batches, run)
+        loop = _Loop(task, options, device, training, batches, run, Mistakes(task, validation, run))
         catcher, speed = Catcher(task, training.model, run), Speed()
         stop.listens = True
         while True:
@@ -102,6 +103,7 @@ class _Loop:
     training: Training
     batches: Batches
     run: nntui.Run
+    mistakes: Mistakes
 
     def update(self, catcher: Catcher) -> dict[str, Any]:
         """One optimizer update and what it measured; attempted with further examples while float16 overflows.
@@ -152,10 +154,13 @@ class _Loop:
         """Score the whole validation split; its loss, infinite when there is none."""
         if data is None:
             return math.inf
-        score = evaluate(self.task, self.training.model, data, self.device, self.training.precision)
-        self.run.log(score, step=self.training.step)
+        step = self.training.step
+        see = self.mistakes.watch(step, last=step == self.options.steps)
+        score = evaluate(self.task, self.training.model, data, self.device, self.training.precision, see)
+        self.run.log(score, step=step)
+        self.mistakes.record(step)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in score.items() if not name.endswith("_stderr"))
-        say(f"step {self.training.step:>7,}  {shown}")
+        say(f"step {step:>7,}  {shown}")
         return score["val/loss"]
 
     def save(self, state: dict[str, Any], score: float) -> None:

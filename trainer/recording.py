@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ class FixedBatch:
         outputs, targets = self._precision.full(outputs), self._targets
         if not isinstance(outputs, Tensor) or outputs.dim() <= self._task.batch_axis:
             return
-        rows = _rows(self._task, outputs)
+        rows = rows_of(self._task, outputs)
         said = output_texts(self._task, outputs, targets)
         if said is not None and rows.dim() == 3:
             rows = rows.argmax(
@@ -56,7 +57,7 @@ class FixedBatch:
         run.predictions(
             rows,
             inputs=pictures,
-            targets=_rows(self._task, targets),
+            targets=rows_of(self._task, targets),
             step=step,
             output_texts=said,
             target_texts=target_texts(self._task, outputs, targets),
@@ -65,24 +66,35 @@ class FixedBatch:
 
 
 class Catcher:
-    """Records what enters the network, at the forward call itself: at the first step and at each power of ten after it."""
+    """Records what enters the network, at the forward call itself: at the first step and at each power of ten after it.
+
+    The numbers that enter at the very first call are an event.
+    """
 
     def __init__(self, task: nntui.Task, model: nn.Module, run: nntui.Run) -> None:
         self._task, self._model, self._run = task, model, run
         self._handle: Any = None
+        self._described = False
 
     def watching(self, step: int, targets: Any) -> Catcher:
         """Watch one forward call, whose labels these are."""
-        if step == 0 or (step >= 10 and math.log10(step).is_integer()):
+        sampled = step == 0 or (step >= 10 and math.log10(step).is_integer())
+        if sampled or not self._described:
 
             def catch(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
                 given = named or (inputs[0] if len(inputs) == 1 else inputs)
+                if not self._described:
+                    self._described = True
+                    words, numbers = described({"input": given, "target": targets})
+                    self._run.event("inputs", words, step=step, data=numbers)
+                if not sampled:
+                    return
                 pictures, words = shown(self._task, given, SAMPLED_EXAMPLES, self._run)
                 if pictures is None and words is None:
                     return
                 self._run.samples(
                     pictures,
-                    _few(_rows(self._task, targets), SAMPLED_EXAMPLES),
+                    _few(rows_of(self._task, targets), SAMPLED_EXAMPLES),
                     step=step,
                     target_texts=_few(target_texts(self._task, None, targets), SAMPLED_EXAMPLES),
                     input_texts=words,
@@ -126,6 +138,40 @@ class Speed:
         time.sleep(max(0.0, self._due - time.perf_counter()))
 
 
+def described(batch: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Shape, type and range of every tensor of nested parts, in words and as numbers by name."""
+    found: dict[str, Any] = {}
+    for name, tensor in _named(batch):
+        facts: dict[str, Any] = {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}
+        if tensor.numel() and not tensor.is_complex():
+            values = tensor.detach().double() if tensor.device.type == "cpu" else tensor.detach().float()
+            finite = values[values.isfinite()]
+            if finite.numel():
+                four = [finite.min(), finite.mean(), finite.std(correction=0), finite.max()]
+                facts |= dict(zip(("min", "mean", "spread", "max"), torch.stack(four).tolist(), strict=True))
+            facts["not_finite"] = values.numel() - finite.numel()
+        found[name] = facts
+    return "; ".join(f"{name}: {_facts(facts)}" for name, facts in found.items()), found
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    words = f"{' × '.join(map(str, facts['shape'])) or 'one'} {facts['dtype']}"
+    if "mean" in facts:
+        low, mean, spread, high = (f"{facts[name]:.4g}" for name in ("min", "mean", "spread", "max"))
+        words += f", {low} to {high}, mean {mean}, spread {spread}"
+    return words + (f", {facts['not_finite']:,} not finite" if facts.get("not_finite") else "")
+
+
+def _named(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor of nested mappings, lists and tuples with the way to it."""
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, Mapping | list | tuple):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, part in parts:
+            yield from _named(part, f"{name}.{key}" if name else str(key))
+
+
 def shown(task: nntui.Task, inputs: Any, count: int, run: nntui.Run) -> tuple[Any, list[str] | None]:
     """What a person sees of the first `count` inputs: pictures, rows or words.
 
@@ -139,20 +185,20 @@ def shown(task: nntui.Task, inputs: Any, count: int, run: nntui.Run) -> tuple[An
         run.event("show", f"show(inputs) raised {line:.200}; inputs are recorded as they are.", level="warn")
     parts = inputs.values() if isinstance(inputs, dict) else inputs if isinstance(inputs, list | tuple) else [inputs]
     tensors = (part for part in parts if isinstance(part, Tensor) and part.dim() > task.batch_axis)
-    return _few(_rows(task, next(tensors, None)), count), None
+    return _few(rows_of(task, next(tensors, None)), count), None
 
 
 def output_texts(task: nntui.Task, outputs: Tensor, targets: Any) -> list[str] | None:
     """What the outputs say, one text per example; None where that has no words."""
     if _is_regression(task, outputs, targets):
-        return _numbers(_rows(task, outputs))
+        return _numbers(rows_of(task, outputs))
     if task.kind == "regression":
         return None
-    rows = _rows(task, outputs)
+    rows = rows_of(task, outputs)
     if rows.dim() == 2 and rows.shape[1] == 1:
-        chosen = (rows[:, 0] > _halfway(task, rows)).long()
+        chosen = (rows[:, 0] > halfway(task, rows)).long()
         return _names(task, chosen) if task.kind == "classification" or task.classes else None
-    labels = _rows(task, targets)
+    labels = rows_of(task, targets)
     if isinstance(labels, Tensor) and not labels.is_floating_point() and rows.shape[:-1] == labels.shape:
         return _names(task, rows.argmax(dim=-1))
     return _names(task, rows.argmax(dim=-1)) if rows.dim() == 2 and task.kind == "classification" else None
@@ -162,7 +208,7 @@ def target_texts(task: nntui.Task, outputs: Tensor | None, targets: Any) -> list
     """What the labels say, one text per example; outputs as far as there are any, to tell numbers from classes."""
     if not isinstance(targets, Tensor) or targets.dim() <= task.batch_axis:
         return None
-    rows = _rows(task, targets)
+    rows = rows_of(task, targets)
     if _is_regression(task, outputs, targets):
         return _numbers(rows)
     one_each = rows.numel() == len(rows)
@@ -180,7 +226,7 @@ def _is_regression(task: nntui.Task, outputs: Tensor | None, targets: Any) -> bo
     return not yes_or_no and (outputs is None or outputs.numel() == targets.numel())
 
 
-def _halfway(task: nntui.Task, outputs: Tensor) -> float:
+def halfway(task: nntui.Task, outputs: Tensor) -> float:
     """Where one output of two classes changes its mind: 0.5 for probabilities, 0 for logits."""
     if isinstance(task.loss, nn.BCEWithLogitsLoss) or task.loss is nn.functional.binary_cross_entropy_with_logits:
         return 0.0
@@ -206,7 +252,7 @@ def _names(task: nntui.Task, labels: Tensor) -> list[str] | None:
     return [between.join(names[k] if 0 <= k < len(names) else UNKNOWN for k in row) for row in labels.tolist()]
 
 
-def _rows(task: nntui.Task, values: Any) -> Any:
+def rows_of(task: nntui.Task, values: Any) -> Any:
     """A tensor with its examples along the first axis; None for what is none."""
     if not isinstance(values, Tensor) or values.dim() <= task.batch_axis:
         return None
