@@ -27,11 +27,12 @@ from nntui.tui.messages import ListingReady, SnapshotReady
 from nntui.tui.options import Options
 from nntui.tui.paint import Paint
 from nntui.tui.screens.base import RunScreen
-from nntui.tui.screens.browse import AlertsScreen, LogScreen, RecipeScreen
+from nntui.tui.screens.browse import AlertsScreen, LogScreen
 from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.help import HelpScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
+from nntui.tui.screens.recipe import RecipeScreen
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.themes import DARK, LIGHT
 from nntui.tui.thrift import Terminal

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from nntui.analysis.ticks import format_count, format_duration, format_number
 from nntui.finding import Finding
+from nntui.session.recipe import Entry
 from nntui.session.snapshot import EventRow, Head, Lost, MetricSummary, Snapshot, Stage
 from nntui.tui.canvas import spark
 from nntui.tui.paint import Paint, fitted, joined, spread
@@ -177,12 +178,40 @@ def finding_row(one: Finding, width: int, paint: Paint) -> Text:
     return _cut(joined([head, paint.text(f"{step}  {one.message}" if one.step >= 0 else numbers)], " "), width)
 
 
-def finding_detail(one: Finding, width: int, paint: Paint) -> list[Text]:
-    """Everything a finding says, wrapped to the width."""
+def recipe_row(entry: Entry, stage: str, width: int, paint: Paint) -> Text:
+    """A row of the recipe: its stage where it begins, verdict, and expected against measured, or what must hold where not run."""
+    one = entry.finding
+    glyph, meaning = paint.verdict(one.status) if entry.known else (paint.glyphs.skipped, "quiet")
+    name = one.id.partition(".")[2] or one.id
+    verdict = fit(one.status if entry.known else "", 6)
+    if width < 70:
+        words = one.message if entry.known else entry.row.what
+        return _cut(joined([paint.text(f"{glyph} {one.id}", meaning), paint.text(words, "quiet")]), width)
+    head = joined(
+        [paint.text(fit(stage, 10), "quiet"), paint.text(f"{glyph} {verdict}{fit(safe(name), 15)}", meaning)], " "
+    )
+    if not entry.known or one.status in ("skip", "crash"):
+        return _cut(joined([head, paint.text(one.message if entry.known else entry.row.what, "quiet")], " "), width)
+    numbers = f"expected {quantity(one.expected, one.unit)}, measured {quantity(one.measured, one.unit)}"
+    return _cut(joined([head, paint.text(numbers)], " "), width)
+
+
+def recipe_detail(entry: Entry, width: int, paint: Paint) -> list[Text]:
+    """Everything about a row of the recipe: what must hold and why, and what came of it."""
+    what, why = entry.row.what, entry.row.why
+    about = _wrapped(f"{what[:1].upper()}{what[1:]}. {why}", width, paint, "quiet") if what else []
+    if entry.known:
+        return finding_detail(entry.finding, width, paint, about)
+    head = [paint.text(entry.row.id, "quiet", bold=True), *_wrapped(entry.finding.message, width, paint, "foreground")]
+    return [_cut(line, width) for line in (*head, Text(), *about)]
+
+
+def finding_detail(one: Finding, width: int, paint: Paint, about: Sequence[Text] = ()) -> list[Text]:
+    """Everything a finding says, wrapped to the width. about: why it is looked for."""
     glyph, meaning = paint.verdict(one.status)
     lines = [paint.text(f"{glyph} {one.id}  {GRADES.get(one.status, one.status)}", meaning, bold=True)]
     lines += _wrapped(one.message, width, paint, "foreground")
-    lines.append(Text())
+    lines += [*([Text(), *about] if about else []), Text()]
     tolerance = f" ± {format_number(one.tolerance)}" if math.isfinite(one.tolerance) and one.tolerance > 0 else ""
     pairs = [
         ("expected", quantity(one.expected, one.unit) + tolerance),

@@ -26,6 +26,8 @@ class BrowseScreen(RunScreen):
     chosen = 0
     alone = False
     top = 0
+    first = 0
+    """Place of the uppermost row in sight."""
     _key: object = None
 
     def body(self) -> ComposeResult:
@@ -93,6 +95,7 @@ class BrowseScreen(RunScreen):
             return [_indented(line) for line in detail[self.top : self.top + height]]
         room = min(len(items), max(1, height - len(detail) - 1, height // 2))
         first = min(max(0, self.chosen - room // 2), max(0, len(items) - room))
+        self.first = first
         lines = []
         for place in range(first, first + room):
             mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
@@ -108,33 +111,7 @@ class BrowseScreen(RunScreen):
         return joined([rule, paint.text(words, "quiet"), paint.text(paint.glyphs.rule * 2, "border")], "")
 
 
-class RecipeScreen(BrowseScreen):
-    """The checks: verdict, expected, measured; enter for evidence and advice."""
-
-    def items(self) -> Sequence[Finding]:
-        """The checks."""
-        return self.snapshot.checks
-
-    def key(self, item: Finding) -> object:
-        """A check is listed once."""
-        return item.id
-
-    def row(self, item: Finding, width: int) -> Text:
-        """Verdict and numbers."""
-        return panels.finding_row(item, width, self.run_app.paint)
-
-    def detail(self, item: Finding, width: int) -> list[Text]:
-        """All of a finding."""
-        return panels.finding_detail(item, width, self.run_app.paint)
-
-    def nothing(self) -> str:
-        """No check was recorded."""
-        return (
-            "No checks were recorded. `nntui train` runs them before the first step; your own loop calls run.check(…)."
-        )
-
-
-class AlertsScreen(RecipeScreen):
+class AlertsScreen(BrowseScreen):
     """What was found while training."""
 
     def items(self) -> Sequence[Finding]:
@@ -144,6 +121,14 @@ class AlertsScreen(RecipeScreen):
     def key(self, item: Finding) -> object:
         """A rule may fire for several metrics."""
         return item.id, item.evidence.get("metric")
+
+    def row(self, item: Finding, width: int) -> Text:
+        """Verdict and numbers."""
+        return panels.finding_row(item, width, self.run_app.paint)
+
+    def detail(self, item: Finding, width: int) -> list[Text]:
+        """All of a finding."""
+        return panels.finding_detail(item, width, self.run_app.paint)
 
     def nothing(self) -> str:
         """All is well, as far as the rules can see."""

@@ -1,0 +1,61 @@
+"""The recipe, row by row: what was checked, what came of it, why it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from nntui.finding import Finding
+from nntui.session import recipe
+from nntui.session.recipe import Entry
+from nntui.tui import panels
+from nntui.tui.screens.browse import BrowseScreen
+
+URGENT = ("fail", "crash", "warn")
+"""What is chosen first, most urgent first."""
+
+
+class RecipeScreen(BrowseScreen):
+    """The six stages; enter for evidence and advice."""
+
+    _shown: tuple[tuple[Finding, ...], tuple[Entry, ...]] = ((), ())
+
+    def items(self) -> Sequence[Entry]:
+        """The rows, run or not."""
+        if self._shown[0] is not self.snapshot.checks:
+            self._shown = self.snapshot.checks, recipe.entries(self.snapshot.checks)
+        return self._shown[1]
+
+    def key(self, item: Entry) -> object:
+        """A row is listed once."""
+        return item.row.id
+
+    def row(self, item: Entry, width: int) -> Text:
+        """Stage where it begins or comes into sight, verdict and numbers."""
+        items = self.items()
+        place = items.index(item)
+        stage = item.row.id.partition(".")[0]
+        begins = place <= self.first or items[place - 1].row.id.partition(".")[0] != stage
+        return panels.recipe_row(item, stage if begins else "", width, self.run_app.paint)
+
+    def detail(self, item: Entry, width: int) -> list[Text]:
+        """All of a finding, and why the row is there."""
+        return panels.recipe_detail(item, width, self.run_app.paint)
+
+    def nothing(self) -> str:
+        """No check was recorded."""
+        return (
+            "No checks were recorded. `nntui train` runs them before the first step; your own loop calls "
+            "nntui.preflight(task, run=run), or run.check(…)."
+        )
+
+    def _find(self, items: Sequence[Any]) -> None:
+        """The most urgent row, until another one is chosen."""
+        if self._key is None:
+            places = {
+                status: place for place, item in reversed(list(enumerate(items))) for status in [item.finding.status]
+            }
+            self.chosen = next((places[status] for status in URGENT if status in places), 0)
+        super()._find(items)
