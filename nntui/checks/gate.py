@@ -85,8 +85,8 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         "to the floor "
         f"of {format_number(found.floor)}: it is too early to regularise.",
         **numbers,
-        advice=f"Most likely {scale or _SMALL}. Refute: a wider model must come closer; if it does not, look at inputs and targets "
-        "side by side.",
+        advice=f"Most likely {scale or _SMALL}. Refute: a wider model must come closer; if it does not, look at inputs and "
+        "targets side by side.",
     )
 
 

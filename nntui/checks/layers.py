@@ -28,7 +28,7 @@ from nntui.checks.experiment import kept, without_dropout
 from nntui.checks.guard import guarded
 from nntui.checks.optimizers import optimizers
 from nntui.checks.signal import Signal, listened
-from nntui.checks.task import Task
+from nntui.checks.task import Task, tensors
 from nntui.checks.wiring import unreached
 from nntui.finding import Finding
 
@@ -105,7 +105,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     left_out = {*reached.detached, *reached.unused, *declared}
     zero, ratios = _gradients(task, model, batches, left_out)
     signals = listened(task, without_dropout(task.build(seed)), batches)
-    _silent(model, zero, signals, found)
+    _silent(task, model, batches[0][0], zero, signals, found)
     _signals(signals, found)
     _vanishing(ratios, zero, found)
     count = sum(1 for p in model.parameters() if p.requires_grad)
@@ -272,7 +272,20 @@ def _gradients(
     return [name for name, size in largest.items() if size == 0.0], ratios
 
 
-def _silent(model: nn.Module, zero: list[str], signals: list[Signal], found: _Found) -> None:
+@torch.no_grad()
+def _bound(task: Task, model: nn.Module, inputs: Any) -> str:
+    """The cause in words where every output is one number, that an activation or a clamp holds it at; else empty."""
+    outputs = [t for t in tensors(task.call(model, inputs)) if t.is_floating_point() and t.numel() > 1]
+    held = next((t for t in outputs if bool((t == t.flatten()[0]).all())), None)
+    if held is None:
+        return ""
+    return (
+        f"an activation on the output that is at its bound: every output is {format_number(float(held.flatten()[0]))} (a tanh, "
+        "sigmoid, relu or clamp that the targets do not fit in)"
+    )
+
+
+def _silent(task: Task, model: nn.Module, inputs: Any, zero: list[str], signals: list[Signal], found: _Found) -> None:
     """Parameters whose gradient is exactly zero throughout."""
     if not zero:
         return
@@ -283,6 +296,8 @@ def _silent(model: nn.Module, zero: list[str], signals: list[Signal], found: _Fo
         cause = f"weights of zero in {flat}"
     elif dead is not None:
         cause = f"dead units: every unit after {dead.layer} is zero for every input"
+    elif every and (bound := _bound(task, model, inputs)):
+        cause = bound
     elif every:
         cause = "a loss that is clipped or clamped where it starts, or multiplied by zero"
     else:

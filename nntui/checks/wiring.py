@@ -105,7 +105,7 @@ def _alike(weight: Tensor) -> bool:
 
 @torch.no_grad()
 def lost_in(call: Callable[[Any], Any], model: nn.Module, one: Any, other: Any) -> str:
-    """Name of the first layer that two different inputs enter and leave as the same; empty when there is none such.
+    """The first layer that two different inputs enter and leave as the same, or what follows the last; empty where they enter none.
 
     call: runs the model on inputs.
     """
@@ -113,6 +113,9 @@ def lost_in(call: Callable[[Any], Any], model: nn.Module, one: Any, other: Any) 
     for (name, given, made), (_, given_too, made_too) in zip(*trails, strict=False):
         if not _same(given, given_too) and _same(made, made_too):
             return name
+    last = [trail[-1] for trail in trails if trail]
+    if len(last) == len(trails) and not _same(last[0][2], last[1][2]):
+        return f"what follows {last[0][0]}"
     return ""
 
 
