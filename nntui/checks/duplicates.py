@@ -79,6 +79,15 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     )
 
 
+def repeats(split: Split, known: Split) -> np.ndarray:
+    """(N,) place in `known`'s data of the first example with the same inputs; -1 where there is none, or it is that one."""
+    first: dict[bytes, int] = {}
+    for place, key in zip(known.places.tolist(), known.keys, strict=True):
+        first.setdefault(key, place)
+    found = np.array([first.get(key, -1) for key in split.keys], dtype=np.int64)
+    return np.where(found == split.places, -1, found) if split is known else found
+
+
 def _again(split: Split) -> np.ndarray:
     counts = Counter(split.keys)
     return np.array([counts[key] > 1 for key in split.keys])

@@ -58,7 +58,8 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         for name, here, there in (("train", agreement, other), ("validation", other, agreement)):
             if _sigmas(here) < APART and _far_below(here, there):
                 return _parted(name, here, there, evidence)
-    suspects = _suspects(train)
+    looked_at, _, odd = contradiction(train)
+    suspects = looked_at[odd]
     evidence["suspects"] = first_places(train.places[suspects])
     contradicted, suspected = float(clashing.mean()), len(suspects) / max(1, min(MOST, len(train)))
     evidence |= {"suspect_share": suspected, "contradicting_share": contradicted}
@@ -163,11 +164,13 @@ def _far_below(here: tuple[float, float, int], there: tuple[float, float, int]) 
     return there[0] - here[0] > APART * error and there[0] - here[0] > 0.5 * (1 - there[1])
 
 
-def _suspects(split: Split) -> np.ndarray:
-    """Places within the split of labels that the neighbours contradict."""
-    if len(split) < LEAST or not split.features.shape[1]:
-        return np.zeros(0, dtype=np.int64)
-    assert split.labels is not None
+def contradiction(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(places in the split that were looked at, share of the neighbours that agree on one other label, whether it is suspect).
+
+    Empty where there is no label per example, or too few examples.
+    """
+    if split.labels is None or len(split) < LEAST or not split.features.shape[1]:
+        return np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=bool)
     chosen, where = _neighbours(split, NEIGHBOURS)
     labels = split.labels[chosen]
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -177,7 +180,7 @@ def _suspects(split: Split) -> np.ndarray:
     winner = votes.argmax(axis=1)
     most, size = votes.max(axis=1), around.shape[1]
     luck = binom.sf(most - 1, size, (counts / counts.sum())[winner])
-    return chosen[(most >= VOTES * size) & (luck < INFORMATIVE)]
+    return chosen, most / size, (most >= VOTES * size) & (luck < INFORMATIVE)
 
 
 def _surely(share: float, count: int) -> float:

@@ -29,6 +29,7 @@ from nntui.checks.init_loss import check as init_loss
 from nntui.checks.label_noise import check as label_noise
 from nntui.checks.layers import check as layers
 from nntui.checks.leak import check as leak
+from nntui.checks.listing import list_examples
 from nntui.checks.lr_decay import check as lr_decay
 from nntui.checks.outliers import check as outliers
 from nntui.checks.overfit_batch import check as overfit_batch
@@ -67,6 +68,9 @@ CHECKS: dict[str, Check] = {
 }
 """Rows in the recipe's order. `data.leak` and `skeleton.layers` hold what the recipe says of wiring and of scores too good."""
 
+LISTED_AFTER = "data.resolution"
+"""The last row that looks at the data alone; what is known of single examples is recorded then."""
+
 Progress = Callable[[str, int, dict[str, float]], None]
 """Told (row, step, numbers by name) while a check runs; a row begins with step -1 and no numbers."""
 
@@ -82,8 +86,8 @@ def preflight(
 ) -> Iterator[Finding]:
     """Run the checks and yield each finding as it comes.
 
-    run: records findings, dependency matrices, what the task was taken for, and the progress of each check as metrics
-    `check/<check>/<name>`. budget: seconds per check. only: rows to run, as `init_loss` or `skeleton.init_loss`; empty for all.
+    run: records findings, dependency matrices, what the task was taken for, what is known of single examples, and the
+    progress of each check as metrics `check/<check>/<name>`. budget: seconds per check. only: rows to run, as `init_loss` or `skeleton.init_loss`; empty for all.
     Raises ValueError for an unknown row, before any check.
     """
     wanted = [_row(name) for name in only] or list(CHECKS)
@@ -112,6 +116,9 @@ def _findings(
         if run is not None:
             _record(run, finding)
         yield finding
+        if run is not None and row == LISTED_AFTER:
+            with sharing(kept):
+                list_examples(task, run)
 
 
 def _record(run: Run, finding: Finding) -> None:

@@ -105,7 +105,7 @@ def _alike(weight: Tensor) -> bool:
 
 @torch.no_grad()
 def lost_in(call: Callable[[Any], Any], model: nn.Module, one: Any, other: Any) -> str:
-    """The first layer that two different inputs enter and leave as the same, or what follows the last; empty where they enter none.
+    """The first layer that two different inputs enter and leave as the same, or what follows the last; empty if they enter none.
 
     call: runs the model on inputs.
     """

@@ -2,7 +2,9 @@
 
 import dataclasses
 
+import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
 import nntui
 from nntui.checks import preflight
@@ -36,3 +38,24 @@ def test_a_batch_is_split_as_people_make_them() -> None:
     assert task.split_batch((1, 2)) == (1, 2)
     for key in ("labels", "target", "y"):
         assert task.split_batch({"x": 1, key: 2}) == ({"x": 1}, 2)
+
+
+def test_what_is_known_of_single_examples_is_recorded(tmp_path) -> None:
+    x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] > 0).long()
+    x[7] *= 1e4
+    x[30] = x[20]
+    model = lambda: nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))  # noqa: E731
+    data, held_out = TensorDataset(x[:150], y[:150]), TensorDataset(x[150:], y[150:])
+    task = nntui.Task(model, nn.CrossEntropyLoss(), data, held_out, classes=["no", "yes"])
+    with nntui.init(tmp_path / "run") as run:
+        list(preflight(task, run=run, only=["corrupt", "resolution"]))
+    rows = nntui.read(tmp_path / "run").examples.to_pylist()
+    train = {row["index"]: row for row in rows if row["split"] == "train" and row["label"]}
+    assert set(train) == set(range(150))
+    assert {row["label"] for row in rows if row["label"]} == {"no", "yes"}
+    assert max(train.values(), key=lambda row: row["outlier"])["index"] == 7
+    assert {i: row["duplicate_of"] for i, row in train.items() if row["duplicate_of"] >= 0} == {30: 20}
+    assert sum(row["split"] == "validation" and bool(row["label"]) for row in rows) == 50
+    pictured = [row for row in rows if row["data"]]
+    assert len(pictured) == 200
