@@ -25,6 +25,7 @@ from nntui.runlog.reader import Damage, Poll
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
 from nntui.session import plotting, recipe
 from nntui.session.columns import Recorded
+from nntui.session.data import NOTHING, Data, DataView, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Examples
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
@@ -40,6 +41,7 @@ from nntui.session.snapshot import (
     Snapshot,
     View,
 )
+from nntui.session.table import Known, Table
 
 EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0
@@ -63,6 +65,10 @@ class RunState:
         self._examples = Examples()
         self._matrices = Matrices()
         self._predictions: tuple[object, Predictions] = (None, Predictions())
+        self._known = Known()
+        self._listed: tuple[object, Listed] = (None, Listed(Table()))
+        self._data: tuple[object, Data] = (None, NOTHING)
+        self._entered: tuple[int, str] = (0, "")
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
         self._newest = math.nan
@@ -108,6 +114,8 @@ class RunState:
                 self._fold_event(writer, row)
         elif kind == "predictions":
             self._examples.fold(writer, data)
+        elif kind == "examples":
+            self._known.fold(writer, data)
         elif kind == "dependencies":
             self._matrices.fold(data)
         times = data.column("wall_time_ns")
@@ -121,6 +129,8 @@ class RunState:
     def _fold_event(self, writer: str, row: dict[str, Any]) -> None:
         moment = row["wall_time_ns"] / 1e9
         self._events.append(EventRow(moment, row["step"], row["level"], row["event"], row["message"], writer))
+        if row["event"] == "inputs" and row["wall_time_ns"] >= self._entered[0]:
+            self._entered = (row["wall_time_ns"], row["message"])
         if row["event"] == "lost":
             points = _object(row["data"]).get("points")
             self._lost_reported[writer] = self._lost_reported.get(writer, 0) + (
@@ -171,17 +181,33 @@ class RunState:
             events=tuple(sorted(self._events, key=lambda event: event.wall_time)),
             predictions=self._said(view.predictions) if view.predictions else Predictions(),
             dependencies=self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
+            data=self._chosen(view.data) if view.data else NOTHING,
         )
 
     def _said(self, view: PredictionsView) -> Predictions:
         """The predictions that the view asks for, computed again only when there are new ones."""
-        writers = [(name, self._cuts.get(name, Cut()).everything) for name in self._primary()]
-        key = (view, self._examples.rows, tuple(writers))
+        writers = self._lines()
+        key = (view, self._examples.rows, writers)
         if self._predictions[0] != key:
             names = self._examples.names
             name = names[view.name % len(names)] if names else ""
             self._predictions = (key, predictions(view, names, *self._examples.history(name, writers)))
         return self._predictions[1]
+
+    def _chosen(self, view: DataView) -> Data:
+        """The examples that the view asks for; what no new row and no other view changes is not computed again."""
+        writers = self._lines()
+        known = (self._known.rows, writers)
+        if self._listed[0] != known:
+            self._listed = (known, Listed(self._known.table(writers)))
+        key = (view, known, self._entered)
+        if self._data[0] != key:
+            self._data = (key, choose(view, self._listed[1], self._entered[1]))
+        return self._data[1]
+
+    def _lines(self) -> tuple[tuple[str, int], ...]:
+        """Writers of the shown rank, oldest first, with the step from which a later one replaced each."""
+        return tuple((name, self._cuts.get(name, Cut()).everything) for name in self._primary())
 
     def _primary(self) -> list[str]:
         """Writers of the shown rank, oldest first."""

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.finding import Finding
-from nntui.session import dependencies, predictions
+from nntui.session import data, dependencies, predictions
+from nntui.session.data import Data, DataView
 from nntui.session.dependencies import Dependencies, DependenciesView
 from nntui.session.liveness import State as State
 from nntui.session.predictions import Predictions, PredictionsView
@@ -61,6 +62,7 @@ class View:
     predictions: PredictionsView | None = None
     """None: no screen shows them."""
     dependencies: DependenciesView | None = None
+    data: DataView | None = None
 
 
 # --- what the screen gets ---------------------------------------------------------------------
@@ -222,6 +224,8 @@ class Snapshot:
     """Empty unless the view asks for them."""
     dependencies: Dependencies = dependencies.NOTHING
     """Empty unless the view asks for them."""
+    data: Data = data.NOTHING
+    """Empty unless the view asks for it."""
     problem: str = ""
     """Why the run cannot be shown (folder gone, newer format), in one line; empty when it can."""
 
