@@ -87,7 +87,8 @@ def preflight(
     """Run the checks and yield each finding as it comes.
 
     run: records findings, dependency matrices, what the task was taken for, what is known of single examples, and the
-    progress of each check as metrics `check/<check>/<name>`. budget: seconds per check. only: rows to run, as `init_loss` or `skeleton.init_loss`; empty for all.
+    progress of each check as metrics `check/<check>/<name>`. budget: seconds per check. only: rows to run, as `init_loss` or
+    `skeleton.init_loss`; empty for all.
     Raises ValueError for an unknown row, before any check.
     """
     wanted = [_row(name) for name in only] or list(CHECKS)
