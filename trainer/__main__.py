@@ -1,4 +1,4 @@
-"""`python -m trainer train|check TASK`, which `nntui train` and `nntui check` start.
+"""`python -m trainer train|check|label TASK`, which `nntui train`, `nntui check` and `nntui label` start.
 
 Owns arguments, signals and exit codes: 0 done, 1 an error in the run, 2 usage (an unknown task too), 3 a run folder that cannot
 be used, 4 a failed check (`train` under --strict only), 130 and 143 stopped, training with a checkpoint.
@@ -22,10 +22,17 @@ from trainer.batches import DataError
 from trainer.checkpoint import CheckpointError
 from trainer.faults import NAMES as FAULTS
 from trainer.faults import Fault
+from trainer.label import Wanted as Labelling
+from trainer.label import label
 from trainer.loop import Stop, train
 from trainer.options import Options
 from trainer.precheck import Wanted, check
 from trainer.precision import NAMES as PRECISIONS
+from trainer.questions import NotAnswerable
+
+LABELLING = """\
+Show examples and take a person's answers: the name of a class, its number or the beginning of its name, or a number.
+How well that goes is recorded, and becomes a line in the plots of later runs of the task beside it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)  # small models: threads only wait for each other
     try:
         task = tasks.named(arguments.task, arguments.width)
+        if arguments.verb == "label":
+            return _label(task, arguments)
         return _check(task, arguments) if arguments.verb == "check" else _train(task, _options(arguments))
     except tasks.TaskNotLoaded as error:
         return _say(arguments.verb, str(error), 2)
@@ -58,10 +67,29 @@ def _check(task: nntui.Task, arguments: argparse.Namespace) -> int:
                 as_json=arguments.json,
                 strict=arguments.strict,
                 out=None if arguments.no_record else arguments.out or Path("runs") / f"check-{_name(arguments.task)}",
+                task=arguments.task,
             ),
         )
     except ValueError as error:  # an unknown row: checks themselves never raise
         return _say("check", str(error), 2)
+
+
+def _label(task: nntui.Task, arguments: argparse.Namespace) -> int:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    out = arguments.out or Path("runs") / f"label-{_name(arguments.task)}"
+    wanted = Labelling(arguments.task, out, arguments.examples, arguments.twice, arguments.split, arguments.seed)
+    try:
+        return label(task, wanted)
+    except (NotAnswerable, DataError, nntui.checks.TaskError) as error:
+        return _say("label", f"{arguments.task}: {error}", 2)
+    except nntui.RunFolderError as error:
+        return _say("label", str(error), 3)
+    except OSError as error:
+        return _say("label", f"{error.filename or out}: {error.strerror or error}; expected to go on.", 1)
+    except Exception as error:  # noqa: BLE001 (the boundary to the user: their data may raise anything)
+        words = " ".join(str(error).split()) or "no words"
+        return _say("label", f"{arguments.task}: {type(error).__name__}: {words:.300}", 1)
 
 
 def _train(task: nntui.Task, options: Options) -> int:
@@ -149,7 +177,21 @@ def _parser() -> argparse.ArgumentParser:
     checks.add_argument(
         "--budget", type=_positive, default=10.0, metavar="S", help="seconds per check (default: %(default)s)"
     )
+    _add_label(verbs.add_parser("label", prog="nntui label", description=LABELLING))
     return parser
+
+
+def _add_label(words: argparse.ArgumentParser) -> None:
+    _add_task(words)
+    words.add_argument("--examples", type=_few, default=20, metavar="N", help="how many (default: %(default)s)")
+    words.add_argument("--twice", action="store_true", help="ask for the same once more, in another order")
+    words.add_argument(
+        "--split",
+        choices=("validation", "train"),
+        default="",
+        help="where from (default: validation where there is any)",
+    )
+    words.add_argument("--out", type=Path, help="run folder to record into (default: runs/label-TASK)")
 
 
 def _add_task(words: argparse.ArgumentParser) -> None:
@@ -190,6 +232,12 @@ def _name(task: str) -> str:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1 << 40:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 1")
+    return int(text)
+
+
+def _few(text: str) -> int:
+    if not text.isdecimal() or len(text) > 4 or not 0 < int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 1 to 1000")
     return int(text)
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 import nntui
-from trainer import checkpoint, gpu
+from trainer import checkpoint, gpu, human
 from trainer.batches import Batches, DataError, Examples, moved
 from trainer.checkpoint import Training
 from trainer.evaluation import evaluate
@@ -59,7 +59,11 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
         return 0
     resumed = state is not None
     with _record(options, training, batches, resumed=resumed) as run, gpu.watch(device) as system, closing(batches):
-        if options.checks and not resumed and not _preflight(task, options, run):
+        person = human.newest(options.task, options.out)
+        healthy = resumed or not options.checks or _preflight(task, options, run, person)
+        if person is not None:
+            run.check(person)  # after the checks, whose own row of it only says that nobody answered
+        if not healthy:
             run.finish(4)
             return 4
         loop = _Loop(task, options, device, training, batches, run, Mistakes(task, validation, run))
@@ -202,12 +206,12 @@ def _record(options: Options, training: Training, batches: Batches, *, resumed: 
     return run
 
 
-def _preflight(task: nntui.Task, options: Options, run: nntui.Run) -> bool:
-    """Run the checks and say what they found; False when training must not begin."""
+def _preflight(task: nntui.Task, options: Options, run: nntui.Run, person: nntui.Finding | None) -> bool:
+    """Run the checks and say what they found, of a person's answers what is known; False when training must not begin."""
     failed = False
     tell_task(nntui.checks.inferred(task, seed=options.seed))
     for finding in nntui.checks.preflight(task, run=run, seed=options.seed):
-        tell(finding)
+        tell(person if person is not None and person.id == finding.id else finding)
         failed |= finding.status == "fail"
     return not (failed and options.strict)
 

@@ -1,4 +1,4 @@
-"""The command line: `nntui watch | ls | status | show | train | check`.
+"""The command line: `nntui watch | ls | status | show | train | check | label`.
 
 Owns arguments, exit codes and the one place where an error becomes a line. Imports the chosen verb last.
 Invariant: a user never sees a traceback, unless NNTUI_DEBUG is set.
@@ -23,6 +23,7 @@ EXAMPLES = """\
 examples:
   nntui train digits --out runs/exp42    train a built-in task, with checks before the first step
   nntui check my_task.py:task            the checks alone, on a task of your own
+  nntui label digits --twice             label examples yourself: a line in the plots to compare with
   nntui watch runs/exp42                 the dashboard; leaving it never stops a job
   nntui watch runs                       every run of a folder; enter opens one, 7 leads back
   nntui ls                               the same list, printed
@@ -34,7 +35,7 @@ exit codes: 0 ok, 1 internal, 2 usage, 3 not found or unreadable, 4 a failed che
 """
 
 
-MODULES = {"train": "training", "check": "training"}
+MODULES = {"train": "training", "check": "training", "label": "training"}
 """Verbs that do not have the name of their module."""
 
 
@@ -69,7 +70,7 @@ def put(text: str) -> None:
 
 def _run(words: list[str]) -> int:
     parser = _parser()
-    if words[:1] in (["train"], ["check"]):  # the trainer knows its own options
+    if words[:1] and words[0] in MODULES:  # the trainer knows its own options
         arguments = argparse.Namespace(verb=words[0], words=words[1:])
     else:
         try:
@@ -131,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"nntui {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="{watch,ls,status,show,train,check}")
+    verbs = parser.add_subparsers(dest="verb", metavar="{watch,ls,status,show,train,check,label}")
     watch = verbs.add_parser("watch", help="open the dashboard on a run, or on the runs of a folder")
     watch.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: the latest run below runs)")
     watch.add_argument("--wait", action="store_true", help="wait for a run that does not exist yet")
@@ -159,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         "train", help="train a task, with checks before the first step (nntui train --help)", add_help=False
     )
     verbs.add_parser("check", help="run the recipe's checks on a task (nntui check --help)", add_help=False)
+    verbs.add_parser("label", help="label examples of a task yourself (nntui label --help)", add_help=False)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`nntui train` and `nntui check`: start the trainer that lies beside nntui.
+"""`nntui train`, `nntui check` and `nntui label`: start the trainer that lies beside nntui.
 
 Owns finding it. People have a `trainer.py` of their own, and PyPI has another package of that name: what is started is
 verified first. Invariant: nothing of the trainer is imported here.
