@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from nntui.checks.corrupt import TABLE, is_table
 from nntui.checks.dataset import Split, drawn, first_places, scaled, train_split, validation_split
 from nntui.checks.guard import guarded
 from nntui.checks.task import Task
@@ -30,6 +31,9 @@ ROW = "data.duplicates"
 SIGMAS = 4.0
 SHARED = 0.01
 RARE = 1e-3
+UNLIKE = (0.3, 0.85)
+"""Median nearest distance from validation to train, to that inside of train, from which the splits are not read alike (one is
+noisier): distances tell nothing then. Below, most of validation is copied."""
 WINDOWS = 0.5
 """Share of validation windows that overlap with train from which it is no chance."""
 NEIGHBOURS_FROM = 3000
@@ -46,7 +50,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     evidence: dict[str, Any] = {"looked_at": train.looked_at, "train_repeated": float(again.mean())}
     if validation is not None:
         evidence["looked_at"] += f" and {validation.looked_at}"
-        shared = _shared(train, validation, again, evidence) or _near(train, validation, evidence)
+        shared = _shared(train, validation, again, evidence) or _near(task, train, validation, evidence)
         if shared is not None and not task.declares("repeated"):
             return shared
         overlap = _overlap(train, validation, evidence)
@@ -89,8 +93,11 @@ def repeats(split: Split, known: Split) -> np.ndarray:
 
 
 def _again(split: Split) -> np.ndarray:
+    """(N,) whether an example occurs again in its split; blank ones, which data.corrupt tells of, are left out."""
     counts = Counter(split.keys)
-    return np.array([counts[key] > 1 for key in split.keys])
+    array = split.tokens if split.tokens is not None else split.features
+    blank = array.max(axis=1) == array.min(axis=1) if array.shape[1] > 1 else np.zeros(len(split), dtype=bool)
+    return np.array([counts[key] > 1 for key in split.keys]) & ~blank
 
 
 def _shared(train: Split, validation: Split, again: np.ndarray, evidence: dict[str, Any]) -> Finding | None:
@@ -124,18 +131,26 @@ def _copied(share: float, base: float, pairs: list[tuple[int, int]], how: str, e
     )
 
 
-def _near(train: Split, validation: Split, evidence: dict[str, Any]) -> Finding | None:
+def _near(task: Task, train: Split, validation: Split, evidence: dict[str, Any]) -> Finding | None:
     """The finding when validation has near copies of train; None when it has no more than chance explains."""
     if min(len(train), len(validation)) < LEAST or not train.features.shape[1]:
         return None
     if train.features.shape[1] != validation.features.shape[1] or train.tokens is not None:
         return None
-    base = scaled(train.features)
+    columns = is_table(task, train) and train.features.shape[1] <= TABLE  # pixels share a scale, columns do not
+    base, other = (
+        scaled(one.features, train.features) if columns else np.nan_to_num(one.features) for one in (train, validation)
+    )
     mine, theirs = drawn(len(train), NEIGHBOURS_FROM), drawn(len(validation), NEIGHBOURS_FROM)
-    other = scaled(validation.features, train.features)[theirs]
+    other = other[theirs]
     search = NearestNeighbors(n_neighbors=3).fit(base)
     inside = search.kneighbors(base[mine])[0][:, 1:]
     across, where = search.kneighbors(other, n_neighbors=1)
+    usual, usual_across = float(np.median(inside[:, 0])), float(np.median(across[:, 0]))
+    ratio = usual_across / usual if usual > 0 else 1.0
+    evidence["distance_across_to_inside"] = ratio
+    if UNLIKE[0] < ratio < UNLIKE[1]:
+        return None
     limit = _rarely_nearer(inside)
     evidence["near_distance"] = limit
     if not limit > 0:
@@ -170,8 +185,8 @@ def _overlap(train: Split, validation: Split, evidence: dict[str, Any]) -> Findi
     if one is None or other is None or min(one.shape[1], other.shape[1]) < LEAST:
         return None
     length = max(LEAST, one.shape[1] // 2)
-    known = np.unique(_stretches(one, length))
-    hit = np.isin(_stretches(other, length), known).reshape(len(other), -1).any(axis=1)
+    known = np.unique(_stretches(one, length)[_varied(one, length)])
+    hit = (np.isin(_stretches(other, length), known) & _varied(other, length)).reshape(len(other), -1).any(axis=1)
     share = float(hit.mean())
     evidence["windows_overlapping"] = share
     if share < WINDOWS:
@@ -198,6 +213,12 @@ def _stretches(tokens: np.ndarray, length: int) -> np.ndarray:
         for offset in range(length):
             found = found * base + tokens[:, offset : offset + found.shape[1]].astype(np.uint64) + np.uint64(1)
     return found.ravel()
+
+
+def _varied(tokens: np.ndarray, length: int) -> np.ndarray:
+    """Whether a stretch is more than padding, one in four of its places unlike the next: (N, T) -> (N · (T - length + 1),)."""
+    changes = np.concatenate([np.zeros((len(tokens), 1)), np.cumsum(tokens[:, 1:] != tokens[:, :-1], axis=1)], axis=1)
+    return (changes[:, length - 1 :] - changes[:, : tokens.shape[1] - length + 1] >= length / 4).ravel()
 
 
 def _most_by_chance(share: float, known: int, count: int) -> float:
