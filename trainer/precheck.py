@@ -99,14 +99,16 @@ def tell_task(taken: dict[str, str]) -> None:
 
 
 def tell(finding: nntui.Finding) -> None:
-    """A finding in a few lines: verdict, what was found, what to try when it is not well."""
+    """A finding in a few lines: verdict, what was found, its numbers, and what to try when it is not well."""
     _wrapped(f"{finding.status:<6}{finding.id:<24}", finding.message)
-    if finding.status == "pass":
-        return
     if not (isinstance(finding.measured, float) and math.isnan(finding.measured)):
-        _wrapped(" " * 6, f"expected {finding.expected}, measured {finding.measured}")
-    if finding.advice:
+        _wrapped(" " * 6, f"expected {_number(finding.expected)}, measured {_number(finding.measured)}")
+    if finding.advice and finding.status != "pass":
         _wrapped(" " * 6, finding.advice)
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _wrapped(head: str, words: str) -> None:
