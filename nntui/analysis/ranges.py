@@ -5,6 +5,7 @@ Owns what part of the y axis is shown. Invariant: a range is finite with low < h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -18,6 +19,10 @@ OUTLIER_SPREAD = 5.0
 
 _LARGEST = float(np.finfo(np.float64).max)
 _SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+LEAST_SHARE = 0.3
+"""Of the height, what the data keep at least when the range is made to hold a reference line."""
+AIR = 0.06
+"""Of the height, what there is beyond a reference line for which the range was made longer."""
 WIDE = 30.0
 """Ratio of the largest to the smallest number from which a logarithmic axis tells more."""
 
@@ -55,6 +60,27 @@ def without_outliers(value: Floats, bounds: tuple[float, float]) -> tuple[tuple[
     low, high = max(bounds[0], p5 - air), min(bounds[1], p95 + air)
     outside = int(((finite < low) | (finite > high)).sum())
     return ((low, high), outside) if outside and high > low else (bounds, 0)
+
+
+def reaching(bounds: tuple[float, float], value: float, *, log: bool) -> tuple[float, float]:
+    """The range made long enough to hold the value too, with a little air, when it is near; else the range as it is.
+
+    Near: what the range held keeps at least the share LEAST_SHARE of the height; on a logarithmic axis, of its logarithm. The
+    distance is that of the value from the nearest edge.
+    """
+    low, high = (math.log(edge) for edge in bounds) if log else bounds
+    if not math.isfinite(value) or (log and value <= 0) or bounds[0] <= value <= bounds[1]:
+        return bounds
+    at = math.log(value) if log else value
+    half = high / 2 - low / 2  # halved: the range may be the whole of float64
+    beyond = max(at / 2 - high / 2, low / 2 - at / 2)
+    if beyond > half * (1 / LEAST_SHARE - 1):
+        return bounds
+    air = (half + beyond) * 2 * AIR
+    edge = at + air if at > high else at - air
+    edge = math.exp(min(max(edge, math.log(_SMALLEST)), math.log(_LARGEST))) if log else edge
+    edge = min(max(edge, -_LARGEST), _LARGEST)
+    return (bounds[0], max(edge, value)) if at > high else (min(edge, value), bounds[1])
 
 
 def _padded_log(low: float, high: float) -> tuple[float, float]:

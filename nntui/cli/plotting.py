@@ -45,6 +45,10 @@ def printed(data: PlotData, width: int, height: int, *, colour: bool) -> str:
             figure.plot(x, y, marker="braille", label=cut(safe(one.metric), 30), color=COLOURS[place % len(COLOURS)])
     if not drawn:
         return ""
+    for one in data.references:
+        if data.y_range[0] <= one.value <= data.y_range[1]:
+            x, y = _points(data, np.full(raster_columns(width), one.value))
+            figure.plot(x, y, marker="-", label=cut(safe(one.label), 30), color="gray")
     low, high = (_scaled(np.array([edge]), data)[0] for edge in data.y_range)
     figure.xlim(*data.x_range)
     figure.ylim(low, high)

@@ -14,10 +14,10 @@ import numpy as np
 
 from nntui.analysis import ticks
 from nntui.analysis.downsampling import bridge, per_column
-from nntui.analysis.ranges import without_outliers, y_range
+from nntui.analysis.ranges import reaching, without_outliers, y_range
 from nntui.analysis.series import Series
 from nntui.analysis.smoothing import debiased_ema
-from nntui.session.snapshot import Floats, Mark, MetricSummary, PlotData, PlottedSeries, PlotView, XAxis
+from nntui.session.snapshot import Floats, Mark, MetricSummary, PlotData, PlottedSeries, PlotView, Reference, XAxis
 
 COLUMNS_PER_X_TICK = 24
 Y_TICKS = 5
@@ -51,9 +51,18 @@ class XScale:
 
 
 def plot(
-    view: PlotView, lineages: Sequence[Lineage], scale: XScale, marks: Iterable[Mark], *, growing: bool = False
+    view: PlotView,
+    lineages: Sequence[Lineage],
+    scale: XScale,
+    marks: Iterable[Mark],
+    *,
+    references: Sequence[Reference] = (),
+    growing: bool = False,
 ) -> PlotData:
-    """One plot of the given metrics; `marks` have their x in the view's unit. growing: more points are to come."""
+    """One plot of the given metrics; `marks` have their x in the view's unit. growing: more points are to come.
+
+    The y range holds the points, and those references that are near (`ranges.reaching`), the nearest first.
+    """
     x_range = _x_range(view, lineages, scale, growing)
     dense = min((gap for pair in lineages for gap in map(_gap, pair) if gap > 0), default=0.0)
     drawn: list[PlottedSeries] = []
@@ -70,6 +79,8 @@ def plot(
     clipped = 0
     if view.clip_outliers and visible:
         bounds, clipped = without_outliers(np.concatenate(visible), bounds)
+    for one in sorted(references, key=lambda r: abs(r.value / 2 - bounds[0] / 4 - bounds[1] / 4)):
+        bounds = reaching(bounds, one.value, log=log_y)
     make = ticks.decade_ticks if log_y else ticks.linear_ticks
     inside = [m for m in marks if x_range[0] <= m.x <= x_range[1]]
     return PlotData(
@@ -82,6 +93,7 @@ def plot(
         y_ticks=make(*bounds, Y_TICKS),
         marks=tuple(inside[-MARK_LIMIT:]),
         clipped=clipped,
+        references=tuple(references),
     )
 
 

@@ -30,6 +30,7 @@ from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Examples
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
 from nntui.session.predictions import Predictions, PredictionsView, predictions
+from nntui.session.references import references
 from nntui.session.snapshot import (
     EventRow,
     Head,
@@ -292,10 +293,13 @@ class RunState:
         lead = self._writers.get(self._lead())
         begun = min((w.manifest.started_ns / 1e9 for w in self._writers.values()), default=0.0)
         scale = plotting.XScale(lead.manifest.steps_per_epoch if lead else 0, begun)
+        known = references(finding for _, finding in self._checks.values())
         found: dict[str, PlotData] = {}
         for one in view.plots:
             marks = self._marks(one, scale, alerts)
-            found[one.key] = plotting.plot(one, [self._lineage(m) for m in one.metrics], scale, marks, growing=growing)
+            lines = [line for metric in dict.fromkeys(one.metrics) for line in known.get(metric, ())]
+            lineages = [self._lineage(m) for m in one.metrics]
+            found[one.key] = plotting.plot(one, lineages, scale, marks, references=lines, growing=growing)
         return found
 
     def _marks(self, view: PlotView, scale: plotting.XScale, alerts: tuple[Finding, ...]) -> list[Mark]:

@@ -97,6 +97,16 @@ class Mark:
     """Empty for a plain fact (learning rate changed, restart, checkpoint)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A line across a plot to compare its series with."""
+
+    value: float
+    """In the unit of y; finite. Outside of the plot's y_range there is no line, only the label."""
+    label: str
+    """`human 0.94 ± 0.03`"""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class PlotData:
     """One plot, ready to be drawn."""
@@ -114,6 +124,7 @@ class PlotData:
     marks: tuple[Mark, ...] = ()
     clipped: int = 0
     """Number of points outside y_range because of clip_outliers."""
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

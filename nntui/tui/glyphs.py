@@ -37,6 +37,8 @@ class Glyphs:
     rule: str
     corner: str
     wall: str
+    dash: str
+    """What a line to compare with is drawn of; no line of data has it."""
     series: str
     """One mark per series, so that colour is never needed to tell them apart."""
 
@@ -59,6 +61,7 @@ _UNICODE = {
     "rule": "─",
     "corner": "┤",
     "wall": "│",
+    "dash": "╌",
     "series": "─·╌┄┈",
 }
 
@@ -84,6 +87,7 @@ SETS: dict[str, Glyphs] = {
         rule="-",
         corner="+",
         wall="|",
+        dash="-",
         series="*o+#@",
     ),
 }

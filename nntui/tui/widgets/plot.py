@@ -7,6 +7,7 @@ Invariant: a plot never computes on points; everything it shows is in its PlotDa
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 
 import numpy as np
@@ -57,17 +58,15 @@ def plot_lines(
     columns, rows = inner_width(width), height - 2
     raster = draw(data, columns, rows, g.kind, g.nan, _numbers(data))
     body = [_row(raster, row, paint, data) for row in range(rows)]
+    untold = _put_references(body, data, paint)
     _put_marks(body, data, columns, paint)
     at = column_of(cursor, data, columns) if math.isfinite(cursor) else -1
     if at >= 0:
         for line in body:
             line.stylize(Style(reverse=True), at, at + 1)
     labels = _labels(data, rows, paint)
-    lines = [
-        _edge(
-            _legend(data, width - 6 - _corner(data, paint).cell_len, paint, title), _corner(data, paint), width, paint
-        )
-    ]
+    corner = _corner(data, paint, untold)
+    lines = [_edge(_legend(data, width - 6 - corner.cell_len, paint, title), corner, width, paint)]
     for row, line in enumerate(body):
         tick = g.corner if row in labels else g.wall
         label = paint.text(fit(labels.get(row, ""), LABEL_WIDTH, right=True), "quiet")
@@ -112,6 +111,42 @@ def _labels(data: PlotData, rows: int, paint: Paint) -> dict[int, str]:
     return found
 
 
+def _put_references(body: list[Text], data: PlotData, paint: Paint) -> list[str]:
+    """Lines to compare with, where they hide no data, each with its label in the longest gap.
+
+    Words for what has no room there, or lies outside.
+    """
+    untold = []
+    for one in data.references:
+        label = safe(one.label, 40)
+        label = label.replace("±", "+-") if paint.glyphs.kind == "ascii" else label
+        row = row_of(one.value, data, len(body)) if not data.log_y or one.value > 0 else -1
+        if row < 0:
+            above = one.value > data.y_range[0]
+            untold.append(f"{label} is {'above' if above else 'below'}")
+            continue
+        line = body[row]
+        gaps = [(found.start(), found.end()) for found in re.finditer(" +", line.plain)]
+        words = f" {label} "
+        cells = list(line.plain)
+        for start, end in gaps:
+            cells[start:end] = paint.glyphs.dash * (end - start)
+        start, end = max(gaps, key=lambda gap: gap[1] - gap[0], default=(0, 0))
+        room = start + 2 if end - start >= len(words) + 4 and cell_len(words) == len(words) else -1
+        if room >= 0:
+            cells[room : room + len(words)] = words
+        else:
+            untold.append(label)
+        line = line.copy()
+        line.plain = "".join(cells)
+        for start, end in gaps:
+            line.stylize(paint.style("quiet"), start, end)
+        if room >= 0:
+            line.stylize(paint.style("foreground"), room, room + len(words))
+        body[row] = line
+    return untold
+
+
 def _put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint) -> None:
     """Marks hang from the top of the plot; words only where they hide neither data nor an earlier mark."""
     line = body[0]
@@ -124,7 +159,7 @@ def _put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint) -> 
         label = safe(mark.label, 24)
         words = (paint.glyphs.alert if mark.severity else paint.glyphs.down) + (label if label.isprintable() else "")
         room = "".join(cells[at : at + len(words) + 1])
-        if cell_len(words) != len(words) or at + len(words) > columns or room.strip():
+        if cell_len(words) != len(words) or at + len(words) > columns or room.strip(" " + paint.glyphs.dash):
             words = words[0]
         cells[at : at + len(words)] = words
         spans.append((at, at + len(words), paint.style(paint.verdict(mark.severity)[1] if mark.severity else "accent")))
@@ -159,8 +194,8 @@ def _legend(data: PlotData, width: int, paint: Paint, title: str) -> Text:
     return joined([Text(" "), line, Text(" ")], "")
 
 
-def _corner(data: PlotData, paint: Paint) -> Text:
-    """What was done to the data before it was drawn."""
+def _corner(data: PlotData, paint: Paint, untold: list[str]) -> Text:
+    """What was done to the data before it was drawn, and the references that have no words beside them."""
     view = data.view
     words = ["zoom"] if math.isfinite(view.x_range[0]) else []
     words += ["log y"] if data.log_y else ["log y needs values > 0"] if view.log_y else []
@@ -168,6 +203,7 @@ def _corner(data: PlotData, paint: Paint) -> Text:
         words.append(f"ema {view.smoothing:g}")
     if view.clip_outliers:
         words.append(f"{data.clipped:,} clipped")
+    words += untold
     return paint.text(f" {' · '.join(words)} " if words else "", "quiet")
 
 
