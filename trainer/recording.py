@@ -157,7 +157,7 @@ def described(batch: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def _facts(facts: dict[str, Any]) -> str:
     words = f"{' × '.join(map(str, facts['shape'])) or 'one'} {facts['dtype']}"
     if "mean" in facts:
-        low, mean, spread, high = (f"{facts[name]:.4g}" for name in ("min", "mean", "spread", "max"))
+        low, mean, spread, high = (f"{facts[name]:.3g}" for name in ("min", "mean", "spread", "max"))
         words += f", {low} to {high}, mean {mean}, spread {spread}"
     return words + (f", {facts['not_finite']:,} not finite" if facts.get("not_finite") else "")
 

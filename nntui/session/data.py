@@ -7,7 +7,7 @@ that a later measurement has put out of date; what is not known comes last in ev
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, overload
@@ -120,6 +120,10 @@ class Data:
     judged: int = 0
     old: int = 0
     """Chosen ones that a later measurement has put out of date."""
+    longest: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Characters of the longest value in each column that has one; of columns of numbers with fractions 0."""
+    splits: int = 0
+    """Splits that the chosen ones are of."""
     order: Order = "loss"
     pattern: str = ""
     problem: str = ""
@@ -236,6 +240,23 @@ class Listed:
         found = columns.get(condition.field)
         return _compared(table.numbers[condition.field] if found is None else found, sign, condition.number)
 
+    def longest(self, at: Ints) -> dict[str, int]:
+        """Characters of the longest value in each column that has one in these rows; of numbers with fractions 0."""
+        table = self.table
+        splits: list[int] = np.unique(table.split[at]).tolist()
+        found = {"split": max((len(table.splits[n]) for n in splits), default=0)}
+        found["index"] = len(str(int(table.index[at].max(initial=0))))
+        sizes = np.array([len(text) for text in table.texts] or [0])
+        for name in ("label", "prediction"):
+            ids = table.words[name][at]
+            if (ids >= 0).any():
+                found[name] = int(sizes[ids[ids >= 0]].max())
+        repeated = table.numbers["duplicate_of"][at]
+        if not np.isnan(repeated).all():
+            found["duplicate"] = len(str(int(np.nanmax(repeated))))
+        numbers = ("loss", "confidence", "outlier", "suspect")
+        return found | {name: 0 for name in numbers if not np.isnan(table.numbers[name][at]).all()}
+
     def histogram(self, at: Ints, column: Column, bars: int) -> Histogram:
         """How these rows are spread over at most so many bars; labels that are classes have one each."""
         if column == "label" and not self._numeric.any():
@@ -281,6 +302,8 @@ def choose(view: DataView, listed: Listed, entered: str = "") -> Data:
         wrong=int(listed.wrong[at].sum()),
         judged=int(listed.judged[at].sum()),
         old=int(listed.old[at].sum()),
+        longest=listed.longest(at),
+        splits=len(np.unique(table.split[at])),
         order=view.order,
         pattern=view.pattern,
         problem=asked.problem,

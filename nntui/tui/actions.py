@@ -31,6 +31,7 @@ ACTIONS = (
     Action("show_screen('recipe')", ("2",), "2", "recipe", "the checks: verdict, expected, measured, why"),
     Action("show_screen('predictions')", ("3",), "3", "predictions", "what the network says about a fixed batch"),
     Action("show_screen('dependencies')", ("4",), "4", "dependencies", "which input reaches which output"),
+    Action("show_screen('data')", ("6",), "6", "data", "single examples: worst mistakes, outliers, suspect labels"),
     Action("show_screen('runs')", ("7",), "7", "runs", "the runs of the folder; enter opens one"),
     Action("show_screen('log')", ("9",), "9", "log", "what happened, newest first"),
     Action("next_alert", ("a",), "a", "alerts", "the alerts; again for the next one"),
@@ -64,15 +65,20 @@ ACTIONS = (
     Action("order", ("w",), "w", "order", "in order, worst first, most changing first", "predictions"),
     Action("another", ("n",), "n", "next", "the next batch", "predictions"),
     Action("another", ("n",), "n", "next", "the next matrix", "dependencies"),
+    Action("filter", ("slash",), "/", "filter", "letters, or label=3 loss>1 wrong old duplicate", "data"),
+    Action("order", ("w",), "w", "order", "by loss, confidently wrong, outlier, suspect, place", "data"),
+    Action("histogram", ("H",), "H", "histogram", "of label, loss, confidence, outlier, suspect", "data"),
     Action("filter", ("slash",), "/", "filter", "only runs whose name or setting holds these letters", "runs"),
 )
 """What can be done, in the order of help."""
 
+_NUMBERED = ("1", "2", "3", "4", "6", "7", "9")
 FOOTERS = {
-    "live": ("1", "2", "3", "4", "7", "9", "a", "?", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
-    "list": ("1", "2", "3", "4", "7", "9", "a", "?", "q", "j ↓", "enter", "esc", "space"),
+    "live": (*_NUMBERED, "?", "a", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
+    "list": (*_NUMBERED, "?", "a", "q", "j ↓", "enter", "esc", "space"),
     "predictions": ("1", "2", "4", "?", "q", "j ↓", "[ ←", "w", "enter", "esc", "n", "space"),
     "dependencies": ("1", "2", "3", "?", "q", "n", "space"),
+    "data": ("1", "3", "?", "q", "j ↓", "w", "/", "H", "enter", "esc", "space"),
     "runs": ("enter", "j ↓", "/", "esc", "?", "q", "1", "2"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }
@@ -87,12 +93,12 @@ def footer_keys(kind: str) -> list[tuple[str, str]]:
 
 def grouped(group: str) -> list[tuple[str, str]]:
     """(labels, words) of a group; actions that differ only in their argument share a line, and so do the numbered screens."""
-    lines: dict[str, tuple[list[str], list[str]]] = {}
+    lines: dict[str, tuple[list[str], list[str], str]] = {}
     for action in ACTIONS:
         if action.group == group:
             numbered = action.label.isdecimal() and action.name.startswith("show")
             base = action.name if action.name.startswith("show") and not numbered else action.name.partition("(")[0]
-            labels, sentences = lines.setdefault(base, ([], []))
+            labels, sentences, _ = lines.setdefault(base, ([], [], ", " if numbered else " · "))
             labels.append(action.label)
             sentences.append(action.words if numbered else action.help)
-    return [(" ".join(labels), " · ".join(sentences)) for labels, sentences in lines.values()]
+    return [(" ".join(labels), between.join(sentences)) for labels, sentences, between in lines.values()]

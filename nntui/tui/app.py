@@ -28,6 +28,7 @@ from nntui.tui.options import Options
 from nntui.tui.paint import Paint
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.screens.browse import AlertsScreen, LogScreen
+from nntui.tui.screens.data import DataScreen
 from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.help import HelpScreen
 from nntui.tui.screens.live import LiveScreen
@@ -45,6 +46,7 @@ SCREENS: dict[str, type[RunScreen]] = {
     "alerts": AlertsScreen,
     "predictions": PredictionsScreen,
     "dependencies": DependenciesScreen,
+    "data": DataScreen,
     "runs": RunsScreen,
     "log": LogScreen,
     "help": HelpScreen,

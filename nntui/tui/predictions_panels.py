@@ -11,18 +11,16 @@ import math
 import numpy as np
 from rich.text import Text
 
-from nntui.analysis.ticks import format_number
 from nntui.session.predictions import Prediction, Predictions
 from nntui.tui.canvas import spark
+from nntui.tui.inputs import shortened, with_input
 from nntui.tui.paint import Paint, joined, spread
-from nntui.tui.pictures import as_picture, picture_lines
 from nntui.tui.safe import safe
-from nntui.tui.units import cut, fit, wrap
+from nntui.tui.units import cut, fit
 
 ORDERS = {"example": "in order", "worst": "worst first", "jitter": "most changing first"}
 WORDS_WIDTH = 24
 """Most cells of a label or a prediction in the list."""
-PICTURE_WIDTH = 36
 
 
 def batch_line(data: Predictions, width: int, paint: Paint) -> Text:
@@ -55,7 +53,7 @@ def prediction_row(one: Prediction, data: Predictions, width: int, paint: Paint)
         history_strip(one, data, max(4, min(40, width - words - said - 34)), paint),
         paint.text(restless(one, last=width >= 120), "quiet"),
     ]
-    return _cut(joined(parts, " "), width)
+    return shortened(joined(parts, " "), width)
 
 
 def history_strip(one: Prediction, data: Predictions, width: int, paint: Paint) -> Text:
@@ -96,22 +94,7 @@ def restless(one: Prediction, *, last: bool) -> str:
 def prediction_detail(one: Prediction, data: Predictions, width: int, height: int, paint: Paint) -> list[Text]:
     """All of an example: its input beside label, prediction and history."""
     facts = _facts(one, data, paint)
-    pixels = as_picture(one.given.shape, one.given.data)
-    if pixels is None:
-        given = _given(one, width, paint)
-        return [_cut(line, width) for line in [*facts, *given]]
-    beside = width >= 2 * PICTURE_WIDTH
-    room = (min(PICTURE_WIDTH, width // 2), max(4, height)) if beside else (width, max(4, height // 2))
-    picture = picture_lines(pixels, *room, paint)
-    if not beside:
-        return [*picture, *(_cut(line, width) for line in facts)]
-    wide = max((line.cell_len for line in picture), default=0)
-    lines = []
-    for row in range(max(len(picture), len(facts))):
-        left = picture[row].copy() if row < len(picture) else Text(no_wrap=True, end="")
-        left.append(" " * (wide - left.cell_len + 2))
-        lines.append(_cut(left.append_text(facts[row]) if row < len(facts) else left, width))
-    return lines
+    return with_input(facts, one.given, width, height, paint)
 
 
 def _facts(one: Prediction, data: Predictions, paint: Paint) -> list[Text]:
@@ -134,23 +117,5 @@ def _facts(one: Prediction, data: Predictions, paint: Paint) -> list[Text]:
     return lines
 
 
-def _given(one: Prediction, width: int, paint: Paint) -> list[Text]:
-    """The input as text or as numbers; a word where none was recorded."""
-    title = [Text(), paint.text("input", "quiet")]
-    if one.given.text:
-        return title + [paint.text(line) for line in wrap(safe(one.given.text), width)]
-    if not len(one.given.data):
-        return [*title, paint.text("was not recorded", "faint")]
-    numbers = "  ".join(format_number(float(value), 3) for value in one.given.data[:200])
-    shape = " × ".join(str(n) for n in one.given.shape) or "1"
-    rest = f" … of {len(one.given.data):,}" if len(one.given.data) > 200 else ""
-    return [*title, *(paint.text(line) for line in wrap(f"{shape}:  {numbers}{rest}", width))]
-
-
 def _pair(name: str, value: str, paint: Paint) -> Text:
     return joined([paint.text(fit(name, 12), "quiet"), paint.text(value, bold=True)], " ")
-
-
-def _cut(line: Text, width: int) -> Text:
-    line.truncate(max(0, width), overflow="ellipsis")
-    return line

@@ -296,7 +296,7 @@ def test_a_batch_is_described_by_its_parts() -> None:
     )
     assert (
         words
-        == "input.ids: 2 × 2 int64, 1 to 6, mean 3, spread 1.871; input.mask.0: 2 bool, 0 to 1, mean 0.5, spread 0.5"
+        == "input.ids: 2 × 2 int64, 1 to 6, mean 3, spread 1.87; input.mask.0: 2 bool, 0 to 1, mean 0.5, spread 0.5"
     )
     assert numbers["input.ids"]["shape"] == [2, 2]
     words, _ = described({"input": torch.tensor([math.nan, math.inf, 1.0])})

@@ -20,12 +20,14 @@ import pytest
 
 from nntui.analysis.series import Series
 from nntui.finding import Finding
-from nntui.runlog.schema import DEPENDENCIES
+from nntui.runlog.schema import DEPENDENCIES, EXAMPLES
 from nntui.session import plotting, recipe
+from nntui.session.data import Data, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Moment, Shown
 from nntui.session.predictions import Predictions, predictions
 from nntui.session.snapshot import EventRow, Head, Lost, Mark, PlotView, Snapshot, View
+from nntui.session.table import Known
 
 EXPECTED = Path(__file__).parent / "screens"
 START = 1_760_000_000.0
@@ -255,6 +257,52 @@ def _matrices(*, leak: bool) -> Matrices:
     return known
 
 
+ENTERED = "input: 64 × 1 × 4 × 4 float32, -0.811 to 1.85, mean 0.0176, spread 1.01; target: 64 int64, 0 to 2"
+
+
+def _listed(*, failing: bool) -> Listed:
+    """Forty pictures of three classes: some wrong, one repeated, one out of date; of a failing run nothing but wrong ones."""
+    noise = np.random.default_rng(5)
+    names = ("cat", "dog", "[b]ox[/b]\x1b[31m")
+    nothing = {
+        "label": "",
+        "prediction": "",
+        "duplicate_split": "",
+        "duplicate_of": -1,
+        "shape": [],
+        "data": [],
+        "text": "",
+    }
+    nothing |= dict.fromkeys(("loss", "confidence", "outlier", "suspect"), math.nan)
+    rows = []
+    for k in range(40):
+        wrong = failing or k % 9 == 4
+        one = {"split": "validation", "index": 3 * k, "step": 4000, "wall_time_ns": 1, "label": names[k % 3]}
+        one |= {"prediction": names[(k + wrong) % 3], "loss": float(noise.exponential(2.0 if wrong else 0.1))}
+        one |= {
+            "confidence": float(noise.uniform(0.4, 1.0)),
+            "shape": [4, 4],
+            "data": list(np.arange(16.0) * (k % 5 + 1) % 7),
+        }
+        rows.append(nothing | one | ({"loss": math.nan, "prediction": "nan"} if failing and k % 2 else {}))
+    rows.append(
+        nothing | {"split": "validation", "index": 500, "step": 100, "wall_time_ns": 1, "label": "cat", "loss": 7.5}
+    )
+    rows.append(nothing | {"split": "validation", "index": -1, "step": 4000, "wall_time_ns": 1, "loss": 0.004})
+    checked = {
+        "split": "train",
+        "step": -1,
+        "wall_time_ns": 1,
+        "label": "dog",
+        "text": "the quick brown fox jumps over",
+    }
+    rows.append(nothing | checked | {"index": 12, "outlier": 12.5, "suspect": 0.9, "duplicate_of": 7})
+    rows.append(nothing | checked | {"index": 99, "outlier": 3.25, "duplicate_of": 3, "duplicate_split": "validation"})
+    known = Known()
+    known.fold("w-0", pa.RecordBatch.from_pylist(rows, schema=EXAMPLES))
+    return Listed(known.table([("w-0", 1 << 62)]))
+
+
 class CannedFeed:
     """A feed whose run never changes unless a test says so; it has no thread and no clock."""
 
@@ -310,7 +358,12 @@ class CannedFeed:
             stages=self.base.stages or recipe.stages(self.base.checks),
             predictions=self._predictions(),
             dependencies=self._dependencies(),
+            data=self._data(),
         )
+
+    def _data(self) -> Data:
+        view = self.view.data
+        return choose(view, _listed(failing=self.scene == "failing"), ENTERED) if view and self.curves else Data()
 
     def _predictions(self) -> Predictions:
         view = self.view.predictions

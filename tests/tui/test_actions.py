@@ -8,6 +8,7 @@ import pytest
 
 from nntui.tui.actions import ACTIONS, FOOTERS, footer_keys, grouped
 from nntui.tui.app import NntuiApp
+from nntui.tui.screens.data import DataScreen
 from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
@@ -23,6 +24,7 @@ OWNERS = {
     "live": LiveScreen,
     "predictions": PredictionsScreen,
     "dependencies": DependenciesScreen,
+    "data": DataScreen,
     "runs": RunsScreen,
 }
 

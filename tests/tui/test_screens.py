@@ -12,7 +12,7 @@ from nntui.tui.app import NntuiApp
 
 SIZES = {"narrow": (40, 12), "usual": (80, 24), "rail": (120, 35), "wide": (200, 50)}
 SCREENS = {"live": "1", "recipe": "2", "alerts": "a", "log": "9", "help": "question_mark"}
-SCREENS |= {"predictions": "3", "dependencies": "4"}
+SCREENS |= {"predictions": "3", "dependencies": "4", "data": "6"}
 
 
 async def look(
@@ -61,6 +61,16 @@ def test_a_matrix_with_a_leak_names_it(tui: SimpleNamespace, glyphs: str) -> Non
 def test_an_example_alone_as_it_was_at_an_earlier_moment(tui: SimpleNamespace, glyphs: str) -> None:
     keys = ["3", "w", "enter", *["left_square_bracket"] * 5]
     asyncio.run(look(tui, "live", "rail", keys, f"predictions-alone-{glyphs}", glyphs))
+
+
+@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
+def test_an_example_of_the_data_alone(tui: SimpleNamespace, glyphs: str) -> None:
+    asyncio.run(look(tui, "live", "usual", ["6", "w", "j", "enter"], f"data-alone-{glyphs}", glyphs))
+
+
+@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
+def test_a_large_terminal_has_the_chosen_example_beside_the_list(tui: SimpleNamespace, glyphs: str) -> None:
+    asyncio.run(look(tui, "live", "wide", ["6", "H"], f"data-wide-{glyphs}", glyphs))
 
 
 def test_a_plot_at_full_size_with_zoom_and_crosshair(tui: SimpleNamespace) -> None:
