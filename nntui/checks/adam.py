@@ -188,11 +188,23 @@ def _trained(
             one.zero_grad(set_to_none=True)
         loss.backward()
         for one in held:
-            one.step()
+            _stepped(one)
         _scheduled(schedule)
         steps += 1
         report(ROW, steps, loss=loss_now)
     return _Outcome(start, _measured(task, model, few), steps)
+
+
+def _stepped(optimizer: torch.optim.Optimizer) -> None:
+    """One update. Raises Skip for an optimizer that has to evaluate the loss itself."""
+    try:
+        optimizer.step()
+    except TypeError as error:
+        if "closure" in str(error):
+            raise Skip(
+                f"{type(optimizer).__name__} evaluates the loss by itself (a closure): it is not compared."
+            ) from None
+        raise
 
 
 def _scheduled(schedule: Any) -> None:

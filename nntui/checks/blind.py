@@ -175,7 +175,9 @@ def _plain(task: Task, seed: int) -> Task:
 
 
 def _constant(task: Task, seed: int, batches: list[Batch]) -> Constant | None:
-    """The best constant prediction on these batches; None where there is none."""
+    """The best constant prediction on these batches; None where there is none, or none for another number of examples."""
+    if task.declares("contrastive"):
+        return None
     try:
         few = batches[:BATCHES]
         return best_constant(task, untrained(task, few, seed).outputs, [targets for _, targets in few])

@@ -119,14 +119,8 @@ def _not_finite(task: Task, split: Split, evidence: dict[str, Any]) -> list[str]
 
 def _outside(task: Task, seed: int, splits: list[Split], evidence: dict[str, Any]) -> str:
     """Labels that the network has no output for, in words; empty when there are none."""
-    known = len(task.classes or ())
-    with torch.no_grad():
-        inputs, targets = task.first_batch()
-        outputs = task.call(task.build(seed).eval(), inputs)
-    found = next((o for o in tensors(outputs) if isinstance(targets, Tensor) and is_classification(o, targets)), None)
-    if found is not None:
-        known = found.shape[class_axis(found, targets)]
-    elif not known:
+    known = _outputs(task, seed) or len(task.classes or ())
+    if not known:
         return ""
     evidence["classes"] = known
     for split in splits:
@@ -145,6 +139,18 @@ def _outside(task: Task, seed: int, splits: list[Split], evidence: dict[str, Any
             worst = high if high >= known else low
             return f"a label of {split.name} is {worst}, where the network has {known} outputs (0 to {known - 1})"
     return ""
+
+
+@torch.no_grad()
+def _outputs(task: Task, seed: int) -> int:
+    """Classes that the network has outputs for; 0 where there are none, or it cannot be called (other rows say so)."""
+    try:
+        inputs, targets = task.first_batch()
+        outputs = tensors(task.call(task.build(seed).eval(), inputs))
+    except Exception:  # noqa: BLE001 (a user's model may raise anything)
+        return 0
+    found = [o for o in outputs if isinstance(targets, Tensor) and is_classification(o, targets)]
+    return found[0].shape[class_axis(found[0], targets)] if found else 0
 
 
 def _blank(task: Task, split: Split, evidence: dict[str, Any]) -> list[str]:

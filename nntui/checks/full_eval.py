@@ -49,6 +49,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     error = _standard_error(losses)
     evidence: dict[str, Any] = {
         "examples": count,
+        "labels_per_example": _labels_per_example(task),
         "examples_in_the_dataset": total,
         "examples_of_the_loader": read,
         "loss": mean,
@@ -95,7 +96,7 @@ def _twice(losses: list[float], again: list[float], evidence: dict[str, Any], *,
             "torch.manual_seed before each, two evaluations become equal, which shows the randomness.",
         )
     part = "" if ended else f" (the first {count:,} examples, for want of time)"
-    if 0 < count < FEW and ended:
+    if 0 < count < FEW and ended and evidence["labels_per_example"] == 1:
         return Finding(
             ROW,
             "warn" if count < FEWER else "pass",
@@ -116,6 +117,14 @@ def _twice(losses: list[float], again: list[float], evidence: dict[str, Any], *,
         tolerance=0.0,
         evidence=evidence,
     )
+
+
+def _labels_per_example(task: Task) -> int:
+    """Numbers that an example's target has; a picture of labels tells more than one label does."""
+    for batch in task.batches(task.validation):
+        aims = [t for t in tensors(task.split_batch(batch)[1]) if t.dim() > task.batch_axis]
+        return max((t.numel() // max(1, t.shape[task.batch_axis]) for t in aims), default=1)
+    return 1
 
 
 def _counted(task: Task) -> tuple[int, int]:

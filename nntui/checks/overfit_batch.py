@@ -113,6 +113,8 @@ def _floor(task: Task, outputs: Tensor, targets: Any) -> float:
 
 def _counted(task: Task, outputs: Tensor, targets: Any) -> Tensor:
     """Which labels the loss looks at: those to whose outputs it gives a gradient (not `ignore_index`, not padding)."""
+    if task.declares("contrastive"):
+        return torch.tensor(False)
     free = outputs.detach().clone().requires_grad_()
     with torch.enable_grad():
         (gradient,) = torch.autograd.grad(task.loss(free, targets), free, allow_unused=True)
@@ -182,7 +184,7 @@ def _verdict(
         if cut.detached:
             return _detached(cut, numbers)
         words = f"{count} examples are learned by heart in {attempts[-1].steps:,} steps"
-        coincide = "; labels and predictions coincide" if classes else ""
+        coincide = "; labels and predictions coincide" if classes and bool(counted.any()) else ""
         return Finding(
             ROW, "pass", f"{words}: loss {format_number(best.best)}, floor {format_number(floor)}{coincide}.", **numbers
         )

@@ -87,13 +87,20 @@ def _replaced(value: Any, by_id: dict[int, Tensor]) -> Any:
 
 
 def first_is_normalised(task: Task, seed: int) -> bool:
-    """Whether the first layer with parameters or statistics normalises what it is given: then the inputs need not be scaled."""
+    """Whether the first layer with parameters or statistics normalises what it is given: then the inputs need not be scaled.
+
+    False where the model cannot be called; other rows say so.
+    """
     used: list[nn.Module] = []
-    model = task.build(seed).eval()
-    hooks = [m.register_forward_hook(lambda m, *_: used.append(m)) for m in model.modules() if not any(m.children())]
+    hooks = []
     try:
+        model = task.build(seed).eval()
+        leaves = [m for m in model.modules() if not any(m.children())]
+        hooks = [m.register_forward_hook(lambda m, *_: used.append(m)) for m in leaves]
         with torch.no_grad():
             task.call(model, task.first_batch()[0])
+    except Exception:  # noqa: BLE001 (a user's model may raise anything)
+        return False
     finally:
         for hook in hooks:
             hook.remove()

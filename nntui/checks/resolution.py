@@ -27,6 +27,8 @@ ROW = "data.resolution"
 NEIGHBOURS = 5
 SIGMAS = 2.0
 MOST = 1500
+WORK = 5e9
+"""Products that comparing all pairs may take; fewer examples of large pictures are compared."""
 LEAST = 50
 
 
@@ -37,7 +39,8 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     if (train.labels is None and train.values is None) or len(train) < LEAST:
         raise Skip("There is no class or number per example, or too few examples, to score a baseline by.")
     whole, size = _arranged(task, train)
-    chosen = drawn(len(whole), MOST)
+    width = whole[0].numel()
+    chosen = drawn(len(whole), max(LEAST, min(MOST, int((WORK / width) ** 0.5))))
     scores: dict[int, tuple[float, float]] = {}
     block = 1
     while min(size) // block >= 2 or block == 1:

@@ -59,3 +59,36 @@ def test_what_is_known_of_single_examples_is_recorded(tmp_path) -> None:
     assert sum(row["split"] == "validation" and bool(row["label"]) for row in rows) == 50
     pictured = [row for row in rows if row["data"]]
     assert len(pictured) == 200
+
+
+class _Pairs(nn.Module):
+    """Similarities of every example with every other: (B, F) and (B, F) -> (B, B)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 8))
+
+    def forward(self, one, other):
+        return 10 * nn.functional.normalize(self.net(one), dim=1) @ nn.functional.normalize(self.net(other), dim=1).T
+
+
+def test_a_contrastive_loss_is_left_alone_where_it_is_declared() -> None:
+    x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    data = [((a, a + 0.1), 0) for a in x]
+    loss = lambda o, t: nn.functional.cross_entropy(o, torch.arange(len(o)))  # noqa: E731
+    for finding in preflight(nntui.Task(_Pairs, loss, data[:150], data[150:], declared="contrastive")):
+        assert finding.status in ("pass", "skip"), finding.message
+
+
+def test_an_optimizer_that_evaluates_the_loss_itself_is_not_compared(tasks) -> None:
+    task = dataclasses.replace(tasks["mlp"], optimizer=lambda m: torch.optim.LBFGS(m.parameters()))
+    (finding,) = preflight(task, only=["adam"])
+    assert (finding.status, "LBFGS" in finding.message) == ("skip", True)
+
+
+def test_large_pictures_take_no_longer_than_small_ones_are_worth() -> None:
+    pictures = torch.randn(300, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    model = lambda: nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 2))  # noqa: E731
+    task = nntui.Task(model, nn.CrossEntropyLoss(), TensorDataset(pictures, torch.arange(300) % 2))
+    (finding,) = preflight(task, only=["resolution"])
+    assert "96×96" in finding.message
