@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def label(task: nntui.Task, wanted: Wanted) -> int:
         "seed": wanted.seed,
     }
     with nntui.init(wanted.out, config=config) as run:
-        talk = _Conversation(task, asked, run, canvas())
+        talk = _Conversation(task, asked, run)
         begun = time.monotonic()
         first, again = talk.hold(twice=wanted.twice, seed=wanted.seed)
         result = human.Result(
@@ -97,18 +98,18 @@ def label(task: nntui.Task, wanted: Wanted) -> int:
                 f"nntui label: {wanted.out}: the disk did not take the result. Make room and label again.\n"
             )
             return 1
-        say(_where(wanted, metric))
+        say("")
+        _wrapped(_where(wanted, metric))
     return 0
 
 
 class _Conversation:
     """Asks one example after the other."""
 
-    def __init__(self, task: nntui.Task, asked: Exam, run: nntui.Run, on: Canvas) -> None:
-        self._task, self._exam, self._run, self._on = task, asked, run, on
+    def __init__(self, task: nntui.Task, asked: Exam, run: nntui.Run) -> None:
+        self._task, self._exam, self._run = task, asked, run
         answers = asked.answers
         self._mark = ":" if any(answers.takes(word) for word in COMMANDS) else ""
-        self._choices = columns([visible(choice) for choice in answers.choices()], on.width)
 
     def hold(self, *, twice: bool, seed: int) -> tuple[tuple[human.Answer, ...], tuple[human.Answer, ...]]:
         """The answers of one round or two, as far as they were given."""
@@ -120,8 +121,7 @@ class _Conversation:
                 say(f"{count} example{'s' if count > 1 else ''} of the {self._exam.split} data. {self._help()}")
                 self._round(list(range(count)), first, "")
                 if twice:
-                    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed + 1)).tolist()
-                    places = [k for k in order if first[k] is not None]
+                    places = _reordered([k for k in range(count) if first[k] is not None], seed)
                     say("\nThe same examples once more, in another order.")
                     self._round(places, again, "round 2, ")
             except (Stopped, KeyboardInterrupt):
@@ -158,21 +158,20 @@ class _Conversation:
             answer = self._exam.answers.parse(line)
             if not isinstance(answer, str):
                 return answer
-            say(f"{answer}. {self._help()}")
+            _wrapped(f"{answer}. {self._help()}")
 
     def _show(self, question: Question, heading: str) -> None:
-        on = self._on
-        lines = self._choices if len(self._choices) <= CHOICE_ROWS else []
-        if not lines and isinstance(self._exam.answers, Classes):
-            lines = [cut(f"one of {len(self._exam.answers.names):,} classes: {self._mark}? lists them", on.width)]
+        on = canvas()  # each time anew: a terminal may have another size by now
+        lines, answers = self._choices(on.width), self._exam.answers
+        if len(lines) > CHOICE_ROWS and isinstance(answers, Classes):
+            lines = [cut(f"one of {len(answers.names):,} classes: {self._mark}? lists them", on.width)]
         rows = on.height - len(lines) - 4
         say("")
         say(cut(f"{heading}  {self._exam.split} example {question.place}", on.width))
-        for line in (*self._drawn(question, max(1, rows)), *lines):
+        for line in (*self._drawn(question, on, max(1, rows)), *lines):
             say(line)
 
-    def _drawn(self, question: Question, rows: int) -> list[str]:
-        on = self._on
+    def _drawn(self, question: Question, on: Canvas, rows: int) -> list[str]:
         pictures, words = shown(self._task, question.inputs, 1, self._run)
         if words and question.time >= 0:
             return text_lines(words[0] + ("█" if on.unicode else "_"), on, rows, end=True)
@@ -182,6 +181,9 @@ class _Conversation:
             value = None
         return drawn(value, words[0] if words else None, on, rows)
 
+    def _choices(self, width: int) -> list[str]:
+        return columns(self._exam.answers.choices(), width)
+
     def _help(self) -> str:
         mark = self._mark
         return ", ".join(f"{mark}{key} {meaning}" for key, meaning in COMMANDS.items()) + "."
@@ -189,16 +191,23 @@ class _Conversation:
     def _say_all(self) -> None:
         answers = self._exam.answers
         if isinstance(answers, Classes):
-            say(
-                "Type the name of a class, its number, or the beginning of its name. A control character is typed as \\n, \\t, …"
+            _wrapped(
+                "Type the name of a class, its number, or the beginning of its name; a control character as \\n, \\t, …"
             )
-        for line in self._choices:
+        for line in self._choices(canvas().width):
             say(line)
         say(self._help())
 
     def _spells(self) -> bool:
         answers = self._exam.answers
         return self._exam.sequential and isinstance(answers, Classes) and all(len(name) == 1 for name in answers.names)
+
+
+def _reordered(places: list[int], seed: int) -> list[int]:
+    """The same in another order, never in the same one where there are two."""
+    order = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed + 1)).tolist()
+    mixed = [places[k] for k in order]
+    return mixed if mixed != places else places[1:] + places[:1]
 
 
 def _read(prompt: str) -> str:
@@ -282,4 +291,10 @@ def _known(number: float) -> str:
 def _where(wanted: Wanted, metric: str) -> str:
     plots = f"runs beside it show it as a line in the plots of {metric}: nntui train {wanted.task} --out {wanted.out.parent}/…"
     nothing = "no metric of the task measures the same, so no plot has a line"
-    return f"\nrecorded in {wanted.out}; {plots if metric else nothing}"
+    return visible(f"recorded in {wanted.out}; {plots if metric else nothing}")
+
+
+def _wrapped(words: str) -> None:
+    """A long line, broken at blanks where the terminal would break it anywhere."""
+    width = canvas().width if sys.stdout.isatty() else sys.maxsize
+    say(textwrap.fill(words, width, break_on_hyphens=False, break_long_words=False))

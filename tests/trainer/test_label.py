@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset
 import nntui
 from trainer.__main__ import main
 from trainer.comparable import metric_of
+from trainer.label import _reordered
 from trainer.questions import Classes, NotAnswerable, Numbers, exam
 
 MINE = r"""
@@ -329,6 +330,14 @@ def test_whatever_is_typed_is_a_class_or_words_and_every_number_that_is_no_name_
     for k in range(len(names)):
         if str(k) not in low:
             assert answers.parse(str(k)) == k
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 20])
+def test_a_second_round_has_another_order(count) -> None:
+    for seed in range(20):
+        mixed = _reordered(list(range(count)), seed)
+        assert sorted(mixed) == list(range(count))
+        assert count < 2 or mixed != list(range(count))
 
 
 def test_a_beginning_counts_when_it_is_of_one_class_only() -> None:
