@@ -37,6 +37,18 @@ class FakeTensor:
     def reshape(self, shape: Any) -> FakeTensor:
         return _like(self, self.data.reshape(shape))
 
+    def __getitem__(self, at: Any) -> FakeTensor:
+        return _like(self, self.data[at])
+
+    def __rshift__(self, bits: int) -> FakeTensor:
+        return _like(self, self.data >> bits)
+
+    def __and__(self, mask: int) -> FakeTensor:
+        return _like(self, self.data & mask)
+
+    def is_floating_point(self) -> bool:
+        return self.data.dtype.kind == "f"
+
     def clone(self) -> FakeTensor:
         return _like(self, self.data.copy())
 
@@ -245,3 +257,23 @@ def test_no_computation_makes_the_mark_of_a_value_that_has_not_arrived() -> None
     with np.errstate(invalid="ignore"):
         made = np.array([np.nan, -np.nan, np.inf - np.inf, np.float32("nan"), np.float16("nan")], np.float64)
     assert device.NOT_YET not in made.view(np.int64)
+
+
+def test_examples_on_a_device_are_written_once_they_have_arrived(gpu: FakeGPU, run: Any, written: Any) -> None:
+    index = FakeTensor(np.array([3, (1 << 40) + 5]))
+    loss, label = FakeTensor(np.array([0.5, 2.0])), FakeTensor(np.array([[1], [7]]))
+    run.examples("validation", index, step=4, loss=loss, label=label, duplicate_of=index, rest=FakeTensor(0.25))
+    run.examples("validation", FakeTensor(np.array([1.0])))
+    run.flush(0.1)
+    assert written.tables().examples.num_rows == 0
+    gpu.run()
+    assert run.flush()
+    rows = written.tables().examples.to_pylist()
+    assert [(row["index"], row["duplicate_of"], row["label"], row["loss"]) for row in rows] == [
+        (3, 3, "1", 0.5),
+        ((1 << 40) + 5, (1 << 40) + 5, "7", 2.0),
+        (-1, -1, "", 0.25),
+    ]
+    assert written.dropped() == [
+        "Run.examples: index of float64; expected whole numbers. The call was dropped.",
+    ]
