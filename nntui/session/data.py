@@ -44,7 +44,8 @@ NUMERIC = 1000
 class DataView:
     """Which examples, in which order, and the spread of what."""
 
-    order: Order = "loss"
+    order: Order | Literal[""] = ""
+    """Empty: the first one whose column anything is known of."""
     pattern: str = ""
     column: Column = ""
     """Of the histogram; empty for the one that goes with the order."""
@@ -169,6 +170,14 @@ class Listed:
         return found
 
     @cached_property
+    def usual(self) -> Order:
+        """The first order whose column anything is known of."""
+        for order, column in OF_ORDER.items():
+            if order != "place" and not np.isnan(self.column(column)).all():
+                return order
+        return "place"
+
+    @cached_property
     def as_numbers(self) -> Floats:
         """Every text as a number; NaN where it is none."""
         return np.array([as_number(text) for text in self.table.texts] or [math.nan])
@@ -289,22 +298,23 @@ def choose(view: DataView, listed: Listed, entered: str = "") -> Data:
     """The examples that the view asks for."""
     table = listed.table
     if not len(table):
-        return Data(entered=entered, order=view.order, pattern=view.pattern)
+        return Data(entered=entered, order=view.order or "loss", pattern=view.pattern)
     asked = parsed(view.pattern)
     kept = np.ones(len(table), bool)
     for condition in asked.conditions:
         kept &= listed.chosen(condition)
     at = np.flatnonzero(kept)
-    column = view.column or OF_ORDER[view.order]
+    order = view.order or listed.usual
+    column = view.column or OF_ORDER[order]
     return Data(
-        rows=Rows(listed, at[_ordered(listed, at, view.order)]),
+        rows=Rows(listed, at[_ordered(listed, at, order)]),
         total=len(table),
         wrong=int(listed.wrong[at].sum()),
         judged=int(listed.judged[at].sum()),
         old=int(listed.old[at].sum()),
         longest=listed.longest(at),
         splits=len(np.unique(table.split[at])),
-        order=view.order,
+        order=order,
         pattern=view.pattern,
         problem=asked.problem,
         column=column,

@@ -217,7 +217,7 @@ PATTERNS = [
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.sampled_from(HOSTILE), max_size=12),
-    st.sampled_from(sorted(OF_ORDER)),
+    st.sampled_from(["", *OF_ORDER]),
     st.sampled_from(PATTERNS) | st.text(max_size=12),
     st.sampled_from(["", "label", "loss", "confidence", "outlier", "suspect"]),
     st.integers(-1, 100),
@@ -283,6 +283,14 @@ def test_what_a_measurement_of_the_whole_split_put_out_of_date_is_told() -> None
     assert (data.wrong, data.judged) == (2, 4)
     other = shown(*MIXED, row(4, 1, split="test", loss=9.0), order="place", pattern="split=test")
     assert not other.rows[0].old, "another split was not measured again"
+
+
+def test_without_an_order_it_is_the_first_that_anything_is_known_for() -> None:
+    assert shown(*MIXED, order="").order == "loss"
+    assert shown(row(0, outlier=1.0), row(1, outlier=2.0, suspect=1.0), order="").order == "outlier"
+    assert shown(row(0, suspect=1.0), order="").column == "suspect"
+    assert shown(row(0), order="").order == "place"
+    assert shown(order="").order == "loss"
 
 
 def reference_order(rows, order):

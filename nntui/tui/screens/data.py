@@ -101,8 +101,8 @@ class DataScreen(BrowseScreen):
 
     def action_order(self) -> None:
         """The next order by something that is known."""
-        orders = get_args(data.Order)
-        at, known = orders.index(self.wanted.order) + 1, self.snapshot.data.longest
+        orders, known = get_args(data.Order), self.snapshot.data.longest
+        at = orders.index(self.wanted.order or self.snapshot.data.order) + 1
         following = [*orders[at:], *orders[: at - 1]]
         useful = [order for order in following if order == "place" or data.OF_ORDER[order] in known]
         self._want(replace(self.wanted, order=(useful or following)[0]))
@@ -111,7 +111,7 @@ class DataScreen(BrowseScreen):
         """The spread of the next column; after the last, of the one that the order goes by."""
         columns = get_args(data.Column)
         following = columns[(columns.index(self.wanted.column) + 1) % len(columns)]
-        if following == data.OF_ORDER[self.wanted.order]:
+        if following == data.OF_ORDER[self.wanted.order or self.snapshot.data.order]:
             following = columns[(columns.index(following) + 1) % len(columns)]
         self.wanted = replace(self.wanted, column=following)
         self.run_app.ask()
