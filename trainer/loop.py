@@ -7,6 +7,8 @@ parameters after k updates.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 import random
 import sys
@@ -29,7 +31,7 @@ from trainer.precheck import tell, tell_task
 from trainer.precision import SKIPS_IN_A_ROW, Precision
 from trainer.recording import Catcher, FixedBatch, Speed
 from trainer.saying import say
-from trainer.schedules import Plan
+from trainer.schedules import Plan, factor
 
 
 class Stop:
@@ -210,10 +212,20 @@ def _preflight(task: nntui.Task, options: Options, run: nntui.Run, person: nntui
     """Run the checks and say what they found, of a person's answers what is known; False when training must not begin."""
     failed = False
     tell_task(nntui.checks.inferred(task, seed=options.seed))
-    for finding in nntui.checks.preflight(task, run=run, seed=options.seed):
+    for finding in nntui.checks.preflight(_planned(task, options), run=run, seed=options.seed):
         tell(person if person is not None and person.id == finding.id else finding)
         failed |= finding.status == "fail"
     return not (failed and options.strict)
+
+
+def _planned(task: nntui.Task, options: Options) -> nntui.Task:
+    """The task as it is about to be trained: with the optimizer, the schedule and the number of updates that the options give."""
+    schedule = task.schedule
+    if options.schedule != "constant" or options.warmup:
+        rate = factor(options.schedule, options.steps, options.warmup)
+        schedule = functools.partial(torch.optim.lr_scheduler.LambdaLR, lr_lambda=rate)
+    optimizer = functools.partial(_optimizer, task, lr=options.lr)
+    return dataclasses.replace(task, optimizer=optimizer, schedule=schedule, steps=options.steps)
 
 
 def _optimizer(task: nntui.Task, model: nn.Module, lr: float) -> torch.optim.Optimizer:

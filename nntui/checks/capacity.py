@@ -26,7 +26,7 @@ from nntui.checks.task import Task, mapped, tensors
 from nntui.finding import Finding
 
 ROW = "skeleton.capacity"
-SHARE = 0.02
+SHARE = 0.005
 GAINED = 0.1
 LEAST_STEPS = 100
 TIME = 0.3
