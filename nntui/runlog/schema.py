@@ -106,7 +106,7 @@ EXAMPLES = pa.schema(
         ("loss", pa.float64()),  # NaN: not known, like every number here; of index -1 the largest of the unlisted
         ("confidence", pa.float64()),  # probability of the prediction, as the network sees it
         ("outlier", pa.float64()),  # how far from the rest, in whatever unit; larger is farther
-        ("suspect", pa.float64()),  # how little the label belongs to the input; larger is more suspect
+        ("suspect", pa.float64()),  # 0 to 1: how little the label belongs to the input
         ("duplicate_of", pa.int64()),  # index of the example that this one repeats; -1: none is known
         ("duplicate_split", pa.utf8()),  # the split it is in; empty: the same
         ("shape", _int64s),  # shape of data

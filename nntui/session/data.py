@@ -36,6 +36,8 @@ OF_ORDER: dict[Order, Column] = {
 """What the histogram shows for an order, unless it is asked for something else."""
 WORD = 24
 """Characters up to which a prediction is right or wrong as a whole."""
+SUSPECT = 0.5
+"""Where the word `suspect` alone begins."""
 NUMERIC = 1000
 """Different texts by which it is told whether labels are numbers that one is near to, not classes that one hits."""
 
@@ -279,7 +281,7 @@ class Listed:
             "right": self.judged & ~self.wrong,
             "old": self.old,
             "duplicate": ~np.isnan(numbers["duplicate_of"]),
-            "suspect": numbers["suspect"] > 0,
+            "suspect": numbers["suspect"] >= SUSPECT,
         }[word]
 
     def _by_letters(self, letters: str) -> Bools:

@@ -122,6 +122,11 @@ def test_the_histogram_goes_by_the_order_or_by_what_is_asked_for(tui: SimpleName
             await keys("H")
             columns.append(view.view.data.column)
         assert columns == ["confidence", "outlier", "suspect", ""], "that of the order is not shown twice"
+        await typed(keys, "split=validation")
+        await keys("H", "H")
+        assert view.view.data.column == "confidence"
+        await keys("H")
+        assert view.view.data.column == "", "what nobody knows is passed over"
 
     played(tui, steps)
 

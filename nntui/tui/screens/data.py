@@ -82,8 +82,8 @@ class DataScreen(BrowseScreen):
         if found.total:
             return f"None of {found.total:,} examples fits “{safe(found.pattern)}”. Press esc to see them all."
         return (
-            "No examples were recorded. `nntui train` lists the worst mistakes at its evaluations; your own loop calls "
-            "run.examples(split, index, label=…, prediction=…, loss=…, inputs=…)."
+            "No examples were recorded. `nntui check` lists outliers, suspect labels and duplicates, `nntui train` the worst "
+            "mistakes too; your own loop calls run.examples(split, index, label=…, prediction=…, loss=…, inputs=…)."
         )
 
     def back(self) -> bool:
@@ -109,11 +109,11 @@ class DataScreen(BrowseScreen):
 
     def action_histogram(self) -> None:
         """The spread of the next column; after the last, of the one that the order goes by."""
-        columns = get_args(data.Column)
-        following = columns[(columns.index(self.wanted.column) + 1) % len(columns)]
-        if following == data.OF_ORDER[self.wanted.order or self.snapshot.data.order]:
-            following = columns[(columns.index(following) + 1) % len(columns)]
-        self.wanted = replace(self.wanted, column=following)
+        columns, known = get_args(data.Column), self.snapshot.data.longest
+        of_order = data.OF_ORDER[self.wanted.order or self.snapshot.data.order]
+        at = columns.index(self.wanted.column) + 1
+        useful = [one for one in (*columns[at:], "") if not one or (one in known and one != of_order)]
+        self.wanted = replace(self.wanted, column=useful[0])
         self.run_app.ask()
         self.show(self.snapshot)
 
