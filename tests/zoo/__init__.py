@@ -1,0 +1,1 @@
+"""Programs that are healthy, programs that are broken, and what the checks say of them."""
