@@ -175,7 +175,7 @@ class Run:
         the prediction. outlier: larger is farther from the rest. suspect: 0 to 1, larger is a label less likely right.
         duplicate_of: places of the examples these repeat, in `duplicate_split` (default this one); -1 for none. inputs (N, …) or
         texts: what a person looks at, once per example; at most 4,096 numbers each are kept. step: -1 is before training, None
-        the newest logged. rest: of a call that measured the whole split and lists only some of it, the largest loss of all others.
+        the newest logged. rest: where the whole split was measured and only some of it is listed, the largest loss of all others.
         """
         with self._guarded("examples"):
             columns = {"label": label, "prediction": prediction, "loss": loss, "confidence": confidence}
