@@ -103,9 +103,7 @@ def main() -> int:
 
 def zoo() -> tuple[dict[str, Any], dict[str, Any]]:
     """Bugs and healthy programs by name."""
-    for path in (str(ROOT), str(ROOT / "tests")):
-        if path not in sys.path:
-            sys.path.insert(0, path)
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]  # before the folder of this script, which has a `zoo` too
     return importlib.import_module("zoo.bestiary").load()
 
 

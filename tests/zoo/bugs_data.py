@@ -22,9 +22,18 @@ LEAKED = (
     r"leak",
     r"gives? .*(target|label|answer|class).* away",
     r"\b(is|are|holds?|contains?) the (target|label|answer)",
-    r"alone predicts",
+    r"alone (predicts|follows|gives|tells)",
+    r"among the inputs",
 )
-SHARED = (r"leak", r"(also|too|both|was|were).*(train|validation)", r"shared", r"trained on", r"in both", r"overlap")
+SHARED = (
+    r"leak",
+    r"(also|too|both|was|were).*(train|validation)",
+    r"shared",
+    r"trained on",
+    r"in both",
+    r"(are|is|were) in train",
+    r"overlap",
+)
 SCALE = (r"scal", r"normali[sz]", r"standardi[sz]", r"spread", r"\bunit", r"magnitude")
 DRIFT = (*SCALE, r"drift", r"differ", r"preprocess", r"distribution", r"shift")
 RANDOM = (r"augment", r"random", r"drawn anew", r"twice", r"same example")
@@ -80,7 +89,7 @@ def validation_rows_in_training_with_a_little_noise(task: Task, seed: int) -> Ta
     return with_train(task, lambda x, y: (torch.cat([x, extra_x]), torch.cat([y, extra_y])))
 
 
-@bug("script", cause=SHARED)
+@bug("script", cause=(*SHARED, r"upsampl", r"oversampl"))
 def oversampled_before_the_split(task: Task, seed: int) -> Task:
     table = torch.utils.data.ConcatDataset(script.table(seed) * 2)  # every row twice
     cut = int(len(table) * 0.75)

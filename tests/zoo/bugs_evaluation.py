@@ -16,7 +16,16 @@ from .programs import script
 FEW = (r"\b3 examples", r"too few", r"too small", r"standard error")
 WHOLE = (r"drop_last", r"whole", r"not all", r"only \d+ of", r"covers", r"left out", r"of the \d+", r"are never")
 RANDOM = (r"random", r"twice", r"not the same", r"shuffl", r"sampler", r"augment", r"drawn anew")
-SAME = (r"same (data|examples|rows|split)", r"leak", r"shared", r"trained on", r"duplicat", r"also in", r"in both")
+SAME = (
+    r"same (data|examples|rows|split)",
+    r"leak",
+    r"shared",
+    r"trained on",
+    r"duplicat",
+    r"also in",
+    r"in both",
+    r"(are|is|were) in train",
+)
 
 
 @bug("digits", "forecast", cause=FEW)

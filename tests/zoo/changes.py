@@ -51,7 +51,19 @@ def with_start(task: Task, change: Callable[[Any], Any]) -> Task:
     return with_model(task, start)
 
 
-class Then(nn.Module):
+class Around(nn.Module):
+    """Something around a model, whose other methods and parts stay within reach."""
+
+    model: nn.Module
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("model"), name)
+
+
+class Then(Around):
     """A model, and what is done with its outputs."""
 
     def __init__(self, model: nn.Module, last: Callable[[Any], Any]) -> None:
@@ -62,7 +74,7 @@ class Then(nn.Module):
         return self.last(self.model(*inputs, **named))
 
 
-class Before(nn.Module):
+class Before(Around):
     """A model, and what is done with its inputs."""
 
     def __init__(self, model: nn.Module, first: Callable[[Tensor], Tensor]) -> None:

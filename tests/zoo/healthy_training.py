@@ -15,6 +15,7 @@ from nntui import Task
 
 from .bestiary import healthy
 from .changes import replace, with_model
+from .programs import lightning
 from .programs.planned import planned
 
 STEPS = 1000
@@ -152,3 +153,8 @@ def accumulation_declared(task: Task, seed: int) -> Task:
 @healthy("vit", note="an optimizer without momentum")
 def rmsprop(task: Task, seed: int) -> Task:
     return replace(task, optimizer=lambda model: torch.optim.RMSprop(model.parameters(), lr=1e-3))
+
+
+@healthy("lightning", note="the user says what a larger model is")
+def larger_given(task: Task, seed: int) -> Task:
+    return replace(task, larger=lambda: lightning.LitDigits(hidden=96))

@@ -81,7 +81,17 @@ def test_a_bug_is_found(name: str) -> None:
 
 
 def test_the_script_reports_a_bug_with_the_rank_of_its_cause_and_a_healthy_program(tmp_path: Path) -> None:
-    words = ["--half", "both", "--only", "softmax_before_cross_entropy@lightning", "plain@lightning", "--jobs", "1"]
+    words = [
+        "--half",
+        "both",
+        "--only",
+        "softmax_before_cross_entropy@lightning",
+        "plain@lightning",
+        "--jobs",
+        "1",
+        "--budget",
+        "3",
+    ]
     words += ["--json", str(tmp_path / "zoo.json")]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *words], capture_output=True, text=True, timeout=170, check=False
