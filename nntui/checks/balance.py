@@ -53,8 +53,8 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         _summary(task, validation, evidence)
         if found is None and not task.declares("shift"):
             found = (
-                _preprocessing(task, train, validation, seed, evidence)
-                or _missing(task, train, validation)
+                _missing(task, train, validation)
+                or _preprocessing(task, train, validation, seed, evidence)
                 or _drift(train, validation, evidence)
             )
     if found is None and not task.declares("curriculum"):

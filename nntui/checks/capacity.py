@@ -22,7 +22,8 @@ from nntui.checks.fitting import Fit, fit, fitted, sample
 from nntui.checks.gate import SHARE as GATE_SHARE
 from nntui.checks.gate import plain_once
 from nntui.checks.guard import Skip, guarded
-from nntui.checks.task import Task, mapped, tensors
+from nntui.checks.task import Task
+from nntui.checks.wiring import affine
 from nntui.finding import Finding
 
 ROW = "skeleton.capacity"
@@ -49,7 +50,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             measured=own.loss,
             evidence=evidence,
         )
-    if _is_linear(task, seed):
+    if affine(task, task.build(seed), sample(task)[0][0]):
         return Finding(
             ROW,
             "pass",
@@ -136,18 +137,3 @@ class _Two(nn.Module):
 def _at(own: Fit, steps: int) -> float:
     """The lowest loss of the fit up to so many steps."""
     return min([loss for step, loss in own.curve if step <= steps and math.isfinite(loss)] or [own.start])
-
-
-@torch.no_grad()
-def _is_linear(task: Task, seed: int) -> bool:
-    """Whether outputs are an affine function of floating-point inputs: f(x + y) + f(0) = f(x) + f(y), to rounding."""
-    inputs = sample(task)[0][0]
-    if any(not t.is_floating_point() for t in tensors(inputs)):
-        return False
-    model = task.build(seed).eval()
-    other = mapped(inputs, lambda t: torch.roll(t, 1, 0) * 0.7)
-    both = iter([a + b for a, b in zip(tensors(inputs), tensors(other), strict=True)])
-    summed = mapped(inputs, lambda _: next(both))
-    f = [task.call(model, given) for given in (summed, mapped(inputs, torch.zeros_like), inputs, other)]
-    off = float((f[0] + f[1] - f[2] - f[3]).abs().max())
-    return off <= 1e-4 * float(f[2].abs().max() + f[3].abs().max() + 1e-12)

@@ -106,7 +106,8 @@ def _shared(train: Split, validation: Split, again: np.ndarray, evidence: dict[s
     for place, key in enumerate(train.keys):
         where.setdefault(key, place)
     hits = [(i, where[key]) for i, key in enumerate(validation.keys) if key in where]
-    share, base = len(hits) / len(validation), float(again.mean())
+    natural = few_values(train) or again.mean() <= SHARED
+    share, base = len(hits) / len(validation), float(again.mean()) if natural else 0.0
     evidence |= {"validation_in_train": share, "expected_by_repetition": base}
     if share <= _most_by_chance(base, len(train), len(validation)):
         return None

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.experiment import without_dropout
-from nntui.checks.guard import guarded
+from nntui.checks.guard import Skip, guarded
 from nntui.checks.plain import plain
 from nntui.checks.references import (
     UNBOUNDED,
@@ -61,7 +61,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     try:
         known = reference(task, runs[0].outputs, [targets for _, targets in batches], seed)
     except UnboundedError:
-        return _unbounded(measured)
+        return _unbounded(task, measured, runs[0].outputs, [targets for _, targets in batches], seed)
     finding = _verdict(task, measured, known, runs, batches)
     if finding.status != "pass":
         return finding
@@ -196,17 +196,32 @@ def _not_finite(task: Task, measured: float, batches: Batches, seed: int) -> Fin
     )
 
 
-def _unbounded(measured: float) -> Finding:
+def _unbounded(task: Task, measured: float, outputs: list[Tensor], targets: list[Any], seed: int) -> Finding:
+    cause = "a wrong sign, or a loss of probabilities given raw outputs (nll_loss wants log_softmax)"
+    if outside := _outside(task, outputs, targets, seed):
+        cause = f"{outside}, where the loss wants 0 to 1"
     return Finding(
         ROW,
         "fail",
-        "A constant prediction can push the loss down without end: the loss has no lowest value.",
+        f"A constant prediction can push the loss down without end: {outside or 'the loss has no lowest value'}.",
         expected="a loss with a lowest value",
         measured=measured,
-        advice="Most likely a wrong sign, or a loss of probabilities given raw outputs (nll_loss wants log_softmax). Refute: the "
-        "loss of a right prediction must be lower than that of a wrong one.",
+        advice=f"Most likely {cause}. Refute: the loss of a right prediction must be lower than that of a wrong one.",
         evidence={"threshold": UNBOUNDED},
     )
+
+
+def _outside(task: Task, outputs: list[Tensor], targets: list[Any], seed: int) -> str:
+    """Targets outside of 0 to 1, in words, where the loss has a lowest value once they are held inside; else empty."""
+    reals = [t for t in targets if isinstance(t, Tensor) and t.is_floating_point() and t.numel()]
+    low, high = (end(float(end(t)) for t in map(torch.flatten, reals)) if reals else 0.0 for end in (min, max))
+    if len(reals) != len(targets) or (low >= 0 and high <= 1):
+        return ""
+    try:
+        reference(task, outputs, [t.clamp(0, 1) for t in reals], seed)
+    except (UnboundedError, Skip):
+        return ""
+    return f"targets go from {format_number(low)} to {format_number(high)}, outside of 0 to 1"
 
 
 def _cause(task: Task, reference: Reference, runs: list[Untrained], batches: Batches, high: float) -> tuple[str, str]:

@@ -4,7 +4,7 @@ Symptom: a part of the network keeps its random weights, and the rest learns aro
 Tests, exact: layers held in a plain list, tuple or dict, which a module does not see; parameters of the model that
 are in no optimizer, and parameters of an optimizer that are not the model's; rates of zero; parameters on which the
 loss does not depend, or that get no gradient though it does; a gradient of exactly zero over all of UPDATES updates
-(a layer of zeros, dead units, a clipped loss).
+(a layer of zeros, dead units, a clipped loss); several layers whose outputs are a linear function of the inputs.
 Tests with a threshold: more units of an activation are zero for every input, at least INPUTS of them, than half of
 them by SIGMAS standard errors (what inputs of one sign do by chance), or DEAD of them; more than SATURATED of what a
 tanh or sigmoid inside the network puts out is at its bounds; gradients, as a share of their weights, of one layer are
@@ -29,7 +29,7 @@ from nntui.checks.guard import guarded
 from nntui.checks.optimizers import optimizers
 from nntui.checks.signal import Signal, listened
 from nntui.checks.task import Task, tensors
-from nntui.checks.wiring import unreached
+from nntui.checks.wiring import affine, unreached
 from nntui.finding import Finding
 
 ROW = "skeleton.layers"
@@ -87,8 +87,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             f"no gradient reaches {_names(reached.detached)}, though the loss depends on {_them(reached.detached)}: the "
             "graph is cut",
             f"a detach(), no_grad(), .data, item() or numpy() between {_names(reached.detached)} and the loss. If it is "
-            "meant, declare "
-            f"'frozen:{reached.detached[0]}'. Refute: backward() must leave a gradient on each of them.",
+            f"meant, declare 'frozen:{reached.detached[0]}'. Refute: backward() must leave a gradient on each of them.",
             detached=reached.detached,
         )
     if reached.unused:
@@ -108,8 +107,14 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     _silent(task, model, batches[0][0], zero, signals, found)
     _signals(signals, found)
     _vanishing(ratios, zero, found)
+    _flat(task, task.build(seed), batches[0][0], found)
     count = sum(1 for p in model.parameters() if p.requires_grad)
     found.evidence["parameters"] = count
+    return _finding(task, found, count)
+
+
+def _finding(task: Task, found: _Found, count: int) -> Finding:
+    """What was found, as a finding."""
     if found.status == "pass":
         words = f"All {count} parameter tensors are in the model" + (
             ", are in the optimizer, and get a gradient" if task.optimizer is not None else ", and get a gradient"
@@ -162,9 +167,8 @@ def _unregistered(model: nn.Module, found: _Found) -> None:
         found.add(
             "fail",
             f"the layers in {_names(hidden)} are held in a plain list or dict: the model does not see their parameters",
-            "a Python list where an nn.ModuleList belongs (or a dict for nn.ModuleDict). No optimizer gets them, and "
-            "to(device) and "
-            "state_dict() leave them out. Refute: len(list(model.parameters())) must count them.",
+            "a Python list where an nn.ModuleList belongs (or a dict for nn.ModuleDict). Optimizer, to(device) and state_dict() "
+            "leave them out. Refute: len(list(model.parameters())) must count them.",
             unregistered=hidden,
         )
     if tensors:
@@ -197,9 +201,8 @@ def _optimized(task: Task, seed: int, found: _Found) -> None:
             "fail",
             f"the optimizer holds {foreign} parameter tensors that are not the model's"
             + (f", and lacks {_names(missing)}" if missing else ""),
-            "an optimizer that was made before a layer was replaced, or for another model. Make it last, from "
-            "model.parameters(). "
-            "Refute: every parameter of the optimizer must be one of model.parameters().",
+            "an optimizer that was made before a layer was replaced, or for another model. Make it last. Refute: every "
+            "parameter of the optimizer must be one of model.parameters().",
             foreign=foreign,
             missing=missing,
         )
@@ -308,8 +311,7 @@ def _silent(task: Task, model: nn.Module, inputs: Any, zero: list[str], signals:
         if every
         else f"the gradient of {_names(zero)} is exactly 0 in every update",
         f"{cause}. Refute: print the gradient of the loss with respect to the outputs, then of each layer backwards; find "
-        "where it "
-        "becomes 0.",
+        "where it becomes 0.",
         zero_gradient=zero,
     )
 
@@ -325,8 +327,7 @@ def _signals(signals: list[Signal], found: _Found) -> None:
             f"{worst.dead:.0%} of the units after {worst.layer} are zero for each of {worst.inputs:,} inputs: dead from the "
             "start",
             "biases far below zero, inputs that are not centred, or weights too large. Refute: with zero biases and inputs "
-            "of mean zero "
-            "about none may be dead.",
+            "of mean zero about none may be dead.",
             dead={s.layer: s.dead for s in dead},
         )
     if full:
@@ -334,11 +335,9 @@ def _signals(signals: list[Signal], found: _Found) -> None:
         found.add(
             "warn",
             f"{worst.saturated:.0%} of what leaves the {worst.name} after {worst.layer} is at its bounds: saturated, hardly "
-            "any gradient "
-            "passes",
+            "any gradient passes",
             "weights or inputs that are too large: divide the inputs by their standard deviation, or initialise with a "
-            "smaller gain. "
-            "Refute: with weights of a tenth the share must fall.",
+            "smaller gain. Refute: with weights of a tenth the share must fall.",
             saturated={s.layer: s.saturated for s in full},
         )
 
@@ -362,9 +361,21 @@ def _vanishing(ratios: dict[str, float], zero: list[str], found: _Found) -> None
             f"the gradient vanishes: that of {_names(list(small))} is {format_number(small[worst] / usual)} times the "
             "median layer's",
             "many layers without a normalisation or a path around them, or saturating activations. Refute: with residual "
-            "connections or "
-            "another initialisation the shares must be within a few orders of magnitude.",
+            "connections or another initialisation the shares must be within a few orders of magnitude.",
             gradient_to_weight=known,
+        )
+
+
+def _flat(task: Task, model: nn.Module, inputs: Any, found: _Found) -> None:
+    """Several layers that are one: nothing between them but sums and products."""
+    stacked = [name for name, m in model.named_modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
+    if len(stacked) > 1 and found.status == "pass" and affine(task, model, inputs):
+        found.add(
+            "warn",
+            f"the network is a linear function of its inputs, for all its {len(stacked)} layers ({_names(stacked)})",
+            "activations that are missing between the layers, or not called in forward(). Refute: f(x + y) + f(0) must not "
+            "be f(x) + f(y).",
+            stacked=stacked,
         )
 
 

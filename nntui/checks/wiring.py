@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nntui.checks.task import Task, tensors
+from nntui.checks.task import Task, mapped, tensors
 
 SHIFT = 1.0
 """What is added to parameters to see whether the loss depends on them."""
@@ -143,3 +143,23 @@ def _same(one: list[Tensor], other: list[Tensor]) -> bool:
     return len(one) == len(other) and all(
         a.shape == b.shape and torch.equal(a, b) for a, b in zip(one, other, strict=True)
     )
+
+
+@torch.no_grad()
+def affine(task: Task, model: nn.Module, inputs: Any) -> bool:
+    """Whether outputs are an affine function of floating-point inputs: f(x + y) + f(0) = f(x) + f(y), to rounding.
+
+    False where an input is of another type, or the outputs are not one tensor. The model is judged in eval mode.
+    """
+    if not tensors(inputs) or any(not t.is_floating_point() for t in tensors(inputs)):
+        return False
+    model.eval()
+    other = mapped(inputs, lambda t: torch.roll(t, 1, 0) * 0.7)
+    both = iter([a + b for a, b in zip(tensors(inputs), tensors(other), strict=True)])
+    summed = mapped(inputs, lambda _: next(both))
+    found = [task.call(model, given) for given in (summed, mapped(inputs, torch.zeros_like), inputs, other)]
+    if not all(isinstance(one, Tensor) and one.is_floating_point() for one in found):
+        return False
+    f = [one.double() for one in found]
+    off = float((f[0] + f[1] - f[2] - f[3]).abs().max())
+    return off <= 1e-4 * float(f[2].abs().max() + f[3].abs().max() + 1e-12)

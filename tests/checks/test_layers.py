@@ -114,6 +114,7 @@ FAULTS = {
     ),
     "saturation": (Saturated, "warn", "saturated"),
     "a vanishing gradient": (Deep, "warn", "vanishes"),
+    "no activation": (lambda: nn.Sequential(nn.Linear(6, 16), nn.Linear(16, 2)), "warn", "linear function"),
     "frozen, and not said": (changed(lambda n: n.second.requires_grad_(requires_grad=False)), "warn", "not declared"),
 }
 
@@ -126,7 +127,7 @@ def test_a_layer_that_cannot_learn_is_found(name: str) -> None:
     assert words in f"{finding.message} {finding.advice}"
 
 
-@pytest.mark.parametrize("model", [Net, Residual, Aliased])
+@pytest.mark.parametrize("model", [Net, Residual, Aliased, lambda: nn.Linear(6, 2)])
 def test_layers_that_learn_are_left_alone(model: Any) -> None:
     finding = layers(task(model))
     assert finding.status == "pass", finding.message
