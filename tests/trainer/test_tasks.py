@@ -115,7 +115,9 @@ def test_checks_of_a_task_without_data_all_say_so(mine, capsys) -> None:
     statuses = {f["id"]: f["status"] for f in found}
     assert {row for row, status in statuses.items() if status == "pass"} == {"overfit.adam", "overfit.lr_decay"}
     assert statuses["skeleton.seed"] == statuses["skeleton.init_loss"] == "crash"
-    assert all("empty" in f["message"] for f in found if f["id"].startswith(("data.", "skeleton.seed", "skeleton.init")))
+    assert all(
+        "empty" in f["message"] for f in found if f["id"].startswith(("data.", "skeleton.seed", "skeleton.init"))
+    )
 
 
 def test_an_unknown_check_is_one_line(mine, capsys) -> None:
