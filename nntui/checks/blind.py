@@ -30,7 +30,7 @@ from nntui.checks.guard import Skip, guarded
 from nntui.checks.plain import plain
 from nntui.checks.race import Batch, Pairs, Race, blinded, folds
 from nntui.checks.references import BATCHES, Constant, UnboundedError, best_constant, untrained
-from nntui.checks.task import Task, tensors
+from nntui.checks.task import Task, mapped, tensors
 from nntui.checks.wiring import lost_in
 from nntui.finding import Finding
 
@@ -86,6 +86,9 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     if not best.clear and (best.pairs.sigmas() >= SIGN or len(pairs.real) < LEAST_PIECES):
         where, pairs = "the batches it was trained on", best.race.compared(parts[0][0], constant)
     ignored = _ignores(task, best.race.real, batches[0][0])
+    unheard = [] if ignored else _unheard(task, best.race.real, batches[0][0])
+    if unheard:
+        return _one_unused(unheard, best, pairs)
     return _verdict(best, most, pairs, where, _lost(task, best.race.real, batches[0][0]) if ignored else None)
 
 
@@ -164,6 +167,48 @@ def _verdict(best: _Look, most: int, pairs: Pairs, where: str, lost: str | None)
         advice="Most likely labels that do not belong to their inputs (shuffled apart), inputs destroyed on their way, or a task "
         "that begins with a plateau. Refute: give the check more time (budget=); look at inputs and labels side by side.",
     )
+
+
+def _one_unused(names: list[str], best: _Look, pairs: Pairs) -> Finding:
+    """The verdict on a network that leaves one of several inputs out."""
+    several = len(names) > 1
+    return Finding(
+        ROW,
+        "warn",
+        f"The input{'s' if several else ''} {', '.join(names)} {'are' if several else 'is'} never used: exchanged between "
+        "examples, "
+        "no output changes.",
+        expected="outputs that depend on every input",
+        measured=f"{', '.join(names)} ignored",
+        advice="Most likely an input that is overwritten, multiplied by zero, or left out in forward(). Refute: the "
+        "gradient of the "
+        "outputs with respect to this input must not be 0.",
+        evidence={"unused_inputs": names, "loss": _mean(pairs.real), "steps": best.steps},
+    )
+
+
+@torch.no_grad()
+def _unheard(task: Task, model: nn.Module, inputs: Any) -> list[str]:
+    """Names of the inputs among several that no output depends on: exchanged between examples, they change nothing."""
+    given = [t for t in tensors(inputs) if t.dim() > task.batch_axis and t.shape[task.batch_axis] > 1]
+    if len(given) < 2:
+        return []
+    model.eval()
+    names = {id(t): name for name, t in inputs.items()} if isinstance(inputs, dict) else {}
+
+    def outputs(changed: Any) -> list[Any]:
+        torch.manual_seed(0)
+        return tensors(
+            task.call(model, mapped(inputs, lambda t: torch.roll(t, 1, task.batch_axis) if t is changed else t))
+        )
+
+    before = outputs(None)
+    found = []
+    for place, one in enumerate(given):
+        moved = not torch.equal(torch.roll(one, 1, task.batch_axis), one)
+        if moved and all(torch.equal(a, b) for a, b in zip(before, outputs(one), strict=True)):
+            found.append(f"`{names[id(one)]}`" if id(one) in names else f"number {place}")
+    return found
 
 
 def _plain(task: Task, seed: int) -> Task:

@@ -46,11 +46,39 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have no gradient in eval mode
         try:
             found = _across_examples(task, model)
+            if found.status == "pass" and not task.declares("stateful") and _remembers(task, task.build(seed).eval(), inputs):
+                found = _state_kept(found)
         except Skip as reason:
             found = Finding(ROW, "skip", str(reason))
         if known.axis is None:
             return found
         return _both(found, _across_time(task, model, inputs, known, deadline(budget)))
+
+
+@torch.no_grad()
+def _remembers(task: Task, model: nn.Module, inputs: Any) -> bool:
+    """Whether the same inputs give other outputs to a fresh model and after it was fed, with the same random numbers."""
+    outputs = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        outputs.append([t.double().cpu() for t in tensors(task.call(model, inputs))])
+    close = all(
+        a.shape == b.shape and torch.allclose(a, b, rtol=1e-5, atol=1e-7, equal_nan=True)
+        for a, b in zip(*outputs, strict=False)
+    )
+    return not close
+
+
+def _state_kept(found: Finding) -> Finding:
+    return dataclasses.replace(
+        found,
+        status="warn",
+        message="The same inputs, fed twice, give different outputs: a state is kept from what was fed before.",
+        advice="Most likely a hidden state, a cache or a running mean that forward() keeps and nobody resets, so that "
+        "examples of "
+        "one batch reach those of the next. If it is meant, declare 'stateful'. Refute: with the state reset before every "
+        "batch the outputs must be equal.",
+    )
 
 
 def _both(batch: Finding, time: Finding) -> Finding:

@@ -30,6 +30,7 @@ from nntui.finding import Finding
 ROW = "data.duplicates"
 SIGMAS = 4.0
 SHARED = 0.01
+ALMOST_ALL = 0.95
 RARE = 1e-3
 UNLIKE = (0.3, 0.85)
 """Median nearest distance from validation to train, to that inside of train, from which the splits are not read alike (one is
@@ -112,7 +113,7 @@ def _shared(train: Split, validation: Split, again: np.ndarray, evidence: dict[s
     if share <= _most_by_chance(base, len(train), len(validation)):
         return None
     pairs = [(int(validation.places[i]), int(train.places[j])) for i, j in hits[:20]]
-    return _copied(share, base, pairs, "are", evidence)
+    return _copied(share, base, pairs, "were trained on too", evidence)
 
 
 def _copied(share: float, base: float, pairs: list[tuple[int, int]], how: str, evidence: dict[str, Any]) -> Finding:
@@ -120,16 +121,19 @@ def _copied(share: float, base: float, pairs: list[tuple[int, int]], how: str, e
     return Finding(
         ROW,
         "fail" if share - base >= SHARED else "warn",
-        f"{share:.1%} of the validation examples {how} in train (validation = train: {named}{', …' if len(pairs) > 3 else ''})"
+        f"{share:.1%} of the validation examples {how} (validation = train: {named}{', …' if len(pairs) > 3 else ''})"
         + (f"; repetition by nature explains {base:.1%}." if base > 0 else "."),
         expected=base,
         measured=share,
         tolerance=0.0,
-        advice="Most likely the split was made after copying or augmenting, or validation was cut out of train without "
-        "removing it. "
-        "Its score says how well examples are remembered. Refute: the examples named must differ.",
+        advice=f"Most likely {_WHOLE if share > ALMOST_ALL else _PART}. Its score says how well examples are remembered. Refute: "
+        "the examples named must differ.",
         evidence=evidence | {"pairs": [list(pair) for pair in pairs]},
     )
+
+
+_WHOLE = "validation is the training split itself, or a part of it"
+_PART = "the split was made after copying or augmenting, or validation was cut out of train without removing it"
 
 
 def _near(task: Task, train: Split, validation: Split, evidence: dict[str, Any]) -> Finding | None:
@@ -163,7 +167,7 @@ def _near(task: Task, train: Split, validation: Split, evidence: dict[str, Any])
         return None
     rows = np.flatnonzero(near)[:20]
     pairs = [(int(validation.places[theirs[i]]), int(train.places[where[i, 0]])) for i in rows]
-    return _copied(share, natural, pairs, "have a near copy", evidence)
+    return _copied(share, natural, pairs, "have a near copy in train", evidence)
 
 
 def _rarely_nearer(distances: np.ndarray) -> float:

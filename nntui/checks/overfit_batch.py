@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.causes import broadcast, cause_of
@@ -39,6 +39,8 @@ NEARLY = 0.5
 """Share of the way after which what is left may be a bottleneck, and is no proof of a bug."""
 CLOSE = 0.02
 """Share of the way from the loss at the start to the floor that may be left."""
+TINY = 1e-6
+"""Way from the start to the floor below which Adam's own epsilon outweighs the gradient."""
 PATIENCE = 300
 BETTER = 1e-3
 """Share of the way by which a loss must fall to count as better."""
@@ -198,10 +200,26 @@ def _verdict(
             advice="Give both the same shape (squeeze(1) or unsqueeze(1)). Refute: the gradient of one output must not change "
             "when another example's target does.",
         )
-    cause = cause_of(inputs, targets, outputs, final)
+    return _stuck(best, floor, wrong, classes, _named(model, batch, outputs, final, cut, best.start - floor), numbers)
+
+
+def _named(model: Any, batch: Batch, outputs: Tensor, final: Tensor, cut: Unreached, way: float) -> tuple[str, str]:
+    """The cause and its experiment; empty where nothing points to one. way: from the loss at the start to the floor."""
+    cause = cause_of(batch[0], batch[1], outputs, final)
+    if not cause[0] and abs(way) < TINY:
+        cause = (
+            f"a loss that is multiplied by almost zero: it starts {format_number(way)} above its floor, and its gradient drowns "
+            "in rounding",
+            "the loss of one batch, as a formula by hand, must have the same size.",
+        )
+    if not cause[0] and (narrow := _narrowest(model)):
+        cause = (
+            f"a bottleneck: {narrow} has a single unit, through which all that tells the examples apart must pass",
+            "with as many units there as in the layers around it this check must pass.",
+        )
     if cut.detached and not cause[0]:
         cause = (f"the graph is cut between the loss and {_names(cut.detached)}, {_CUT}", _CUT_TEST)
-    return _stuck(best, floor, wrong, classes, cause, numbers)
+    return cause
 
 
 _CUT = "on which the loss depends: look for detach(), no_grad() or .data on the way"
@@ -225,6 +243,12 @@ def _detached(cut: Unreached, numbers: dict[str, Any]) -> Finding:
 
 def _names(parameters: list[str]) -> str:
     return ", ".join(parameters[:3]) + (f" and {len(parameters) - 3} more parameters" if len(parameters) > 3 else "")
+
+
+def _narrowest(model: Any) -> str:
+    """Name of a hidden layer of one unit; empty where there is none."""
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
+    return next((n for n, m in layers[:-1] if m.weight.shape[0] == 1), "")
 
 
 def _stuck(

@@ -29,6 +29,7 @@ INTENTS = {
     "reconstruction": "targets are meant to be the inputs, or a part of them",
     "repeated": "examples are meant to occur more than once, across the splits too",
     "shift": "the splits are meant to differ",
+    "stateful": "outputs are meant to depend on what was fed before",
 }
 """What a task can declare, and what it says."""
 Source = Dataset[Any] | DataLoader[Any] | Sequence[Any] | Iterable[Any] | Callable[[], Any]
