@@ -38,7 +38,7 @@ ROW = "skeleton.blind"
 LOOKS = {1e-3: (25, 50, 100, 200, 400, 800), 1e-2: (50, 100, 200, 400, 800)}
 """Per rate of Adam, steps after which the two are compared; with the first clear answer it ends."""
 SIGMAS = 4.0
-SIGN = 2.0
+SIGN = 3.0
 """Standard errors at the best look from which held-out batches point the right way, and those trained on may tell."""
 SHARE = 1 / 3
 """Of the time that is left, for each race."""

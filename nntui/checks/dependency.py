@@ -46,7 +46,11 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have no gradient in eval mode
         try:
             found = _across_examples(task, model)
-            if found.status == "pass" and not task.declares("stateful") and _remembers(task, task.build(seed).eval(), inputs):
+            if (
+                found.status == "pass"
+                and not task.declares("stateful")
+                and _remembers(task, task.build(seed).eval(), inputs)
+            ):
                 found = _state_kept(found)
         except Skip as reason:
             found = Finding(ROW, "skip", str(reason))

@@ -87,7 +87,7 @@ def report(row: str, step: int, **numbers: float) -> None:
 
 def kept(task: Task, size: int = 32) -> list[tuple[Any, Any]]:
     """The first SAMPLE training batches, split. Raises TaskError when there are none."""
-    found = [task.split_batch(batch) for batch in islice(task.batches(size=size), SAMPLE)]
+    found = [task.split_batch(batch) for batch in islice(task.mixed(size=size), SAMPLE)]
     if not found:
         raise TaskError("the training data are empty; expected at least one batch.")
     return found

@@ -107,7 +107,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     _silent(task, model, batches[0][0], zero, signals, found)
     _signals(signals, found)
     _vanishing(ratios, zero, found)
-    _flat(task, task.build(seed), batches[0][0], found)
+    _flat(task, model, batches[0][0], found)  # after some updates, when what starts at zero has come alive
     count = sum(1 for p in model.parameters() if p.requires_grad)
     found.evidence["parameters"] = count
     return _finding(task, found, count)

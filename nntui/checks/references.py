@@ -79,7 +79,7 @@ def sample(task: Task) -> Batches:
     """The first BATCHES training batches, split. Raises Skip for a contrastive loss, TaskError without data."""
     if task.declares("contrastive"):
         raise Skip("The loss is declared contrastive: no constant prediction says what it must be at initialisation.")
-    batches = [task.split_batch(batch) for batch in islice(task.batches(), BATCHES)]
+    batches = [task.split_batch(batch) for batch in islice(task.mixed(), BATCHES)]
     if not batches:
         raise TaskError("the training data are empty; expected at least one batch.")
     return batches

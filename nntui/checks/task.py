@@ -165,9 +165,29 @@ class Task:
             data = data()
         return data
 
+    def mixed(self, *, size: int = 32) -> Iterator[Any]:
+        """Training batches as a training meets them: a dataset in a random order that is always the same, a loader in its own.
+
+        A loader whose order is declared a curriculum is read in a random order too, for an experiment cannot wait for its end.
+        """
+        data = self.resolved()
+        loader = data if isinstance(data, DataLoader) else None
+        dataset: Any = loader.dataset if loader is not None else data
+        known = (
+            hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, IterableDataset)
+        )
+        own = loader is not None and (not self.declares("curriculum") or loader.batch_size is None)
+        count = len(cast(Any, dataset)) if known else 0
+        if own or not count:
+            return self.batches(size=size)
+        shuffled = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
+        collate = loader.collate_fn if loader is not None else None
+        size = loader.batch_size or size if loader is not None else size
+        return iter(DataLoader(cast(Any, dataset), batch_size=size, sampler=shuffled, collate_fn=collate))
+
     def first_batch(self, size: int = 32) -> tuple[Any, Any]:
-        """Inputs and targets of the first training batch. Raises TaskError when there is none."""
-        for batch in self.batches(size=size):
+        """Inputs and targets of the first training batch, mixed. Raises TaskError when there is none."""
+        for batch in self.mixed(size=size):
             return self.split_batch(batch)
         raise TaskError("the training data are empty; expected at least one batch. Look at the length of the dataset.")
 

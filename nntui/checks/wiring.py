@@ -162,4 +162,4 @@ def affine(task: Task, model: nn.Module, inputs: Any) -> bool:
         return False
     f = [one.double() for one in found]
     off = float((f[0] + f[1] - f[2] - f[3]).abs().max())
-    return off <= 1e-4 * float(f[2].abs().max() + f[3].abs().max() + 1e-12)
+    return off <= 1e-4 * float((f[2] - f[1]).abs().max() + (f[3] - f[1]).abs().max() + 1e-12)
