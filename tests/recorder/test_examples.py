@@ -113,7 +113,7 @@ def test_places_may_be_large(run: Any, written: Any, index: Any) -> None:
         ([-1, 2], {}),
         ([math.inf, 2], {}),
         (["a", "b"], {}),
-        (object(), {}),
+        pytest.param(object(), {}, id="object"),
         (None, {}),
         ([1], {"step": "x"}),
         ([1], {"rest": [1, 2]}),

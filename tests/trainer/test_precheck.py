@@ -15,7 +15,8 @@ from torch import nn
 from nntui import Task
 
 x = torch.randn(256, 6, generator=torch.Generator().manual_seed(0))
-good = Task(lambda: nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1)), nn.MSELoss(), list(zip(x, x.sum(1, keepdim=True) / 6)))
+rows = list(zip(x, x.sum(1, keepdim=True) / 6))
+good = Task(lambda: nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1)), nn.MSELoss(), rows)
 summed = Task(good.model, lambda o, t: ((o - t) ** 2).sum(), good.train)
 class Mixed(nn.Module):
     def __init__(self):

@@ -1,0 +1,95 @@
+"""What the metrics are called that probes write and rules and screens read.
+
+Owns the names alone (standard library only). A layer is named as `model.named_modules()` names it.
+Invariant: a name, once recorded by a released version, keeps its meaning.
+"""
+
+from __future__ import annotations
+
+LAYER = "layer/"
+"""How a metric of one layer begins: `layer/<layer>/<statistic>`."""
+
+# --- of one layer ---------------------------------------------------------------------------------
+
+GRAD_NORM = "grad_norm"
+"""L2 norm of the gradients of the layer's own parameters, as the optimizer's step finds them."""
+WEIGHT_NORM = "weight_norm"
+"""L2 norm of the layer's own parameters."""
+UPDATE_RATIO = "update_ratio"
+"""L2 norm of one update of the layer's parameters divided by their L2 norm before it."""
+ACTIVATION_MEAN = "activation_mean"
+"""Mean of the layer's output in the forward calls of training."""
+ACTIVATION_STD = "activation_std"
+"""Standard deviation of the layer's output, over all its numbers."""
+DEAD_FRACTION = "dead_fraction"
+"""Share of the units of an activation function that gave exactly nothing for every input seen since the last reading,
+of at least 512 inputs."""
+SATURATED_FRACTION = "saturated_fraction"
+"""Share of the units of a bounded activation function whose mean |output| is within 3 % of its bound, over as many inputs."""
+NONFINITE = "nonfinite"
+"""How many of the layer's outputs were NaN or infinite; recorded only where there were any."""
+
+# --- of the model and its training ----------------------------------------------------------------
+
+PROBE = "probe/"
+"""How a metric of the whole training begins that a probe took."""
+WHOLE_GRAD_NORM = "probe/grad_norm"
+"""L2 norm of all gradients as the optimizer's step finds them (after clipping)."""
+WHOLE_UPDATE_RATIO = "probe/update_ratio"
+"""Median of the update ratios of the layers."""
+STALE_GRADIENT = "probe/stale_gradient"
+"""L2 norm of the gradients that were there already when the first backward pass after an update began; 0 after zero_grad."""
+LATE_CLIPPING = "probe/late_clipping"
+"""Norm of the gradients after an update divided by that which the update used, where they changed without a backward pass."""
+TRAINING_MODE = "probe/training_mode"
+"""Share of the modules that act differently in training (dropout, batch normalization) which were in training mode in forward
+calls with gradients."""
+EVALUATION_MODE = "probe/evaluation_mode"
+"""The same share in forward calls without gradients; 0 where evaluation is as it should be."""
+PROBE_LR = "probe/lr"
+"""Learning rate of the optimizer's first group at the update."""
+WITHOUT_STATE = "probe/without_state"
+"""Share of the updated parameters for which an optimizer that keeps state had none before the update."""
+LOSS_SCALE = "probe/loss_scale"
+"""Scale of a gradient scaler."""
+SKIPPED = "probe/skipped"
+"""Attempts at an update that a gradient scaler has skipped so far."""
+STEP_SECONDS = "probe/step_seconds"
+"""Seconds from one update to the next."""
+DATA_WAIT = "probe/data_wait"
+"""Share of that time from the end of an update to the next forward call: waiting for data, and whatever else the loop does."""
+SAMPLES_PER_SECOND = "probe/samples_per_second"
+"""Examples that went through forward calls of training, per second."""
+OVERHEAD = "probe/overhead"
+"""Share of the time of training that the probes themselves took on its thread."""
+MEMORY = "probe/memory"
+"""Bytes of resident memory of the process."""
+DEVICE_MEMORY = "probe/device_memory"
+"""Bytes that tensors hold on the accelerator."""
+PARAMETER_HASH = "probe/parameter_hash"
+"""48 bits of a hash of all parameters, equal on every rank of replicated training."""
+BATCH_HASH = "probe/batch_hash"
+"""48 bits of a hash of what entered the network, different on every rank."""
+
+WATCH_EVENT = "watch"
+"""Event that tells what is watched. Its data: `layers` (names, in the order of the first forward call), `kinds` (class of each),
+`parameters` (how many numbers each has), `trained` (how many of them an optimizer updates), `optimizers`, `declared`,
+`blind` (sentences: what the probes cannot see here)."""
+
+
+def layer(name: str, statistic: str) -> str:
+    """The metric of one layer: `layer/encoder.0/grad_norm`."""
+    return f"{LAYER}{name}/{statistic}"
+
+
+def layer_of(metric: str) -> tuple[str, str]:
+    """(layer, statistic) of a metric of one layer; a pair of empty texts for any other metric."""
+    if not metric.startswith(LAYER):
+        return "", ""
+    name, _, statistic = metric[len(LAYER) :].rpartition("/")
+    return (name, statistic) if name else ("", "")
+
+
+def is_inside(metric: str) -> bool:
+    """Whether a metric was taken inside the model or the loop by a probe."""
+    return metric.startswith((LAYER, PROBE))
