@@ -30,6 +30,10 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return type(val).__name__ if " at 0x" in repr(val) else None
 
 
+def _size(fd: int, columns: int, rows: int) -> None:
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
 class Terminal:
     """A program in a pseudo-terminal; `raw` is every byte it sent, `text` what its screen shows."""
 
@@ -39,14 +43,14 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         pid, self.fd = pty.fork()
         if pid == 0:
+            _size(0, columns, rows)  # before the program can look
             os.chdir(cwd)
             os.execvpe(command[0], command, env)
         self.pid = pid
         self.code: int | None = None
-        self.resize(columns, rows)
 
     def resize(self, columns: int, rows: int) -> None:
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        _size(self.fd, columns, rows)
         self._screen.resize(rows, columns)
 
     @property
@@ -105,7 +109,8 @@ class Terminal:
 @pytest.fixture
 def environment() -> dict[str, str]:
     """The environment of a plain SSH session."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("COLORTERM", "NO_COLOR", "TMUX", "PYTHONPATH", "RANK")}
+    other = {"COLORTERM", "NO_COLOR", "TMUX", "PYTHONPATH", "RANK", "COLUMNS", "LINES"}
+    kept = {k: v for k, v in os.environ.items() if k not in other}
     return kept | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
 
 

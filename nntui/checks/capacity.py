@@ -11,11 +11,12 @@ not tell.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.fitting import Fit, fit, fitted, sample
@@ -66,8 +67,8 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
 
 def _compared(task: Task, seed: int, own: Fit, budget: float, evidence: dict[str, Any]) -> Finding:
     """The verdict by training a larger model."""
-    larger, what = _larger(task)
-    found = fit(task, larger, seed, sample(task), own.floor, own.rate, TIME * budget, ROW, steps=own.steps)
+    larger, taught, what = _larger(task)
+    found = fit(taught, larger, seed, sample(task), own.floor, own.rate, TIME * budget, ROW, steps=own.steps)
     alone = _at(own, found.steps)
     evidence |= {
         "larger": what,
@@ -108,8 +109,8 @@ def _compared(task: Task, seed: int, own: Fit, budget: float, evidence: dict[str
     )
 
 
-def _larger(task: Task) -> tuple[Any, str]:
-    """(what makes a larger model from a seed, what it is in words)."""
+def _larger(task: Task) -> tuple[Any, Task, str]:
+    """(what makes a larger model from a seed, the task as it calls one, what it is in words)."""
     larger = task.larger
     if larger is not None:
 
@@ -117,21 +118,15 @@ def _larger(task: Task) -> tuple[Any, str]:
             torch.manual_seed(seed)
             return larger()
 
-        return build, "the larger model"
-    return (lambda seed: _Two(task, task.build(seed), task.build(seed + 1))), "a model of twice its size"
+        return build, task, "the larger model"
 
+    def call(two: nn.Module, inputs: Any) -> Any:
+        return sum(task.call(one, inputs) for one in two.children()) / math.sqrt(2.0)
 
-class _Two(nn.Module):
-    """Two models side by side; the outputs are those of the first plus how the second differs from what it was at first."""
+    def both(seed: int) -> nn.Module:
+        return nn.ModuleList([task.build(seed), task.build(seed + 1)])
 
-    def __init__(self, task: Task, one: nn.Module, other: nn.Module) -> None:
-        super().__init__()
-        self.one, self.other = one, other
-        self._call = task.call
-
-    def forward(self, *given: Any, **named: Any) -> Tensor:
-        inputs: Any = named or (given if len(given) > 1 else next(iter(given)))
-        return (self._call(self.one, inputs) + self._call(self.other, inputs)) / math.sqrt(2.0)
+    return both, dataclasses.replace(task, forward=call), "a model of twice its size"
 
 
 def _at(own: Fit, steps: int) -> float:

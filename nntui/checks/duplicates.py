@@ -94,11 +94,15 @@ def repeats(split: Split, known: Split) -> np.ndarray:
 
 
 def _again(split: Split) -> np.ndarray:
-    """(N,) whether an example occurs again in its split; blank ones, which data.corrupt tells of, are left out."""
+    """(N,) whether an example occurs again in its split; blank ones are left out."""
     counts = Counter(split.keys)
+    return np.array([counts[key] > 1 for key in split.keys]) & ~_blank(split)
+
+
+def _blank(split: Split) -> np.ndarray:
+    """(N,) whether all of an example is one value, which data.corrupt tells of."""
     array = split.tokens if split.tokens is not None else split.features
-    blank = array.max(axis=1) == array.min(axis=1) if array.shape[1] > 1 else np.zeros(len(split), dtype=bool)
-    return np.array([counts[key] > 1 for key in split.keys]) & ~blank
+    return array.max(axis=1) == array.min(axis=1) if array.shape[1] > 1 else np.zeros(len(split), dtype=bool)
 
 
 def _shared(train: Split, validation: Split, again: np.ndarray, evidence: dict[str, Any]) -> Finding | None:
@@ -106,7 +110,8 @@ def _shared(train: Split, validation: Split, again: np.ndarray, evidence: dict[s
     where: dict[bytes, int] = {}
     for place, key in enumerate(train.keys):
         where.setdefault(key, place)
-    hits = [(i, where[key]) for i, key in enumerate(validation.keys) if key in where]
+    blank = _blank(validation)
+    hits = [(i, where[key]) for i, key in enumerate(validation.keys) if key in where and not blank[i]]
     natural = few_values(train) or again.mean() <= SHARED
     share, base = len(hits) / len(validation), float(again.mean()) if natural else 0.0
     evidence |= {"validation_in_train": share, "expected_by_repetition": base}
@@ -160,7 +165,7 @@ def _near(task: Task, train: Split, validation: Split, evidence: dict[str, Any])
     evidence["near_distance"] = limit
     if not limit > 0:
         return None
-    near = across[:, 0] < limit
+    near = (across[:, 0] < limit) & ~_blank(validation)[theirs]
     share, natural = float(near.mean()), float((inside[:, 0] < limit).mean())
     evidence |= {"validation_near_train": share, "train_near_train": natural}
     if share <= _most_by_chance(max(natural, RARE), len(mine), len(theirs)):

@@ -232,8 +232,11 @@ def _fit(free: Tensor, losses: Callable[[Tensor], list[Tensor]]) -> list[float]:
     slope = free.grad.detach().clone() if free.grad is not None else torch.zeros_like(free)
     if not math.isfinite(start) or not bool(slope.isfinite().all()):
         raise _Unusable
+    steepness = float(slope.norm())
     with torch.no_grad():
-        near, far = (mean_of(losses(slope * (-length / max(float(slope.norm()), 1e-30)))) for length in FAR)
+        near, far = (
+            (mean_of(losses(slope * -(length / steepness))) for length in FAR) if steepness > 0 else (start, start)
+        )
         if near < start and far < near - UNBOUNDED * (abs(start) + 1.0):
             raise UnboundedError
     optimizer.step(closure)
