@@ -93,9 +93,7 @@ def main() -> int:
         for outcome in pool.map(lambda pair: outcome_of(pair[0], pair[1], options.budget, options.limit), pairs):
             print(described(outcome), flush=True)
             outcomes.append(outcome)
-    for half in HALVES:
-        if any(one.half == half for one in outcomes):
-            print("\n" + table(half, [one for one in outcomes if one.half == half]))
+    print("\n" + table(outcomes))
     if options.json:
         options.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1) + "\n")
     return 0
@@ -199,12 +197,20 @@ def described(outcome: Outcome) -> str:
     return f"{head}: ACCUSED [{outcome.seconds:.1f} s]{''.join(lines)}"
 
 
-def table(half: str, outcomes: list[Outcome]) -> str:
-    """The half in numbers, as Markdown."""
+def table(outcomes: list[Outcome]) -> str:
+    """Each half in numbers, side by side, as Markdown."""
+    halves = {half: [one for one in outcomes if one.half == half] for half in HALVES}
+    columns = {half: dict(numbers(found)) for half, found in halves.items() if found}
+    rows = [f"| {name} | " + " | ".join(column[name] for column in columns.values()) + " |" for name, _ in numbers([])]
+    return "\n".join([f"| | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|", *rows])
+
+
+def numbers(outcomes: list[Outcome]) -> list[tuple[str, str]]:
+    """What came of one half: (what, how many)."""
     bugs = [one for one in outcomes if one.kind == "bug"]
     healthy = [one for one in outcomes if one.kind == "healthy"]
     seconds = [one.seconds for one in outcomes if not one.error] or [float("nan")]
-    rows = [
+    return [
         ("bugs", f"{len(bugs)}"),
         ("found", share(sum(one.found for one in bugs), len(bugs))),
         ("cause named", share(sum(one.rank > 0 for one in bugs), len(bugs))),
@@ -216,7 +222,6 @@ def table(half: str, outcomes: list[Outcome]) -> str:
         ("without an outcome", f"{sum(bool(one.error) for one in outcomes)}"),
         ("seconds, median and largest", f"{statistics.median(seconds):.1f}, {max(seconds):.1f}"),
     ]
-    return "\n".join([f"| {half} | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
 def share(count: int, total: int) -> str:

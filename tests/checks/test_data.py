@@ -162,6 +162,15 @@ def test_blank_examples_are_found() -> None:
     assert (finding.status, finding.evidence["train_blank"]) == ("warn", [3, 50])
 
 
+def test_blank_examples_are_no_copies_of_each_other() -> None:
+    x, other = torch.rand(200, 8, 8), torch.rand(100, 8, 8)
+    x[:10], other[:10] = 0.0, 0.0
+    assert duplicates(task((x, torch.arange(200) % 4), (other, torch.arange(100) % 4))).status == "pass"
+    other[10:20] = x[10:20]
+    found = duplicates(task((x, torch.arange(200) % 4), (other, torch.arange(100) % 4)))
+    assert (found.status, found.measured) == ("fail", 0.1)
+
+
 def test_a_column_of_a_table_that_never_changes_is_found_and_one_of_a_picture_is_not() -> None:
     x, y = clusters(200)
     x[:, 4] = 7.0

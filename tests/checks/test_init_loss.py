@@ -35,6 +35,13 @@ def test_a_healthy_task_passes(tasks, name, seed) -> None:
     assert "knows something" not in finding.message, finding.message
 
 
+def test_a_loss_whose_gradient_is_zero_is_measured_where_it_begins() -> None:
+    rows = TensorDataset(torch.randn(64, 3), torch.rand(64, 1).round())
+    loss = lambda out, y: nn.functional.binary_cross_entropy(out.sigmoid().round(), y)  # noqa: E731
+    finding = init_loss(Task(lambda: nn.Linear(3, 1), loss, rows))
+    assert finding.status != "crash", finding.message
+
+
 def test_all_healthy_tasks_were_tried(tasks) -> None:
     assert set(tasks) == set(NAMES)
 

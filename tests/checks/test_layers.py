@@ -228,6 +228,16 @@ def test_capacity_that_brings_nothing_is_told_and_that_of_a_linear_model_is_expl
     assert (linear.status, linear.evidence["linear"]) == ("pass", True)
 
 
+def test_capacity_is_compared_of_a_model_that_its_task_calls_in_parts() -> None:
+    def parts() -> nn.ModuleDict:
+        return nn.ModuleDict({"body": nn.Linear(6, 2), "head": nn.Linear(2, 2)})
+
+    def forward(net: nn.ModuleDict, inputs: torch.Tensor) -> torch.Tensor:
+        return net["head"](net["body"](inputs).relu())
+
+    assert "a model of twice its size" in capacity(task(parts, forward=forward), budget=30.0).message
+
+
 def test_a_larger_model_of_ones_own_is_asked() -> None:
     made = []
     small = task(lambda: nn.Sequential(nn.Linear(6, 2), nn.ReLU(), nn.Linear(2, 2)))
