@@ -137,7 +137,7 @@ def _copied(share: float, base: float, pairs: list[tuple[int, int]], how: str, e
     )
 
 
-_WHOLE = "validation is the training split itself, or a part of it"
+_WHOLE = "validation is in train as a whole: one split is read twice, or its rows were added to the training data"
 _PART = "the split was made after copying or augmenting, or validation was cut out of train without removing it"
 
 
