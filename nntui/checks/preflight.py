@@ -5,6 +5,7 @@ Owns which checks there are and how they are recorded. Invariant: a failing or c
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -108,18 +109,29 @@ def _findings(
         taken = inferred(task, seed=seed)
         run.event("task", "; ".join(f"{what}: {words}" for what, words in taken.items()), step=-1, data=taken)
     kept: dict[Hashable, Any] = {}
+    stopped: dict[str, str] = {}
     for row, check in CHECKS.items():
         if row not in wanted:
             continue
         tell(row, -1, {})
         with listening(tell), sharing(kept):
-            finding = check(task, seed=seed, budget=budget)
+            finding = _told_once(check(task, seed=seed, budget=budget), stopped)
         if run is not None:
             _record(run, finding)
         yield finding
         if run is not None and row == LISTED_AFTER:
             with sharing(kept):
                 list_examples(task, run)
+
+
+def _told_once(finding: Finding, stopped: dict[str, str]) -> Finding:
+    """The finding; where an error stopped it that stopped a row before (message to row), it is skipped and names that row."""
+    if finding.status != "crash":
+        return finding
+    row = stopped.setdefault(finding.message, finding.id)
+    if row == finding.id:
+        return finding
+    return dataclasses.replace(finding, status="skip", message=f"Stopped by the error that stopped {row}.", advice="")
 
 
 def _record(run: Run, finding: Finding) -> None:

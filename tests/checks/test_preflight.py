@@ -23,13 +23,16 @@ def test_findings_and_the_dependency_matrix_are_recorded(tasks, tmp_path) -> Non
     assert (matrix["rows"], matrix["cols"], matrix["leak_row"]) == (8, 8, -1)
 
 
-def test_a_check_that_crashes_hides_no_other(tasks) -> None:
+def test_a_check_that_crashes_hides_no_other_and_its_error_is_told_once(tasks) -> None:
     def fail(outputs, targets):
         raise RuntimeError("mine")
 
-    statuses = {f.id: f.status for f in preflight(dataclasses.replace(tasks["mlp"], loss=fail))}
-    crashed = {row for row, status in statuses.items() if status == "crash"}
-    assert {"skeleton.seed", "skeleton.init_loss", "skeleton.blind", "skeleton.layers", "overfit.gate"} <= crashed
+    findings = list(preflight(dataclasses.replace(tasks["mlp"], loss=fail)))
+    statuses = {f.id: f.status for f in findings}
+    assert [row for row, status in statuses.items() if status == "crash"] == ["skeleton.seed"]
+    stopped = {f.id for f in findings if f.message == "Stopped by the error that stopped skeleton.seed."}
+    assert {"skeleton.init_loss", "skeleton.blind", "skeleton.layers", "overfit.gate"} <= stopped
+    assert all(statuses[row] == "skip" for row in stopped)
     assert statuses["data.corrupt"] == statuses["skeleton.dependency"] == statuses["overfit.lr_decay"] == "pass"
 
 
