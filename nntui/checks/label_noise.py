@@ -5,8 +5,10 @@ Tests: (1) equal inputs with different labels (exact), where values are not so f
 example is suspect when nearly all of its NEIGHBOURS nearest others have one other label, as surely as VOTES says and
 too rarely by chance (INFORMATIVE, given how common that label is): where most neighbours are right anyway, it says
 nothing. (3) How often the nearest other example has the same label: no more often than chance in one split, and more
-often in the other, means that the labels of one were parted from their inputs.
-Fails only for (3), which is proven. Warns where more than SHARE of the labels are suspect or contradict each other,
+often in the other, means that the labels of one were parted from their inputs. (4) Where neighbours agree within both
+splits, an example of validation and the nearest one of train must agree as often; they disagree, and agree once each class has
+the name that train gives it: a label means another class there.
+Fails only for (3) and (4), which are proven. Warns where more than SHARE of the labels are suspect or contradict each other,
 by SIGMAS standard errors (well-kept benchmarks have 0.2 to 6 %: Northcutt et al. 2021). What is suspect is about half
 the time right: look before changing.
 When it is wrong: classes that overlap by nature; distances that mean nothing, as between pixels of large pictures,
@@ -16,6 +18,7 @@ find nothing.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -58,6 +61,10 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         for name, here, there in (("train", agreement, other), ("validation", other, agreement)):
             if _sigmas(here) < APART and _far_below(here, there):
                 return _parted(name, here, there, evidence)
+        within = min(agreement, other, key=lambda one: one[0])
+        renamed = _renamed(train, validation, within, evidence) if _sigmas(within) > APART else None
+        if renamed is not None:
+            return renamed
     looked_at, _, odd = contradiction(train)
     suspects = looked_at[odd]
     evidence["suspects"] = first_places(train.places[suspects])
@@ -108,6 +115,38 @@ def _parted(
     )
 
 
+def _renamed(
+    train: Split, validation: Split, within: tuple[float, float, int], evidence: dict[str, Any]
+) -> Finding | None:
+    """The finding when validation calls the classes by other numbers; `within`: how often neighbours agree inside a split."""
+    if train.features.shape[1] != validation.features.shape[1] or min(len(train), len(validation)) < LEAST:
+        return None
+    mine, near = _nearest(train, validation)
+    meant = {int(label): Counter(near[mine == label].tolist()).most_common(1)[0][0] for label in np.unique(mine)}
+    across = float((mine == near).mean())
+    restored = float((np.array([meant[int(label)] for label in mine]) == near).mean())
+    evidence |= {"validation_agrees_with_train": across, "once_renamed": restored}
+    one_to_one = len(set(meant.values())) == len(meant) > 1
+    if (
+        not one_to_one
+        or not _far_below((across, 0.0, len(mine)), within)
+        or _far_below((restored, 0.0, len(mine)), within)
+    ):
+        return None
+    others = [f"{here} is {there} in train" for here, there in meant.items() if here != there]
+    return Finding(
+        ROW,
+        "fail",
+        f"A label of validation means another class than in train ({', '.join(others[:4])}{', …' if len(others) > 4 else ''}): "
+        f"the most similar example of train has the same label in {across:.1%} of all cases, and in {restored:.1%} once renamed.",
+        expected=within[0],
+        measured=across,
+        advice="Most likely two label maps: each split numbered its classes by itself, or read them in another order. "
+        "Refute: examples of one label must be of one class in both splits.",
+        evidence=evidence | {"meant": [[here, there] for here, there in meant.items()]},
+    )
+
+
 def _warned(what: str, places: np.ndarray, share: float, evidence: dict[str, Any]) -> Finding:
     few = ", ".join(str(int(p)) for p in places[:4]) + (", …" if len(places) > 4 else "")
     return Finding(
@@ -150,6 +189,16 @@ def _agreement(split: Split, most: int = MOST) -> tuple[float, float, int]:
     labels = split.labels[chosen]
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
     return float((labels[where[:, 0]] == labels).mean()), float((shares**2).sum()), len(labels)
+
+
+def _nearest(train: Split, validation: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of validation examples, and those of the nearest examples of train."""
+    assert train.labels is not None
+    assert validation.labels is not None
+    mine, theirs = drawn(len(train), MOST), drawn(len(validation), MOST)
+    search = NearestNeighbors(n_neighbors=1).fit(scaled(train.features)[mine])
+    near = search.kneighbors(scaled(validation.features, train.features)[theirs], return_distance=False)[:, 0]
+    return validation.labels[theirs], train.labels[mine][near]
 
 
 def _sigmas(agreement: tuple[float, float, int]) -> float:

@@ -216,6 +216,22 @@ def test_labels_parted_from_their_inputs_are_found_in_the_split_where_they_are()
     assert "labels of validation" in label_noise(task(clusters(200, seed=3), (x, apart))).message
 
 
+@pytest.mark.parametrize("names", [[1, 0, 2, 3], [1, 2, 3, 0]])
+def test_classes_that_validation_calls_by_other_numbers_are_found(names: list[int]) -> None:
+    x, y = clusters(200, seed=3)
+    finding = label_noise(task(clusters(400), (x, torch.tensor(names)[y])))
+    assert finding.status == "fail"
+    assert finding.evidence["meant"] == sorted([name, place] for place, name in enumerate(names))
+    assert "two label maps" in finding.advice
+
+
+def test_no_label_map_is_accused_for_noise_or_for_inputs_of_another_scale() -> None:
+    x, y = clusters(200, seed=3)
+    noisy = torch.where(torch.rand(200, generator=torch.Generator().manual_seed(0)) < 0.4, (y + 1) % 4, y)
+    for validation in ((x, y), (x, noisy), (x * 40, y), (torch.full_like(x, 0.5) + 0.01 * x, y)):
+        assert "label maps" not in label_noise(task(clusters(400), validation)).advice
+
+
 def test_labels_that_no_distance_tells_are_left_alone() -> None:
     bits = torch.tensor(np.random.default_rng(0).integers(0, 2, (600, 12)), dtype=torch.float32)
     parity = bits.sum(dim=1).long() % 2
