@@ -9,13 +9,17 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.experiment import is_classification
-from nntui.checks.references import class_axis
+from nntui.checks.references import class_axis, scalar
 from nntui.checks.task import Task, tensors
 
+FAR = 1e4
+"""Outputs as sure as these leave nothing of a loss of logits, or as much as they are large."""
+CLOSE = 1e-3
+"""Share by which two losses may differ that are one."""
 LEAST_OUTPUTS = 8
 """Numbers from which outputs held in a range are no chance."""
 
@@ -51,6 +55,12 @@ def cause_of(inputs: Any, targets: Any, outputs: Tensor, final: Tensor) -> tuple
             f"{format_number(twice)}",
             "return the last layer's outputs as they are.",
         )
+    cut = bool((outputs >= 0).all()) and bool((outputs == 0).any()) and outputs.numel() >= LEAST_OUTPUTS
+    if is_classification(outputs, targets) and cut:
+        return (
+            "an activation cuts the outputs below 0 off, as a ReLU after the last layer does, and no gradient passes there",
+            "return the last layer's outputs as they are.",
+        )
     if (reach := _out_of_reach(targets, final)) != "":
         return (reach, "return the last layer's outputs as they are, or scale the targets into their range.")
     if (
@@ -66,6 +76,53 @@ def cause_of(inputs: Any, targets: Any, outputs: Tensor, final: Tensor) -> tuple
     if _contradict(inputs, targets):
         return ("equal inputs carry different labels in this batch", "look at the examples of the batch side by side.")
     return ("", "")
+
+
+def squashed(task: Task, outputs: Tensor, targets: Any) -> str:
+    """Which of softmax and sigmoid the loss applies twice by itself; empty when neither.
+
+    Exact: of outputs that are surely right, and of outputs that are surely wrong, cross entropy of probabilities that it takes
+    for logits has one value each, ln(e + K - 1) - 1 and ln(1 + (K - 1) e^(1 / (K - 1))) for K classes.
+    """
+    if not isinstance(targets, Tensor):
+        return ""
+    if is_classification(outputs, targets):
+        axis = class_axis(outputs, targets)
+        count = outputs.shape[axis]
+        marks = nn.functional.one_hot(targets.clamp(0, count - 1), count).movedim(-1, axis).to(outputs)
+        right, wrong = math.log(math.e + count - 1) - 1, math.log(1 + (count - 1) * math.exp(1 / max(1, count - 1)))
+        name = "softmax"
+    elif targets.shape == outputs.shape and bool(((targets == 0) | (targets == 1)).all()):
+        marks, name = 2 * targets.to(outputs) - 1, "sigmoid"
+        share = float(targets.float().mean())
+        right = share * math.log1p(math.exp(-1)) + (1 - share) * math.log(2)
+        wrong = share * math.log(2) + (1 - share) * math.log1p(math.e)
+    else:
+        return ""
+    found = _losses(task, targets, FAR * marks, -FAR * marks)
+    twice = all(abs(one - other) < CLOSE * other for one, other in zip(found, (right, wrong), strict=True))
+    return name if twice else ""
+
+
+def without_log(task: Task, outputs: Tensor, targets: Any) -> bool:
+    """Whether the loss is minus the right class's probability: exact, by what it gives where that is 1 and where it is 0."""
+    if not isinstance(targets, Tensor) or not is_classification(outputs, targets) or bool((targets < 0).any()):
+        return False
+    axis = class_axis(outputs, targets)
+    right = nn.functional.one_hot(targets, outputs.shape[axis]).movedim(-1, axis).to(outputs)
+    probabilities = bool((outputs >= 0).all()) and bool(((outputs.sum(dim=axis) - 1).abs() < CLOSE).all())
+    size = 1.0 if probabilities else FAR
+    found = _losses(task, targets, size * right, size * (1 - right))
+    return abs(found[0] + 1) < CLOSE and abs(found[1]) < CLOSE
+
+
+def _losses(task: Task, targets: Any, *outputs: Tensor) -> list[float]:
+    """The losses of outputs; NaN where the loss does not take such."""
+    try:
+        with torch.no_grad():
+            return [scalar(task.loss(given, targets)) for given in outputs]
+    except Exception:  # noqa: BLE001 (a loss outside of its domain may raise anything)
+        return [math.nan] * len(outputs)
 
 
 def _out_of_reach(targets: Any, outputs: Tensor) -> str:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nntui.analysis.ticks import format_number
-from nntui.checks.causes import broadcast, cause_of
+from nntui.checks.causes import broadcast, cause_of, squashed, without_log
 from nntui.checks.examples import few_that_differ
 from nntui.checks.experiment import Training, cycled, deadline, is_classification, kept, report, without_dropout
 from nntui.checks.guard import Skip, guarded
@@ -149,6 +149,28 @@ def _attempt(task: Task, model: Any, batch: Batch, floor: float, rate: float, bu
     return attempt
 
 
+def _twice(name: str, floor: float, numbers: dict[str, Any]) -> Finding:
+    return Finding(
+        ROW,
+        "fail",
+        f"The loss applies a {name} twice: it is never below {format_number(floor)}, however sure and right the outputs are.",
+        **numbers,
+        advice=f"Most likely a {name} before a loss that takes logits and has its own. Give it the last layer's outputs as they "
+        "are. Refute: the loss of outputs that are 10,000 times the right answer must be what label smoothing leaves, or 0.",
+    )
+
+
+def _without_log(numbers: dict[str, Any]) -> Finding:
+    return Finding(
+        ROW,
+        "fail",
+        "The loss is minus the right class's probability, not its logarithm: a sure mistake costs hardly more than a doubt.",
+        **numbers,
+        advice="Most likely softmax where log_softmax is due, before NLLLoss. Refute: the loss of one right answer must be minus "
+        "the logarithm of its probability.",
+    )
+
+
 def _verdict(
     task: Task, model: Any, attempts: list[_Attempt], floor: float, batch: Batch, outputs: Tensor, cut: Unreached
 ) -> Finding:
@@ -182,6 +204,10 @@ def _verdict(
             advice="Look for NaN in the inputs or targets, or a log or division of zero. Refute: isfinite(inputs).all().",
         )
     spread = broadcast(task, outputs, targets)
+    if (name := squashed(task, outputs, targets)) != "":
+        return _twice(name, floor, numbers)
+    if without_log(task, outputs, targets):
+        return _without_log(numbers)
     if attempts[-1].reached and not spread:
         if cut.detached:
             return _detached(cut, numbers)

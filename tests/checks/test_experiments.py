@@ -131,6 +131,33 @@ def test_softmax_twice_is_named_by_its_floor(tasks) -> None:
     assert f"{math.log(math.e + 9) - 1:.3f}"[:4] in finding.advice
 
 
+def test_a_softmax_inside_the_loss_itself_is_named_by_what_sure_answers_cost(tasks) -> None:
+    ce = nn.CrossEntropyLoss()
+    twice = dataclasses.replace(tasks["mlp"], loss=lambda out, y: ce(out.softmax(1), y))
+    assert "applies a softmax twice" in overfit_batch(twice, budget=6.0).message
+    bce = nn.BCEWithLogitsLoss()
+    twice = dataclasses.replace(tasks["multi-label"], loss=lambda out, y: bce(out.sigmoid(), y))
+    assert "applies a sigmoid twice" in overfit_batch(twice, budget=6.0).message
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_probabilities_where_their_logarithm_is_due_are_named(tasks, inside) -> None:
+    nll = nn.NLLLoss()
+    if inside:
+        wrong = dataclasses.replace(tasks["mlp"], loss=lambda out, y: nll(out.softmax(1), y))
+    else:
+        wrong = changed(tasks["mlp"], lambda m: nn.Sequential(m, nn.Softmax(dim=1)), loss=nll)
+    finding = overfit_batch(wrong, budget=6.0)
+    assert (finding.status, "log_softmax" in finding.advice) == ("fail", True)
+    right = changed(tasks["mlp"], lambda m: nn.Sequential(m, nn.LogSoftmax(dim=1)), loss=nll)
+    assert overfit_batch(right, budget=6.0).status == "pass"
+
+
+def test_a_relu_after_the_last_layer_is_named(tasks) -> None:
+    finding = overfit_batch(changed(tasks["mlp"], lambda m: nn.Sequential(m, nn.ReLU())), budget=6.0)
+    assert finding.status == "pass" or "below 0" in finding.advice
+
+
 def test_a_sigmoid_into_a_loss_of_logits_is_named(tasks) -> None:
     finding = overfit_batch(changed(tasks["multi-label"], lambda m: nn.Sequential(m, nn.Sigmoid())), budget=6.0)
     assert finding.status == "fail"
