@@ -6,8 +6,8 @@ optimizer, schedule and dropout, one with plain Adam and none. Where plain Adam 
 comes to less than LITTLE of that (or what it does, drawn on for the planned updates, would), one thing after the
 other is changed in the user's: no weight decay, no dropout, no momentum, smaller rates, larger rates; the first that
 heals is named as the cause. A weight decay or a dropout without which the gain is more than twice as large is told in
-any case. Fails for a loss that is no number; warns else. Not for a rate that is only smaller than Adam's: what is
-slow now may be right for a long training.
+any case, and so is a rate of which a hundredth gains twice as much. Fails for a loss that is no number; warns else.
+Not for a rate that is only smaller than Adam's: what is slow now may be right for a long training.
 When it is wrong: an optimizer made for a phase that begins later.
 """
 
@@ -86,6 +86,10 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         "evidence": evidence,
     }
     drowned = _drowned(task, seed, batches, own, share) if math.isfinite(own.end) else ""
+    if not drowned and share < HEALED and math.isfinite(own.end) and _too_high(task, seed, batches, own, plain):
+        drowned = SMALLER
+    if drowned:
+        numbers["expected"] = f"about {format_number(plain.end)}"
     if math.isfinite(own.end) and share > least and not drowned:
         return Finding(
             ROW,
@@ -120,7 +124,15 @@ def _drowned(task: Task, seed: int, batches: list[tuple[Any, Any]], own: _Outcom
     return ""
 
 
+def _too_high(task: Task, seed: int, batches: list[tuple[Any, Any]], own: _Outcome, plain: _Outcome) -> bool:
+    """Whether a hundredth of the rate gains twice as much, and half of what plain Adam does."""
+    outcome = _trained(task, seed, batches, 2.0, most=own.steps, change=_scaled(0.01))
+    return outcome.steps == own.steps and HEALED * outcome.gain > max(own.gain, HEALED**2 * plain.gain)
+
+
 def _named(name: str) -> tuple[str, str]:
+    if name == SMALLER:
+        return name, "a rate that is far too high. Refute: with a hundredth of it the loss must not fall faster."
     return name, f"{REGULARISERS[name][0]}. Refute: with {name} the loss must not fall faster."
 
 
@@ -258,3 +270,4 @@ REGULARISERS: dict[str, tuple[str, Change]] = {
     "no dropout": ("a dropout that leaves too little of the signal", _no_dropout),
 }
 """What may drown the signal: the cause in words, and the change that takes it away."""
+SMALLER = "a rate 100 times smaller"

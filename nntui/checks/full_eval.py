@@ -44,7 +44,16 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     losses, sizes, ended = _evaluated(task, model, None)
     again, sizes_again, _ = _evaluated(task, model, len(losses))
     if not losses:
-        raise Skip("The validation data are empty.")
+        return Finding(
+            ROW,
+            "fail",
+            f"Evaluation sees nothing: the validation data give no batch{f' of {total:,} examples' if total > 0 else ''}.",
+            expected=max(total, 1),
+            measured=0,
+            unit="examples",
+            advice="Most likely a batch size beyond the split with drop_last=True, or a split that came out empty. Refute: "
+            "len(list(validation)) must be above 0.",
+        )
     count, mean = sum(sizes), _weighted(losses, sizes)
     error = _standard_error(losses)
     evidence: dict[str, Any] = {

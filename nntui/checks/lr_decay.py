@@ -3,9 +3,9 @@
 Symptom: a loss that stops falling where the schedule stopped it, and looks like one that has converged.
 Test: the user's own optimizer and schedule are run dry over the planned updates, with no gradient. The rate must not
 fall below GONE of its peak before half of the updates are over, must reach its peak before LATE of them, and must
-move at all: rates of zero throughout, or so far below their peak for good, train nothing. What counts batches as
-epochs (StepLR(30) stepped per update, CosineAnnealingLR(T_max=epochs)) shows as a rate that is gone, or returns to
-its peak again and again, early.
+move at all; a schedule that knows its own length must have about that of the training. Rates of zero throughout, or
+so far below their peak for good, train nothing. What counts batches as epochs (StepLR(30) stepped per update,
+CosineAnnealingLR(T_max=epochs)) shows as a rate that is gone, or returns to its peak again and again, early.
 Without a planned number of updates (task.steps), UPDATES are taken for the training, and only what is gone within
 them is told.
 When it is wrong: warm restarts, which come back within a few times the length of a wave; they are left alone.
@@ -32,6 +32,8 @@ LATE = 0.9
 UPDATES = 1000
 MOST = 20_000
 """Updates run dry; longer trainings are looked at with a stretched step."""
+LONGER = 2
+"""Times the planned updates from which on a schedule is made for another training."""
 WAVES = 4
 """Returns to the peak within the training from which a schedule of single wave counts something else."""
 
@@ -76,6 +78,15 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             rates[half],
             "a warm-up that counts epochs where updates are meant, or is longer than the training. Refute: print the rate "
             "at half time.",
+            numbers,
+        )
+    meant = int(getattr(_made(task, seed)[0], "total_steps", 0) or 0)
+    if task.steps and meant > LONGER * planned:
+        return _warned(
+            f"The schedule is made for {meant:,} updates; the {planned:,} planned ones end after {planned / meant:.1%} of it",
+            planned,
+            "a schedule that was given the steps of another training (total_steps), or is stepped too rarely. Refute: "
+            "total_steps must be the number of updates.",
             numbers,
         )
     waves = _waves(rates, peak)

@@ -301,3 +301,12 @@ def test_a_last_layer_is_made_smaller() -> None:
     before = net.head.weight.detach().clone()
     assert scale_final_layer(net, 0.5) == "head"
     assert torch.equal(net.head.weight, before * 0.5)
+
+
+def test_a_rate_a_hundredth_of_which_learns_faster_is_far_too_high() -> None:
+    labels = (X[:, 0] > 0).long()
+    rough = lambda m: torch.optim.Adam(m.parameters(), lr=2.0)  # noqa: E731
+    finding = adam(task(train=TensorDataset(X, labels), optimizer=rough), budget=20.0)
+    assert (finding.status, "too high" in finding.advice) == ("warn", True), finding.message
+    plain = lambda m: torch.optim.SGD(m.parameters(), lr=0.05)  # noqa: E731
+    assert adam(task(train=TensorDataset(X, labels), optimizer=plain), budget=20.0).status == "pass"

@@ -160,6 +160,21 @@ def test_a_dry_run_is_what_the_schedule_does() -> None:
     assert dry_run(task(optimizer=sgd, schedule=lambda o: StepLR(o, 7, 0.5)), 0, 30) == expected
 
 
+@pytest.mark.parametrize(("meant", "status"), [(900, "pass"), (1000, "pass"), (2001, "warn"), (100_000, "warn")])
+def test_a_schedule_made_for_another_training_is_found(meant: int, status: str) -> None:
+    cycle = lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=meant)  # noqa: E731
+    finding = lr_decay(task(optimizer=sgd, schedule=cycle, steps=min(1000, meant)))
+    assert finding.status == status, finding.message
+
+
+def test_an_evaluation_that_sees_nothing_fails() -> None:
+    x = torch.randn(64, 4)
+    rows = TensorDataset(x, (x[:, 0] > 0).long())
+    nothing = DataLoader(rows, batch_size=100, drop_last=True)
+    finding = full_eval(Task(model, nn.CrossEntropyLoss(), rows, nothing))
+    assert (finding.status, finding.measured, finding.expected) == ("fail", 0, 64)
+
+
 def test_a_schedule_that_needs_a_metric_is_left_out() -> None:
     plateau = lr_decay(task(optimizer=sgd, schedule=torch.optim.lr_scheduler.ReduceLROnPlateau))
     assert (plateau.status, "metric" in plateau.message) == ("skip", True)
