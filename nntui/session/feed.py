@@ -47,6 +47,8 @@ class Feed:
         self._asked = threading.Event()
         """Set by whoever asks only: while data stream, file events would but cost."""
         self._dirty = True
+        self._behind = True
+        """Whether the run has not been read to its end yet."""
         self._stopped = False
         self._number = 0
         self._last = Snapshot(head=Head(name=path.name, path=str(path)))
@@ -99,6 +101,7 @@ class Feed:
         reader = RunReader(self.path)
         state = RunState(reader.identity.name or self.path.name, self.path)
         hints = _Hints(self.path, self._hinted)
+        self._behind = True
         try:
             while not self._stopped:
                 self._turn(reader, state, hints)
@@ -112,11 +115,14 @@ class Feed:
         hints.follow([w.folder for w in poll.writers.values() if w.end is None])
         state.watching = hints.words
         self._dirty |= changed
+        if self._behind and not poll.more:
+            self._behind, self._dirty = False, True
+            state.forget_alerts()
         due = now - self._posted_at >= SNAPSHOT_INTERVAL
         if self._view_changed or (self._dirty and due and not (poll.more and self._number)):
             self._view_changed = False
             self._dirty = False
-            self._post(state.snapshot(self._view, now))
+            self._post(dataclasses.replace(state.snapshot(self._view, now), complete=not self._behind))
         if poll.more:
             return
         if poll.bytes_read or self._dirty:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from nntui.analysis.series import Series
 from nntui.runlog.reader import RunReader
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import Snapshot, View
@@ -34,6 +35,10 @@ class Loaded:
             self._state.fold(poll, time.monotonic(), time.time())
             if not poll.more:
                 break
+
+    def series(self, metric: str) -> Series:
+        """The points of a metric that count."""
+        return self._state.series(metric)
 
     def snapshot(self, view: View) -> Snapshot:
         """What the view needs."""

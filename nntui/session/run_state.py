@@ -7,19 +7,20 @@ Invariant: the same batches in any chunks give the same snapshot.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from nntui import names
 from nntui.analysis import roles, rules
 from nntui.analysis.series import RunFacts, Series
-from nntui.finding import PROGRESS, STATUSES, Finding
+from nntui.finding import PROGRESS, Finding
 from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.reader import Damage, Poll
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
@@ -28,9 +29,11 @@ from nntui.session.columns import Recorded
 from nntui.session.data import NOTHING, Data, DataView, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Examples
+from nntui.session.layers import Layers, LayersView, Watched, layers
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
 from nntui.session.predictions import Predictions, PredictionsView, predictions
 from nntui.session.references import references
+from nntui.session.rows import finding_of, object_of, rows_of
 from nntui.session.snapshot import (
     EventRow,
     Head,
@@ -70,6 +73,8 @@ class RunState:
         self._listed: tuple[object, Listed] = (None, Listed(Table()))
         self._data: tuple[object, Data] = (None, NOTHING)
         self._entered: tuple[int, str] = (0, "")
+        self._watched: tuple[int, Watched] = (0, Watched())
+        self._layers: tuple[object, Layers] = (None, Layers())
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
         self._newest = math.nan
@@ -108,10 +113,10 @@ class RunState:
             times = data.column("wall_time_ns").flatten()
             return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
         if kind == "checks":
-            for row in _rows(data):
+            for row in rows_of(data):
                 self._fold_check(row)
         elif kind == "events":
-            for row in _rows(data):
+            for row in rows_of(data):
                 self._fold_event(writer, row)
         elif kind == "predictions":
             self._examples.fold(writer, data)
@@ -125,15 +130,17 @@ class RunState:
     def _fold_check(self, row: dict[str, Any]) -> None:
         known = self._checks.get(row["id"])
         if known is None or row["wall_time_ns"] >= known[0]:
-            self._checks[row["id"]] = (row["wall_time_ns"], _finding(row))
+            self._checks[row["id"]] = (row["wall_time_ns"], finding_of(row))
 
     def _fold_event(self, writer: str, row: dict[str, Any]) -> None:
         moment = row["wall_time_ns"] / 1e9
         self._events.append(EventRow(moment, row["step"], row["level"], row["event"], row["message"], writer))
         if row["event"] == "inputs" and row["wall_time_ns"] >= self._entered[0]:
             self._entered = (row["wall_time_ns"], row["message"])
+        if row["event"] == names.WATCH_EVENT and row["wall_time_ns"] >= self._watched[0]:
+            self._watched = (row["wall_time_ns"], Watched.of(row["data"]))
         if row["event"] == "lost":
-            points = _object(row["data"]).get("points")
+            points = object_of(row["data"]).get("points")
             self._lost_reported[writer] = self._lost_reported.get(writer, 0) + (
                 points if isinstance(points, int) else 0
             )
@@ -163,19 +170,23 @@ class RunState:
         """Everything the view needs, as of now."""
         self._number += 1
         lead = self._lead()
-        series = {metric: self._lineage(metric)[0] for metric in self._recorded.metrics}
+        primary = self._primary()
+        series = {metric: self._recorded.lineage(metric, primary, self._cuts)[0] for metric in self._recorded.metrics}
         series = {metric: one for metric, one in series.items() if len(one)}
         training = {metric: one for metric, one in series.items() if not metric.startswith(PROGRESS)}
-        head = self._head(lead, training, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
+        outside = {metric: one for metric, one in training.items() if not metric.startswith(names.LAYER)}
+        head = self._head(lead, outside, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
         alerts = self._find_alerts(training, head, now)
         checks = recipe.ordered(finding for _, finding in self._checks.values())
         growing = head.state in ("live", "quiet")
-        metrics = [self._summary(one, view.sparkline_columns, growing) for one in series.values()]
+        listed, inside = _listed(series, view)
+        metrics = [self._summary(series[metric], view.sparkline_columns, growing) for metric in listed]
         return Snapshot(
             number=self._number,
             head=head,
             plots=self._plots(view, alerts, growing),
             metrics=tuple(sorted(metrics, key=lambda m: roles.order(m.metric))),
+            inside=inside,
             checks=checks,
             alerts=alerts,
             stages=recipe.stages(checks),
@@ -183,7 +194,23 @@ class RunState:
             predictions=self._said(view.predictions) if view.predictions else Predictions(),
             dependencies=self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
             data=self._chosen(view.data) if view.data else NOTHING,
+            layers=self._inside(view.layers, training) if view.layers else Layers(),
         )
+
+    def series(self, metric: str) -> Series:
+        """The points of a metric that count."""
+        return self._lineage(metric)[0]
+
+    def forget_alerts(self) -> None:
+        """Have the next snapshot ask the rules, however recently they were asked."""
+        self._alerts_key, self._alerts_at = None, -math.inf
+
+    def _inside(self, view: LayersView, series: Mapping[str, Series]) -> Layers:
+        """The layers as the view asks for them, computed again only when there are new points."""
+        key = (view, self._recorded.points, self._watched[0], tuple(cut.everything for cut in self._cuts.values()))
+        if self._layers[0] != key:
+            self._layers = (key, layers(view, series, self._watched[1]))
+        return self._layers[1]
 
     def _said(self, view: PredictionsView) -> Predictions:
         """The predictions that the view asks for, computed again only when there are new ones."""
@@ -250,7 +277,15 @@ class RunState:
             ranks=len({w.manifest.rank for w in self._writers.values()}),
             watching=self.watching,
             lost=self._lost(),
+            resumes=tuple(self._resumes()),
+            superseded=self._superseded(),
         )
+
+    def _superseded(self) -> int:
+        if len(self._writers) < 2:
+            return 0
+        primary = self._primary()
+        return sum(len(self._recorded.lineage(m, primary, self._cuts)[1]) for m in self._recorded.metrics)
 
     def _lost(self) -> Lost:
         points = 0
@@ -320,36 +355,12 @@ class RunState:
         return sorted(marks, key=lambda mark: mark.x)
 
 
-def _finding(row: dict[str, Any]) -> Finding:
-    return Finding(
-        id=row["id"],
-        status=row["status"] if row["status"] in STATUSES else "crash",
-        message=row["message"],
-        expected=row["expected_text"] or row["expected"],
-        measured=row["measured_text"] or row["measured"],
-        tolerance=row["tolerance"],
-        unit=row["unit"],
-        advice=row["advice"],
-        evidence=_object(row["evidence"]),
-        seconds=row["seconds"],
-        step=row["step"],
-    )
-
-
-def _rows(data: pa.RecordBatch) -> list[dict[str, Any]]:
-    """The rows with every absent value (our recorder writes none) as the zero of its type."""
-    zero = {
-        field.name: "" if pa.types.is_string(field.type) else field.type.to_pandas_dtype()(0) for field in data.schema
-    }
-    return [{name: zero[name] if value is None else value for name, value in row.items()} for row in data.to_pylist()]
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def _listed(series: Mapping[str, Series], view: View) -> tuple[list[str], int]:
+    """Names of the metrics to list, and how many were taken inside the model."""
+    inside = [metric for metric in series if names.is_inside(metric)]
+    fitting = (metric for metric in inside if view.inside_pattern.lower() in metric.lower())
+    some = islice(fitting, view.inside) if view.inside else ()
+    return [*(metric for metric in series if not names.is_inside(metric)), *some], len(inside)
 
 
 def _last(series: Mapping[str, Series], metric: str) -> float:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.finding import Finding
-from nntui.session import data, dependencies, predictions
+from nntui.session import data, dependencies, layers, predictions
 from nntui.session.data import Data, DataView
 from nntui.session.dependencies import Dependencies, DependenciesView
+from nntui.session.layers import Layers, LayersView
 from nntui.session.liveness import State as State
 from nntui.session.predictions import Predictions, PredictionsView
 
@@ -63,6 +64,11 @@ class View:
     """None: no screen shows them."""
     dependencies: DependenciesView | None = None
     data: DataView | None = None
+    layers: LayersView | None = None
+    inside: int = 0
+    """Most metrics taken inside the model that are listed among the others: there may be thousands."""
+    inside_pattern: str = ""
+    """Letters that the names of those must hold."""
 
 
 # --- what the screen gets ---------------------------------------------------------------------
@@ -212,6 +218,10 @@ class Head:
     watching: str = ""
     """How changes are noticed: `inotify + poll 0.1 s`, `poll 1 s`, …"""
     lost: Lost = field(default_factory=Lost)
+    resumes: tuple[int, ...] = ()
+    """Steps from which later launches went on, as far as they said."""
+    superseded: int = 0
+    """Points of earlier launches that a later one replaced."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -223,7 +233,9 @@ class Snapshot:
     head: Head = field(default_factory=Head)
     plots: Mapping[str, PlotData] = field(default_factory=dict[str, PlotData])
     metrics: tuple[MetricSummary, ...] = ()
-    """Loss metrics first, then by name."""
+    """Loss metrics first, then by name; of those taken inside the model as many as the view asks for."""
+    inside: int = 0
+    """Metrics taken inside the model by probes, listed or not."""
     checks: tuple[Finding, ...] = ()
     """Newest outcome of each check, failures first, then in the recipe's order."""
     alerts: tuple[Finding, ...] = ()
@@ -237,6 +249,10 @@ class Snapshot:
     """Empty unless the view asks for them."""
     data: Data = data.NOTHING
     """Empty unless the view asks for it."""
+    layers: Layers = layers.NOTHING
+    """Empty unless the view asks for them."""
+    complete: bool = True
+    """Whether all that was recorded when it was asked for has been read."""
     problem: str = ""
     """Why the run cannot be shown (folder gone, newer format), in one line; empty when it can."""
 
