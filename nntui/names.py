@@ -25,9 +25,8 @@ DEAD_FRACTION = "dead_fraction"
 """Share of the units of an activation function that gave exactly nothing for every input seen since the last reading,
 of at least 512 inputs."""
 SATURATED_FRACTION = "saturated_fraction"
-"""Share of the units of a bounded activation function whose mean |output| is within 3 % of its bound, over as many inputs."""
-NONFINITE = "nonfinite"
-"""How many of the layer's outputs were NaN or infinite; recorded only where there were any."""
+"""Share of the units of a bounded activation function whose outputs lie, on average, within 3 % of its range from a bound;
+over as many inputs."""
 
 # --- of the model and its training ----------------------------------------------------------------
 
@@ -67,9 +66,9 @@ MEMORY = "probe/memory"
 DEVICE_MEMORY = "probe/device_memory"
 """Bytes that tensors hold on the accelerator."""
 PARAMETER_HASH = "probe/parameter_hash"
-"""48 bits of a hash of all parameters, equal on every rank of replicated training."""
+"""24 bits of a hash of all parameters, equal on every rank of replicated training."""
 BATCH_HASH = "probe/batch_hash"
-"""48 bits of a hash of what entered the network, different on every rank."""
+"""24 bits of a hash of what entered the network, different on every rank."""
 
 WATCH_EVENT = "watch"
 """Event that tells what is watched. Its data: `layers` (names, in the order of the first forward call), `kinds` (class of each),

@@ -24,12 +24,13 @@ class NotNow(RuntimeError):  # noqa: N818 (reads as what happened)
 class Deferred:
     """A copy that nobody else writes; only the writer thread reads it, once."""
 
-    __slots__ = ("_copy", "nbytes")
+    __slots__ = ("_copy", "nbytes", "size")
 
     def __init__(self, copy: Any) -> None:
         """copy: a tensor."""
         self._copy = copy
-        self.nbytes: int = 8 * copy.numel()
+        self.size: int = copy.numel()
+        self.nbytes: int = 8 * self.size
 
     def ready(self) -> bool:
         """Whether `read` returns at once."""
@@ -49,6 +50,7 @@ class Landing(Deferred):
         """array: a pinned tensor that the device fills before it fills the slot; None: the slot is the value."""
         self._slot = slot
         self._copy = array
+        self.size = 1 if array is None else array.numel()
         self.nbytes = 8 if array is None else 4 * array.numel()
 
     def ready(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,9 @@ class DisabledRun(Run):
         """Does nothing."""
 
     def check(self, finding: Finding) -> None:
+        """Does nothing."""
+
+    def observe(self, names: Sequence[str], values: Any, step: int) -> None:
         """Does nothing."""
 
     def check_progress(self, check: str, values: Mapping[str, Any], step: int) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from nntui.recorder.device import Deferred
 from nntui.recorder.outbox import Outbox
-from nntui.recorder.rows import Groups, Point, event_row
+from nntui.recorder.rows import Groups, Point, Together, event_row
 from nntui.runlog.layout import Beat, End
 from nntui.runlog.writer import WriterFolder
 
@@ -235,7 +235,7 @@ class Handoff:
                 if isinstance(item, Row):
                     self._put_row(item)
                 else:
-                    groups.add(item)
+                    groups.add((item[0].read(), *item[1:3]) if isinstance(item[0], Together) else item)
             elif ending is None:
                 queue.appendleft(item)
                 self._landing = True

@@ -18,6 +18,7 @@ import pyarrow as pa
 from nntui.finding import PROGRESS, Finding, jsonable
 from nntui.recorder.arrays import lists, numbers, texts
 from nntui.recorder.device import Deferred
+from nntui.recorder.scalars import NotAScalar, capture_array
 from nntui.runlog.schema import CHECKS, DEPENDENCIES, EVENTS, EVIDENCE_LIMIT, METRICS, PREDICTIONS
 
 Names = tuple[str, ...]
@@ -27,6 +28,27 @@ Point = tuple[Any, ...]
 _VALUES, _STEP, _TIME = (operator.itemgetter(i) for i in range(3))
 TEXT_LIMIT = 64 << 10
 INT64_LIMIT = 1 << 63
+
+
+class Together:
+    """Numbers that were taken in one piece, on their way."""
+
+    __slots__ = ("names", "values", "waits")
+
+    def __init__(self, names: Sequence[str], values: Any) -> None:
+        """values: (n,) array or tensor. Raises NotAScalar where it does not have one number per name."""
+        self.names, self.values = tuple(names), capture_array(values)
+        self.waits = (self.values,) if isinstance(self.values, Deferred) else ()
+        if self.values.size != len(self.names):
+            raise NotAScalar(f"{self.values.size} values for {len(self.names)} names")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self) -> dict[str, float]:
+        """Each by its name."""
+        found = self.values.read() if isinstance(self.values, Deferred) else self.values
+        return dict(zip(self.names, found.ravel().tolist(), strict=True))
 
 
 class Batch(NamedTuple):

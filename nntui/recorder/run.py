@@ -26,8 +26,8 @@ from nntui.recorder.closed import Closed, Forked
 from nntui.recorder.device import Deferred, NotNow
 from nntui.recorder.examples import capture_examples
 from nntui.recorder.handoff import HURRY, Handoff, Row
-from nntui.recorder.rows import INT64_LIMIT, check_row, dependency_row, event_row, example_rows, shown
-from nntui.recorder.scalars import PLAIN, NotAScalar, capture, capture_array, index
+from nntui.recorder.rows import INT64_LIMIT, Together, check_row, dependency_row, event_row, example_rows, shown
+from nntui.recorder.scalars import PLAIN, NotAScalar, as_dict, capture, capture_array, index
 from nntui.runlog.errors import RunFolderError
 from nntui.runlog.layout import End
 from nntui.runlog.writer import WriterFolder
@@ -95,7 +95,7 @@ class Run:
         string, is dropped, with one event per name.
         """
         try:
-            taken = values.copy() if type(values) is dict else _as_dict(values)
+            taken = values.copy() if type(values) is dict else as_dict(values)
             if step is None:
                 step = self._next
             elif type(step) is not int:
@@ -227,6 +227,16 @@ class Run:
         with self._guarded("check_progress"):
             self.log({f"{PROGRESS}{check}/{name}": value for name, value in values.items()}, step)
         self._next = following
+
+    def observe(self, names: Sequence[str], values: Any, step: int) -> None:
+        """Record n numbers that were measured together, at a step of their own; the run's step stays as it is.
+
+        values: (n,) array or tensor on any device, copied in one piece as it is now, in float32 from a device.
+        """
+        with self._guarded("observe"):
+            taken = Together(names, values)
+            if len(self._queue) < HURRY or not self._handoff.crowded(len(taken)):
+                self._queue.append((taken, index(step), time_ns(), taken.waits))
 
     def event(
         self, event: str, message: str, *, level: str = "info", step: int | None = None, data: Any = None
@@ -385,9 +395,3 @@ class Run:
                 found = str(error) if isinstance(error, NotAScalar | NotNow) else f"{type(error).__name__}: {error}"
             cause = f"{what}: {' '.join(type(one).__name__ for one in (error, values, step))}"
             self._handoff.note(cause, f"Run.{what}: {found:.500}. The call was dropped.")
-
-
-def _as_dict(values: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        raise TypeError("no mapping")
-    return dict(values)

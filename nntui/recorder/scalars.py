@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,13 @@ def index(value: Any) -> int:
         if not number.is_integer():
             raise ValueError("it is not whole") from None
         return int(number)
+
+
+def as_dict(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A dict of its own. Raises TypeError for what is no mapping."""
+    if not isinstance(values, Mapping):
+        raise TypeError("no mapping")
+    return dict(values)
 
 
 def is_tensor(value: Any) -> bool:

@@ -527,3 +527,19 @@ def test_every_call_is_forgiven_after_the_end(run: Any) -> None:
     run.finish()
     for call in _calls_of(run):
         call()
+
+
+def test_numbers_measured_together_are_recorded_at_their_own_step_and_leave_that_of_the_run(tmp_path) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        run.log({"train/loss": 1.0}, step=7)
+        run.observe(["layer/a/grad_norm", "layer/b/grad_norm"], np.array([0.5, math.nan], np.float32), 3)
+        assert run.step == 7
+        run.observe(["one"], np.zeros(2), 3)
+        run.log({"train/loss": 0.5})
+    table = nntui.read(tmp_path / "run")
+    rows = {(row["metric"], row["step"]): row["value"] for row in table.metrics.to_pylist()}
+    assert rows[("layer/a/grad_norm", 3)] == 0.5
+    assert math.isnan(rows[("layer/b/grad_norm", 3)])
+    assert rows[("train/loss", 8)] == 0.5
+    assert len(rows) == 4
+    assert any("2 values for 1 names" in row["message"] for row in table.events.to_pylist())
