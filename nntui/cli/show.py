@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
+from nntui import names
 from nntui.analysis.ticks import format_duration, format_number
 from nntui.cli import FOUND, OK, UsageError, put
 from nntui.finding import Finding, jsonable
@@ -32,7 +33,7 @@ MARKS = {"pass": "✓", "warn": "▲", "fail": "✗", "error": "✗", "crash": "
 def run(arguments: argparse.Namespace) -> int:
     """Print the run. Raises RunFolderError when there is none, UsageError for an unknown metric."""
     loaded = Loaded(catalog.resolve(arguments.path))
-    snapshot = loaded.snapshot(View())
+    snapshot = loaded.snapshot(_view(arguments))
     metrics = _plotted(snapshot, arguments.plot)
     if arguments.json:
         put(json.dumps(as_json(snapshot, time.monotonic()), ensure_ascii=True))
@@ -40,6 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
         width = arguments.width or min(max(shutil.get_terminal_size((80, 24)).columns, 20), 1000)
         put("\n".join(_page(loaded, snapshot, metrics, width)))
     return exit_code(snapshot, strict=arguments.strict)
+
+
+def _view(arguments: argparse.Namespace) -> View:
+    """Metrics of layers are listed only for programs, and for whoever names one."""
+    every = arguments.json or names.is_inside(arguments.plot or "")
+    return View(inside=sys.maxsize if every else 0, inside_pattern="" if arguments.json else arguments.plot or "")
 
 
 def exit_code(snapshot: Snapshot, *, strict: bool) -> int:
@@ -69,11 +76,11 @@ def as_json(snapshot: Snapshot, now: float) -> dict[str, object]:
 
 
 def _plotted(snapshot: Snapshot, wanted: str | None) -> tuple[str, ...]:
-    names = [m.metric for m in snapshot.metrics]
+    known = [m.metric for m in snapshot.metrics]
     if wanted is None:
         return Options().main(snapshot.metrics)
-    if wanted not in names:
-        near = ", ".join(difflib.get_close_matches(wanted, names, 3, 0.3)) or ", ".join(names[:5]) or "none"
+    if wanted not in known:
+        near = ", ".join(difflib.get_close_matches(wanted, known, 3, 0.3)) or ", ".join(known[:5]) or "none"
         raise UsageError(
             f"--plot {wanted!r}: no such metric in {snapshot.head.path}; expected one of its own, such as {near}."
         )
@@ -90,7 +97,9 @@ def _page(loaded: Loaded, snapshot: Snapshot, metrics: tuple[str, ...], width: i
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         drawn = plotting.printed(plot, width, PLOT_HEIGHT, colour=colour)
         yield f"\n{drawn}" if drawn else ""
-    yield from _metrics(snapshot.metrics, width)
+    yield from _metrics([m for m in snapshot.metrics if not names.is_inside(m.metric)], width)
+    if snapshot.inside:
+        yield cut(f"and {snapshot.inside:,} metrics taken inside the model: nntui watch, key 5", width)
     yield from _findings("checks", snapshot.checks, width)
     yield from _findings("alerts", snapshot.alerts, width)
     lost = snapshot.head.lost
@@ -99,6 +108,8 @@ def _page(loaded: Loaded, snapshot: Snapshot, metrics: tuple[str, ...], width: i
             f"\nlost: {lost.points:,} points the recorder had to drop, {lost.frames:,} damaged frames, "
             f"{lost.torn:,} unfinished, {lost.ignored:,} ignored files"
         )
+    if snapshot.head.launches > 1:
+        yield from _wrapped(restarts(snapshot.head), width)
 
 
 def _head(head: Head, now: float) -> str:
@@ -126,6 +137,21 @@ def _metrics(metrics: Sequence[MetricSummary], width: int) -> Iterator[str]:
     for m in metrics:
         numbers = f"{format_number(m.last):>10}{m.step:>12,}{format_number(m.low):>11}{format_number(m.high):>11}"
         yield fit(named(m.metric), name) + numbers
+
+
+def restarts(head: Head) -> str:
+    """How often the run was started, from where it went on, and what that replaced."""
+    steps = ", ".join(f"{step:,}" for step in head.resumes[:12]) + (", …" if len(head.resumes) > 12 else "")
+    known = f"; went on from step {steps}" if head.resumes else ""
+    replaced = (
+        f"; {head.superseded:,} points of earlier launches were replaced by later ones" if head.superseded else ""
+    )
+    return f"started {head.launches:,} times{known}{replaced}"
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    yield ""
+    yield from wrap(text, width)
 
 
 def _findings(title: str, findings: Sequence[Finding], width: int) -> Iterator[str]:

@@ -31,6 +31,13 @@ ACTIONS = (
     Action("show_screen('recipe')", ("2",), "2", "recipe", "the checks: verdict, expected, measured, why"),
     Action("show_screen('predictions')", ("3",), "3", "predictions", "what the network says about a fixed batch"),
     Action("show_screen('dependencies')", ("4",), "4", "dependencies", "which input reaches which output"),
+    Action(
+        "show_screen('layers')",
+        ("5",),
+        "5",
+        "layers",
+        "inside the network: each layer's gradients, updates, dead units",
+    ),
     Action("show_screen('data')", ("6",), "6", "data", "single examples: worst mistakes, outliers, suspect labels"),
     Action("show_screen('runs')", ("7",), "7", "runs", "the runs of the folder; enter opens one"),
     Action("show_screen('log')", ("9",), "9", "log", "what happened, newest first"),
@@ -47,7 +54,7 @@ ACTIONS = (
     Action("toggle_theme", ("t",), "t", "dark or light", "dark or light colours"),
     Action("redraw", ("ctrl+l",), "ctrl-l", "redraw", "draw everything anew, if something else wrote here"),
     Action("leave", ("q", "ctrl+c", "ctrl+q"), "q", "quit", "leave; the job goes on"),
-    Action("filter", ("slash",), "/", "filter", "only metrics whose name holds these letters", "live"),
+    Action("filter", ("slash",), "/", "filter", "only metrics whose name holds these letters, of layers too", "live"),
     Action("toggle_log_y", ("y",), "y", "log y", "logarithmic y, where values are positive", "live"),
     Action("cycle_x", ("x",), "x", "x axis", "step, epoch, time since the start, clock", "live"),
     Action("smooth(1)", ("s",), "s", "smoother", "more smoothing (debiased EMA)", "live"),
@@ -65,6 +72,8 @@ ACTIONS = (
     Action("order", ("w",), "w", "order", "in order, worst first, most changing first", "predictions"),
     Action("another", ("n",), "n", "next", "the next batch", "predictions"),
     Action("another", ("n",), "n", "next", "the next matrix", "dependencies"),
+    Action("another", ("n",), "n", "next", "the next statistic over time", "layers"),
+    Action("order", ("w",), "w", "order", "the worst layers first, or in forward order", "layers"),
     Action("filter", ("slash",), "/", "filter", "letters, or label=3 loss>1 wrong old duplicate", "data"),
     Action("order", ("w",), "w", "order", "by loss, confidently wrong, outlier, suspect, place", "data"),
     Action("histogram", ("H",), "H", "histogram", "of label, loss, confidence, outlier, suspect", "data"),
@@ -72,12 +81,13 @@ ACTIONS = (
 )
 """What can be done, in the order of help."""
 
-_NUMBERED = ("1", "2", "3", "4", "6", "7", "9")
+_NUMBERED = ("1", "2", "3", "4", "5", "6", "7", "9")
 FOOTERS = {
     "live": (*_NUMBERED, "?", "a", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
     "list": (*_NUMBERED, "?", "a", "q", "j ↓", "enter", "esc", "space"),
     "predictions": ("1", "2", "4", "?", "q", "j ↓", "[ ←", "w", "enter", "esc", "n", "space"),
     "dependencies": ("1", "2", "3", "?", "q", "n", "space"),
+    "layers": ("1", "2", "?", "q", "j ↓", "n", "w", "enter", "esc", "space"),
     "data": ("1", "3", "?", "q", "j ↓", "w", "/", "H", "enter", "esc", "space"),
     "runs": ("enter", "j ↓", "/", "esc", "?", "q", "1", "2"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),

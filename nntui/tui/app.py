@@ -31,6 +31,7 @@ from nntui.tui.screens.browse import AlertsScreen, LogScreen
 from nntui.tui.screens.data import DataScreen
 from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.help import HelpScreen
+from nntui.tui.screens.layers import LayersScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.screens.recipe import RecipeScreen
@@ -46,6 +47,7 @@ SCREENS: dict[str, type[RunScreen]] = {
     "alerts": AlertsScreen,
     "predictions": PredictionsScreen,
     "dependencies": DependenciesScreen,
+    "layers": LayersScreen,
     "data": DataScreen,
     "runs": RunsScreen,
     "log": LogScreen,

@@ -26,6 +26,8 @@ NARROW, RAIL, GRID = 60, 100, 160
 LEAST_ROWS = 16
 RAIL_WIDTH = 44
 GRID_PLOT_ROWS = 11
+MOST_INSIDE = 100
+"""Metrics of layers that a filter lists: each costs a sparkline."""
 
 
 class LiveScreen(RunScreen):
@@ -48,7 +50,9 @@ class LiveScreen(RunScreen):
 
     def view(self) -> View:
         """The plots that fit."""
-        return View(plots=tuple(view for view, *_ in self._layout()))
+        pattern = self.options.pattern
+        plots = tuple(view for view, *_ in self._layout())
+        return View(plots=plots, inside=MOST_INSIDE if pattern else 0, inside_pattern=pattern)
 
     def show(self, snapshot: Snapshot) -> None:
         """Lay out for this size, ask for the plots that fit, draw."""

@@ -1,0 +1,127 @@
+"""Inside the network: every layer's newest numbers, one statistic over depth and time, one layer's history at full size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from nntui import names
+from nntui.session.layers import LOGARITHMIC, STATISTICS, Layer, LayersView
+from nntui.session.snapshot import PlotView, View
+from nntui.tui import layers_panels as panels
+from nntui.tui.actions import ACTIONS
+from nntui.tui.screens.browse import BrowseScreen
+from nntui.tui.widgets.plot import plot_lines, raster_columns
+
+MARGIN = 4
+"""Cells of a row that the list itself takes."""
+
+
+class LayersScreen(BrowseScreen):
+    """The layers over all of the chosen one."""
+
+    KIND = "layers"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, action.name, show=False) for action in ACTIONS if action.group == "layers" for key in action.keys
+    ]
+    wanted = LayersView()
+
+    def body(self) -> ComposeResult:
+        """What is shown and what cannot be, over the table."""
+        yield self.lines(self._about, id="about", classes="one")
+        yield self.lines(self._blind, id="blind", classes="one")
+        yield self.lines(self._titles, id="titles", classes="one")
+        yield from super().body()
+
+    def view(self) -> View:
+        """The layers, and the plot of the one that is shown alone."""
+        width = max(1, self.size.width - MARGIN)
+        wanted = replace(self.wanted, columns=panels.columns(width, self.wanted.statistic)[2])
+        items = self.items()
+        plots: tuple[PlotView, ...] = ()
+        if self.alone and items:
+            metric = names.layer(items[min(self.chosen, len(items) - 1)].name, wanted.statistic)
+            raster = raster_columns(width, self.run_app.glyphs.kind)
+            plots = (PlotView("layer", (metric,), max(1, raster), log_y=wanted.statistic in LOGARITHMIC or None),)
+        return View(layers=wanted, plots=plots)
+
+    def items(self) -> Sequence[Layer]:
+        """The layers."""
+        return self.snapshot.layers.layers
+
+    def key(self, item: Layer) -> object:
+        """A layer keeps its name in every order."""
+        return item.name
+
+    def row(self, item: Layer, width: int) -> Text:
+        """Name, numbers, strip."""
+        return panels.layer_row(item, self.snapshot.layers, max(1, width - MARGIN + 2), self.run_app.paint)
+
+    def detail(self, item: Layer, width: int) -> list[Text]:
+        """All numbers of a layer; alone, its history."""
+        paint = self.run_app.paint
+        lines = panels.layer_detail(item, width, paint)
+        if self.alone:
+            statistic = self.wanted.statistic
+            data = self.snapshot.plots.get("layer")
+            shown = data if data and data.view.metrics == (names.layer(item.name, statistic),) else None
+            room = max(3, self.size.height - 6 - len(lines))
+            lines += plot_lines(shown, width - 2, room, paint, title=panels.WORDS[statistic][1])
+        return lines
+
+    def nothing(self) -> str:
+        """No model was watched."""
+        return panels.EMPTY
+
+    def move(self, by: int, *, wrap: bool = False) -> None:
+        """Another layer, also while one is shown alone."""
+        alone, self.alone = self.alone, False
+        super().move(by, wrap=wrap)
+        self.alone = alone
+        self._ask()
+
+    def open(self) -> None:
+        """A layer's history, or the table again."""
+        super().open()
+        self._ask()
+
+    def back(self) -> bool:
+        """Leave the history."""
+        was = super().back()
+        self._ask()
+        return was
+
+    def action_another(self) -> None:
+        """The next statistic."""
+        following = STATISTICS[(STATISTICS.index(self.wanted.statistic) + 1) % len(STATISTICS)]
+        self.wanted = replace(self.wanted, statistic=following)
+        self._ask()
+
+    def action_order(self) -> None:
+        """The worst layers first, or in forward order."""
+        self.wanted = replace(self.wanted, order="forward" if self.wanted.order == "worst" else "worst")
+        self.chosen, self._key = 0, None
+        self._ask()
+
+    def _ask(self) -> None:
+        self.run_app.ask()
+        self.show(self.snapshot)
+
+    def _about(self, width: int, height: int) -> list[Text]:
+        data = self.snapshot.layers
+        return [panels.layers_line(data, width, self.run_app.paint)] if data.layers else []
+
+    def _blind(self, width: int, height: int) -> list[Text]:
+        return [panels.blind_line(self.snapshot.layers, width, self.run_app.paint)]
+
+    def _titles(self, width: int, height: int) -> list[Text]:
+        data = self.snapshot.layers
+        if not data.layers or self.alone:
+            return []
+        line = Text("  ", end="", no_wrap=True)
+        return [line.append_text(panels.titles_line(data, max(1, width - MARGIN), self.run_app.paint))]
