@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nntui.checks.preflight import preflight as preflight
     from nntui.checks.task import Task as Task
     from nntui.finding import Finding as Finding
+    from nntui.probes.watch import watch as watch
     from nntui.recorder import Run as Run
     from nntui.recorder import init as init
     from nntui.runlog.errors import RunFolderError as RunFolderError
@@ -38,9 +39,10 @@ _HOMES = {
     "init_final_bias": "nntui.checks.fixes",
     "preflight": "nntui.checks.preflight",
     "read": "nntui.runlog.tables",
+    "watch": "nntui.probes.watch",
 }
 
-__all__ = ["Finding", "Run", "RunFolderError", "Task", "checks", "init", "init_final_bias", "preflight", "read"]
+__all__ = ["Finding", "Run", "RunFolderError", "Task", "checks", "init", "init_final_bias", "preflight", "read", "watch"]
 
 
 def __getattr__(name: str) -> Any:

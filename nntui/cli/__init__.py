@@ -1,4 +1,4 @@
-"""The command line: `nntui watch | ls | status | show | train | check | label`.
+"""The command line: `nntui watch | ls | status | show | tail | report | train | check | label`.
 
 Owns arguments, exit codes and the one place where an error becomes a line. Imports the chosen verb last.
 Invariant: a user never sees a traceback, unless NNTUI_DEBUG is set.
@@ -29,6 +29,8 @@ examples:
   nntui ls                               the same list, printed
   nntui status runs/exp42 --short        one line for a status bar, in a blink
   nntui show runs/exp42                  one page and a plot; --json for programs
+  nntui tail runs/exp42 --on-alert CMD   a line for everything new; CMD is given each new alert as JSON
+  nntui report runs/exp42                what happened, which came first, what to try
 
 exit codes: 0 ok, 1 internal, 2 usage, 3 not found or unreadable, 4 a failed check, an alert of severity error or a crash,
             5 no sign of life (status only), 130 interrupted
@@ -132,13 +134,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"nntui {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="{watch,ls,status,show,train,check,label}")
+    verbs = parser.add_subparsers(dest="verb", metavar="{watch,ls,status,show,tail,report,train,check,label}")
     watch = verbs.add_parser("watch", help="open the dashboard on a run, or on the runs of a folder")
     watch.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: the latest run below runs)")
     watch.add_argument("--wait", action="store_true", help="wait for a run that does not exist yet")
     watch.add_argument(
         "--glyphs", choices=("braille", "block", "ascii"), default="braille", help="what plots are made of"
     )
+    watch.add_argument("--quiet", action="store_true", help="ring no bell when an alert is new")
     watch.add_argument("--light", action="store_true", help="for a light background")
     listed = verbs.add_parser("ls", help="list the runs below a folder")
     listed.add_argument("path", nargs="?", help="a folder of runs (default: runs)")
@@ -156,12 +159,45 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--plot", metavar="METRIC", help="plot this metric instead of training and validation loss")
     show.add_argument("--strict", action="store_true", help="exit with 4 on warnings too")
     show.add_argument("--width", type=_width, help="columns to print (default: the terminal's, or 80)")
+    _add_tail(verbs.add_parser("tail", help="print what happens to a run, and tell others of its alerts"))
+    report = verbs.add_parser("report", help="print what happened to a run, for someone who was not there")
+    report.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: runs)")
+    report.add_argument("--format", choices=("text", "markdown"), default="text", help="how to write it")
+    report.add_argument("--strict", action="store_true", help="exit with 4 on warnings too")
+    report.add_argument("--width", type=_width, help="columns to print (default: the terminal's, or 80)")
     verbs.add_parser(
         "train", help="train a task, with checks before the first step (nntui train --help)", add_help=False
     )
     verbs.add_parser("check", help="run the recipe's checks on a task (nntui check --help)", add_help=False)
     verbs.add_parser("label", help="label examples of a task yourself (nntui label --help)", add_help=False)
     return parser
+
+
+def _add_tail(tail: argparse.ArgumentParser) -> None:
+    tail.add_argument("path", nargs="?", help="a run folder, or a folder of runs for its latest (default: runs)")
+    tail.add_argument("--wait", action="store_true", help="wait for a run that does not exist yet")
+    tail.add_argument(
+        "--on-alert",
+        metavar="CMD",
+        help="run this in a shell, with JSON on its input, for each new warning, error and failed check, and once when an alert "
+        "that it was told of is over (change: raised, worsened, cleared)",
+    )
+    tail.add_argument("--webhook", metavar="URL", help="post the same JSON there")
+    tail.add_argument(
+        "--every", type=_seconds, default=30.0, metavar="SECONDS", help="between lines of progress (default: 30)"
+    )
+    tail.add_argument("--json", action="store_true", help="print one JSON object per line for programs instead")
+    tail.add_argument("--strict", action="store_true", help="exit with 4 on warnings too")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a positive number of seconds")
+    return seconds
 
 
 def _width(text: str) -> int:

@@ -28,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"no terminal here; expected one for the dashboard. Use `{instead}`.")
     from nntui.tui.app import NntuiApp
 
-    app = NntuiApp(path, root=root, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light)
+    app = NntuiApp(
+        path, root=root, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light, quiet=arguments.quiet
+    )
     stopped = _leave_on_sigterm()
     app.run()
     if app.failure is not None:

@@ -41,7 +41,7 @@ ACTIONS = (
     Action("show_screen('data')", ("6",), "6", "data", "single examples: worst mistakes, outliers, suspect labels"),
     Action("show_screen('runs')", ("7",), "7", "runs", "the runs of the folder; enter opens one"),
     Action("show_screen('log')", ("9",), "9", "log", "what happened, newest first"),
-    Action("next_alert", ("a",), "a", "alerts", "the alerts; again for the next one"),
+    Action("next_alert", ("a",), "a", "alerts", "the alerts, the crosshair at the first; again for the next"),
     Action("show_screen('help')", ("question_mark",), "?", "help", "this page"),
     Action("choose(1)", ("down", "j", "tab"), "j ↓", "next", "next metric or row"),
     Action("choose(-1)", ("up", "k", "shift+tab"), "k ↑", "previous", "previous"),

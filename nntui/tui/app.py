@@ -6,6 +6,7 @@ Invariant: widgets learn of a run through `show` alone.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,11 +18,14 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from nntui.session.alerts import Alerts
 from nntui.session.catalog import DEFAULT, Listing
 from nntui.session.feed import Feed
+from nntui.session.liveness import OVER
 from nntui.session.snapshot import EMPTY, Head, Snapshot
 from nntui.session.watchman import Watchman
 from nntui.tui.actions import ACTIONS
+from nntui.tui.bell import call
 from nntui.tui.glyphs import SETS
 from nntui.tui.messages import ListingReady, SnapshotReady
 from nntui.tui.options import Options
@@ -80,12 +84,13 @@ class NntuiApp(App[None]):
         wait: bool = False,
         glyphs: str = "braille",
         light: bool = False,
+        quiet: bool = False,
         feed: Callable[..., Any] = Feed,
         watchman: Callable[..., Any] = Watchman,
     ) -> None:
         """path: the run to open; None begins with the runs below root. root: by default the folder above the run.
 
-        feed, watchman: what makes them; tests give some that do nothing.
+        quiet: new alerts ring no bell. feed, watchman: what makes them; tests give some that do nothing.
         """
         super().__init__(ansi_color=False)
         self.animation_level = "none"
@@ -95,6 +100,8 @@ class NntuiApp(App[None]):
         self.glyphs = SETS[glyphs]
         self._terminal = Terminal()
         self.newest: Snapshot = EMPTY
+        self.quiet = quiet
+        self._alerts: Alerts | None = None
         self._frozen: Snapshot = EMPTY
         self.path = path
         self._make_feed = feed
@@ -156,6 +163,7 @@ class NntuiApp(App[None]):
             self._feed = self._new_feed(path)
             self.newest = replace(EMPTY, head=Head(name=path.name, path=str(path)))
             self.paused = False
+            self._alerts = None
             self.snapshot = self._frozen = self.newest
             self.options = self.options.cleared()
             self._feed.start()
@@ -177,7 +185,24 @@ class NntuiApp(App[None]):
         if message.source != self._source or message.snapshot.number < self.newest.number:
             return
         self.newest = message.snapshot
+        self._hear(message.snapshot)
         self.snapshot = replace(self._frozen, head=self.newest.head) if self.paused else self.newest
+
+    def _hear(self, snapshot: Snapshot) -> None:
+        """Call for a person when an alert is new; those that were there when the run was opened are not."""
+        if not snapshot.complete or snapshot.problem:
+            return
+        known, alerts = self._alerts is not None, self._alerts or Alerts()
+        self._alerts = alerts
+        changes = alerts.update(snapshot.alerts, time.monotonic(), over=snapshot.head.state in OVER)
+        loud = [change for change in changes if change.loud]
+        if known and loud and not self.quiet:
+            self.call_out(call(f"{snapshot.head.name}: {loud[0].finding.message}", os.environ))
+
+    def call_out(self, signals: str) -> None:
+        """Send the terminal what calls for a person."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(signals)
 
     def watch_snapshot(self) -> None:
         """Draw it on the screen in front."""
@@ -249,10 +274,14 @@ class NntuiApp(App[None]):
             self.action_show_screen("runs" if self.path is None else "live")
 
     def action_next_alert(self) -> None:
-        """The alerts; on that screen, the next one."""
+        """The alerts; on that screen, the next one. The crosshair of the plots goes where it began."""
         front = self._front()
+        place = 0
         if isinstance(front, AlertsScreen):
             front.move(1, wrap=True)
+            place = front.chosen
+        if place < len(self.snapshot.alerts):
+            self.options = self.options.at(self.snapshot.alerts[place], self.snapshot)
         self.action_show_screen("alerts")
 
     def action_toggle_pause(self) -> None:

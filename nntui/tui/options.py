@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nntui.analysis import roles
-from nntui.finding import PROGRESS
-from nntui.session.snapshot import MetricSummary, PlotData, PlotView, XAxis
+from nntui.finding import PROGRESS, Finding
+from nntui.session.snapshot import MetricSummary, PlotData, PlotView, Snapshot, XAxis
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99, 0.997)
 AXES: tuple[XAxis, ...] = ("step", "epoch", "relative", "wall")
@@ -66,6 +66,26 @@ class Options:
     def cleared(self) -> Options:
         """Without crosshair, zoom, filter and chosen metric."""
         return replace(self, chosen="", pattern="", x_range=(math.nan, math.nan), cursor=math.nan)
+
+    def at(self, finding: Finding, snapshot: Snapshot) -> Options:
+        """The crosshair where a finding is, on its metric; as before where it is at no step.
+
+        Its step is known, its time is not: an axis of time becomes one of steps.
+        """
+        if finding.step < 0:
+            return self
+        head, metric = snapshot.head, str(finding.evidence.get("metric", ""))
+        epochs = self.x == "epoch" and head.step > 0 and math.isfinite(head.epoch)
+        cursor = finding.step * head.epoch / head.step if epochs else float(finding.step)
+        low, high = self.x_range
+        keep = (self.x == "step" or epochs) and low <= cursor <= high
+        return replace(
+            self,
+            x="epoch" if epochs else "step",
+            cursor=cursor,
+            x_range=(low, high) if keep else (math.nan, math.nan),
+            chosen=metric if metric in {m.metric for m in self.visible(snapshot.metrics)} else self.chosen,
+        )
 
     def cycle_x(self) -> Options:
         """The next x axis; zoom and crosshair belong to the old one."""

@@ -1,0 +1,130 @@
+"""What layers give: mean, spread, dead and saturated units.
+
+Owns the forward hooks, which are there only while a forward call is looked at. Invariant: outputs are read, never kept.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from nntui import names
+from nntui.probes.hooks import Guard, Hook
+from nntui.probes.layers import RECTIFIERS, Layer, bounds
+
+ENOUGH = 512
+"""Inputs of a unit from which on it may be called dead or saturated."""
+NEAR = 0.03
+"""Share of the range of a bounded function within which an output counts as at its bound."""
+
+
+class _Units:
+    """What is known of the units of one activation function since the last reading."""
+
+    def __init__(self, statistic: str) -> None:
+        self.statistic = statistic
+        self.inputs = 0
+        self.total: Tensor | None = None
+
+    def take(self, output: Tensor, axis: int, limits: tuple[float, float] | None) -> None:
+        others = [k for k in range(output.dim()) if k != axis % output.dim()]
+        if limits is None:
+            seen = (output != 0).float()
+        else:
+            low, high = limits
+            seen = torch.minimum(output - low, high - output).float() / (high - low)
+        seen = seen.sum(dim=others) if others else seen
+        if self.total is None or self.total.shape != seen.shape:
+            self.total, self.inputs = seen, 0
+        else:
+            self.total = self.total + seen
+        self.inputs += output.numel() // max(1, seen.numel())
+
+    def reading(self) -> Tensor | None:
+        """Share of the units that are dead or saturated; None before ENOUGH inputs."""
+        if self.total is None or self.inputs < ENOUGH:
+            return None
+        limit = 0.0 if self.statistic == names.DEAD_FRACTION else NEAR * self.inputs
+        found = (self.total <= limit).float().mean()
+        self.total, self.inputs = None, 0
+        return found
+
+
+class Activations:
+    """The outputs of layers and activation functions in the forward calls that are looked at."""
+
+    def __init__(self, layers: Sequence[Layer], functions: Mapping[str, nn.Module], guard: Guard) -> None:
+        self.order: list[str] = []
+        """Names of layers as the first forward call came by them."""
+        self._modules: dict[str, nn.Module] = {layer.name: layer.module for layer in layers} | dict(functions)
+        self._layers = {layer.name for layer in layers}
+        self._units = {
+            name: _Units(names.SATURATED_FRACTION if bounds(module) is not None else names.DEAD_FRACTION)
+            for name, module in functions.items()
+        }
+        self._moments: dict[str, list[Tensor]] = {}
+        self._guard = guard
+        self._handles: list[RemovableHandle] = []
+        self._channels_second = False
+
+    def listen(self) -> None:
+        """Look at forward calls from here on."""
+        if not self._handles:
+            self._handles = [
+                module.register_forward_hook(Hook(self._guard, functools.partial(self._hear, name)))
+                for name, module in self._modules.items()
+            ]
+
+    def stop(self) -> None:
+        """Look no more; the hooks are gone."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def readings(self) -> dict[str, Tensor]:
+        """What was seen since the last reading, by metric: numbers on the device."""
+        found: dict[str, Tensor] = {}
+        for name, moments in self._moments.items():
+            mean = torch.stack(moments).mean(dim=0)
+            found[names.layer(name, names.ACTIVATION_MEAN)] = mean[0]
+            found[names.layer(name, names.ACTIVATION_STD)] = (mean[1] - mean[0] ** 2).clamp(min=0).sqrt()
+        self._moments = {}
+        for name, units in self._units.items():
+            reading = units.reading()
+            if reading is not None:
+                found[names.layer(name, units.statistic)] = reading
+        return found
+
+    def _hear(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return
+        given = _first(output)
+        if given is None or not given.is_floating_point() or not given.numel():
+            return
+        given = given.detach()
+        if name in self._layers:
+            if name not in self.order:
+                self.order.append(name)
+            self._channels_second = isinstance(module, nn.modules.conv._ConvNd)
+            wide = given.float()
+            self._moments.setdefault(name, []).append(torch.stack([wide.mean(), (wide * wide).mean()]))
+        if name in self._units and given.dim() > 1:
+            second = given.dim() >= 4 or (given.dim() == 3 and self._channels_second)
+            limits = None if isinstance(module, RECTIFIERS) else bounds(module)
+            self._units[name].take(given, 1 if second else -1, limits)
+
+
+def _first(output: Any) -> Tensor | None:
+    """The first tensor of what a module gave."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        output = list(output.values())
+    if isinstance(output, tuple | list):
+        return next((found for item in output if (found := _first(item)) is not None), None)
+    return None

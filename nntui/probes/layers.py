@@ -1,0 +1,109 @@
+"""What the layers of a model are, and what a probe cannot see of it.
+
+Owns names and the order of layers. Invariant: a parameter belongs to one layer, the first that `named_modules` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import UninitializedParameter
+
+RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.Threshold)
+"""Functions whose units are dead where they give exactly 0 for everything."""
+WRAPPERS = ("module", "_orig_mod")
+"""Attributes under which DistributedDataParallel, DataParallel and torch.compile keep the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A module with parameters of its own."""
+
+    name: str
+    module: nn.Module
+    parameters: tuple[nn.Parameter, ...]
+
+
+def bare(model: nn.Module) -> nn.Module:
+    """The model inside of DistributedDataParallel, DataParallel or torch.compile."""
+    while True:
+        inner = next((m for key in WRAPPERS if isinstance(m := model._modules.get(key), nn.Module)), None)
+        if inner is None or type(model).__module__.partition(".")[0] != "torch":
+            return model
+        model = inner
+
+
+def layers_of(model: nn.Module) -> list[Layer]:
+    """Every module of a bare model that owns parameters, in the order of `named_modules`."""
+    seen: set[int] = set()
+    found: list[Layer] = []
+    for name, module in model.named_modules():
+        own = [
+            p
+            for p in module._parameters.values()
+            if p is not None and id(p) not in seen and not isinstance(p, UninitializedParameter) and p.numel()
+        ]
+        seen.update(map(id, own))
+        if own:
+            found.append(Layer(name or type(model).__name__, module, tuple(own)))
+    return found
+
+
+def activations_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Activation functions that can die or saturate, by name."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, RECTIFIERS) or bounds(module) is not None
+    }
+
+
+def bounds(module: nn.Module) -> tuple[float, float] | None:
+    """The least and the largest output of a bounded activation function; None for any other module."""
+    if isinstance(module, nn.Tanh | nn.Softsign):
+        return -1.0, 1.0
+    if isinstance(module, nn.Sigmoid | nn.Hardsigmoid):
+        return 0.0, 1.0
+    if isinstance(module, nn.Hardtanh) and not isinstance(module, nn.ReLU6):
+        return float(module.min_val), float(module.max_val)
+    return None
+
+
+def two_faced(model: nn.Module) -> list[nn.Module]:
+    """Modules that act differently in training: dropout, and normalization that keeps statistics."""
+    return [
+        m
+        for m in model.modules()
+        if (isinstance(m, _DropoutNd) and m.p > 0)
+        or (isinstance(m, _NormBase) and m.track_running_stats)
+        or (isinstance(m, nn.RNNBase) and m.dropout > 0)
+        or (isinstance(m, nn.MultiheadAttention) and m.dropout > 0)
+    ]
+
+
+def unseen(model: nn.Module, layers: Iterable[Layer]) -> list[str]:
+    """Sentences: what probes cannot see of this model."""
+    found = []
+    if is_compiled(model):
+        found.append("The model is compiled: what its layers give is not seen; gradients and updates are.")
+    elif not activations_of(bare(model)):
+        found.append(
+            "The model has no activation modules (functions such as F.relu are none): dead units are not seen."
+        )
+    if any("FullyShardedDataParallel" in type(m).__name__ or hasattr(m, "_get_fsdp_state") for m in model.modules()):
+        found.append("Parameters are sharded: each rank sees the norms of its own shard.")
+    if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
+        found.append("Some layers have no parameters before their first forward call: they are not seen.")
+    if not list(layers):
+        found.append("The model has no parameters.")
+    return found
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether torch.compile wraps the model or any part of it."""
+    modules = list(model.modules())
+    return any(type(m).__name__ == "OptimizedModule" or m._compiled_call_impl is not None for m in modules)

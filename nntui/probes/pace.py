@@ -1,0 +1,61 @@
+"""How long updates take, and what the loop waits for.
+
+Owns the clock of the training thread. Invariant: time spent in evaluation is none of an update.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import deque
+
+from nntui import names
+
+KEPT = 1000
+
+
+class Pace:
+    """Times of the updates since the last reading."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[float] = deque(maxlen=KEPT)
+        self._waits: deque[float] = deque(maxlen=KEPT)
+        self._examples = 0
+        self._ended = self._began = 0.0
+        self._mixed = False
+        self._since = time.perf_counter()
+        self.typical = 0.0
+        """Median seconds of an update at the last reading; 0 before the first."""
+
+    def evaluated(self) -> None:
+        """A forward call without gradients came: the time until the next update is not its own."""
+        self._mixed = True
+
+    def forward(self, examples: int) -> None:
+        """A forward call of training begins."""
+        self._examples += examples
+        if not self._began:
+            self._began = time.perf_counter()
+
+    def updated(self) -> None:
+        """An update is over."""
+        now = time.perf_counter()
+        if self._ended and self._began and not self._mixed:
+            self._seconds.append(now - self._ended)
+            self._waits.append(self._began - self._ended)
+        self._ended, self._began, self._mixed = now, 0.0, False
+
+    def readings(self) -> dict[str, float]:
+        """Step time (median), share of waiting, examples per second; empty before there was a whole update."""
+        now = time.perf_counter()
+        elapsed, self._since = now - self._since, now
+        if not self._seconds:
+            return {}
+        self.typical, total = statistics.median(self._seconds), sum(self._seconds)
+        found = {names.STEP_SECONDS: self.typical, names.DATA_WAIT: sum(self._waits) / total if total else 0.0}
+        if self._examples and elapsed > 0:
+            found[names.SAMPLES_PER_SECOND] = self._examples / elapsed
+        self._seconds.clear()
+        self._waits.clear()
+        self._examples = 0
+        return found

@@ -1,0 +1,49 @@
+"""Norms of weights, gradients and updates, per layer.
+
+Owns one batched reduction per kind, whatever the number of layers. Invariant: results stay on the device of the parameters.
+Formulas: L2 norms over all numbers of a layer's parameters; update_ratio = ‖w after - w before‖ / ‖w before‖, over at most
+MOST numbers of each parameter, evenly spaced. Norms of half precision are taken in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+MOST = 1 << 16
+"""Numbers of one parameter that are copied to measure its update."""
+
+
+def norms(tensors: Sequence[Tensor]) -> Tensor:
+    """L2 norms, (n,) float32, on the device of the first."""
+    plain = [_plain(t) for t in tensors]
+    found = torch._foreach_norm(plain, 2, dtype=torch.float32)  # pyright: ignore[reportPrivateImportUsage]
+    home = found[0].device
+    return torch.stack([one.to(home, non_blocking=True) for one in found])
+
+
+def per_layer(values: Tensor, owners: Tensor, count: int) -> Tensor:
+    """Norms of the layers, (count,), from those of their parameters, (n,); owners: (n,) the layer of each, on their device."""
+    return torch.zeros(count, device=values.device).index_add_(0, owners, values * values).sqrt()
+
+
+def some(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Copies of at most MOST numbers of each parameter, evenly spaced."""
+    found = []
+    for parameter in parameters:
+        flat = _plain(parameter).reshape(-1)
+        stride = -(-flat.numel() // MOST)
+        found.append(flat[::stride].clone() if stride > 1 else flat.clone())
+    return found
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """Detached, dense, local and real."""
+    tensor = tensor.detach()
+    local = getattr(tensor, "_local_tensor", None)
+    tensor = local if isinstance(local, Tensor) else tensor
+    if tensor.is_sparse:
+        tensor = tensor.coalesce().values()
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor

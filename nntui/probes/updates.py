@@ -1,0 +1,127 @@
+"""What an update does: gradients, weights, how far they move.
+
+Owns the numbers of layers around one call of `optimizer.step`. Invariant: nothing is kept from one look to the next but the
+norm of the gradients, until the next forward call has compared it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nntui import names
+from nntui.probes.layers import Layer
+from nntui.probes.parameters import norms, per_layer, some
+
+
+class Updates:
+    """The layers of a model around an update."""
+
+    def __init__(self, layers: list[Layer]) -> None:
+        self._layers = layers
+        self._owner = {id(p): place for place, layer in enumerate(layers) for p in layer.parameters}
+        self._moving: dict[int, tuple[list[nn.Parameter], list[Tensor], float]] = {}
+        self._ratios: list[Tensor] = []
+        self._squares: list[Tensor] = []
+        self._graded: list[nn.Parameter] = []
+        self._norm: Tensor | None = None
+        self._orders: dict[tuple[torch.device, tuple[int, ...]], tuple[Tensor, int]] = {}
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where the first parameter is."""
+        return next((p.device for layer in self._layers for p in layer.parameters), None)
+
+    @property
+    def pending(self) -> bool:
+        """Whether the gradients of an update that was looked at may be compared."""
+        return self._norm is not None
+
+    def holds(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether an optimizer updates any of the layers."""
+        return bool(self._of(optimizer))
+
+    def same(self, one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> bool:
+        """Whether two optimizers update the same parameters: the second then takes the place of the first."""
+        return {id(p) for p in self._of(one)} == {id(p) for p in self._of(other)}
+
+    def before(self, optimizer: torch.optim.Optimizer) -> dict[str, Tensor | float]:
+        """Gradient norms by metric; keeps what is needed to see how far the weights move."""
+        own = self._of(optimizer)
+        graded = [p for p in own if p.grad is not None]
+        without = [p for p in graded if not optimizer.state.get(p)]
+        self._moving[id(optimizer)] = (own, some(own), len(without) / len(graded) if graded else 0.0)
+        if not graded:
+            return {}
+        found = norms([p.grad for p in graded if p.grad is not None])
+        scale = getattr(optimizer, "grad_scale", None)
+        if isinstance(scale, Tensor):
+            found = found / scale.to(found.device)
+        self._squares.append(found.square().sum())
+        self._graded = graded
+        return self._named(graded, found, names.GRAD_NORM)
+
+    def after(self, optimizer: torch.optim.Optimizer) -> dict[str, Tensor | float]:
+        """Weight norms and update ratios by metric, and how much of the optimizer's state was missing."""
+        if id(optimizer) not in self._moving:
+            return {}
+        own, before, without = self._moving.pop(id(optimizer))
+        weights = norms(own)
+        found: dict[str, Tensor | float] = dict(self._named(own, weights, names.WEIGHT_NORM))
+        moved = norms([a - b for a, b in zip(some(own), before, strict=True)])
+        places = self._places(own)
+        start = self._summed(norms(before), places)
+        ratios = self._summed(moved, places) / start
+        found |= {
+            names.layer(self._layers[place].name, names.UPDATE_RATIO): ratio
+            for place, ratio in zip(dict.fromkeys(places), ratios.unbind(), strict=True)
+        }
+        self._ratios.append(ratios)
+        if any(optimizer.state.get(p) for p in own):
+            found[names.WITHOUT_STATE] = without
+        return found
+
+    def whole(self) -> dict[str, Tensor]:
+        """The norm of all gradients and the median update ratio of the look that ends."""
+        found: dict[str, Tensor] = {}
+        if self._squares:
+            self._norm = found[names.WHOLE_GRAD_NORM] = torch.stack(self._squares).sum().sqrt()
+        if self._ratios:
+            found[names.WHOLE_UPDATE_RATIO] = _median(torch.cat(self._ratios))
+        self._squares, self._ratios = [], []
+        return found
+
+    def changed_since(self) -> Tensor | None:
+        """The norm of the gradients divided by that which the update used; None where they are gone. Asked once."""
+        before, self._norm = self._norm, None
+        graded, self._graded = [p for p in self._graded if p.grad is not None], []
+        if before is None or not graded:
+            return None
+        return norms([p.grad for p in graded if p.grad is not None]).square().sum().sqrt() / before
+
+    def _of(self, optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+        return [p for group in optimizer.param_groups for p in group["params"] if id(p) in self._owner]
+
+    def _places(self, parameters: list[nn.Parameter]) -> list[int]:
+        return [self._owner[id(p)] for p in parameters]
+
+    def _summed(self, values: Tensor, places: list[int]) -> Tensor:
+        """Norms of layers from those of their parameters, in the order in which layers first come."""
+        key = (values.device, tuple(places))
+        if key not in self._orders:  # a copy to the device waits for it
+            order = {place: k for k, place in enumerate(dict.fromkeys(places))}
+            self._orders[key] = torch.tensor([order[place] for place in places]).to(values.device), len(order)
+        return per_layer(values, *self._orders[key])
+
+    def _named(self, parameters: list[nn.Parameter], values: Tensor, statistic: str) -> dict[str, Tensor | float]:
+        places = self._places(parameters)
+        layers = self._summed(values, places).unbind()
+        return {
+            names.layer(self._layers[place].name, statistic): value
+            for place, value in zip(dict.fromkeys(places), layers, strict=True)
+        }
+
+
+def _median(values: Tensor) -> Tensor:
+    """The lower median, by an algorithm that is deterministic on every device."""
+    return values.sort().values[(len(values) - 1) // 2]

@@ -1,0 +1,301 @@
+"""`nntui.watch`: probes inside a model, from the user's own loop.
+
+Owns what is measured when, and the step it is recorded at. Invariant: between two looks there is one hook on the model and
+two on optimizers, all of them cheap; `detach` leaves none.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from nntui import names
+from nntui.probes import machine, ranks
+from nntui.probes.activations import Activations
+from nntui.probes.cadence import Cadence
+from nntui.probes.hooks import Guard, Hook
+from nntui.probes.layers import activations_of, bare, is_compiled, layers_of, two_faced, unseen
+from nntui.probes.pace import Pace
+from nntui.probes.updates import Updates
+from nntui.recorder.run import Run
+
+LISTENED = 4
+"""Parameters at which a backward pass is noticed."""
+
+
+def watch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None = None,
+    run: Run | None = None,
+    *,
+    scheduler: Any = None,
+    scaler: Any = None,
+    every: int | None = None,
+    declared: Iterable[str] = (),
+) -> Watch:
+    """Record what goes on inside a model while it trains.
+
+    model: as it is called, wrapped or not. optimizer: one, several, or None for any that updates the model, as they come;
+    with several, the updates of the first are the steps. run: where to; None records nothing. scheduler: is named, no more.
+    scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so many updates; None looks often at
+    first, then so often that it takes less than one percent of the time. declared: what is meant, as for `nntui.Task`.
+
+    Metrics are those of `nntui.names`, at the step of the update (updates completed before it). NaN and infinities are
+    recorded as they are. Raises TypeError when the model is no Module; never anything later. Training stays what it was,
+    bit by bit, and waits for no device.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"nntui.watch: model was a {type(model).__name__}; expected a torch.nn.Module.")
+    known = [] if optimizer is None else [optimizer] if isinstance(optimizer, torch.optim.Optimizer) else [*optimizer]
+    return Watch(model, known, run, scheduler, scaler, every, tuple(declared))
+
+
+class Watch:
+    """Probes that are attached; `detach` takes them off again. Also a context manager."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        run: Run | None,
+        scheduler: Any,
+        scaler: Any,
+        every: int | None,
+        declared: tuple[str, ...],
+    ) -> None:
+        self._run = run
+        self._scaler = scaler
+        self._guard = Guard(self._failed)
+        self._cadence = Cadence(every)
+        self._pace = Pace()
+        self._update = 0
+        self._step = 0 if run is None else run.step + 1
+        self._looking = False
+        self._told = self._seen_evaluation = False
+        self._stale: list[Tensor] = []
+        self._hash: Tensor | None = None
+        self._scale: Tensor | None = None
+        self._skipped: Tensor | float = 0.0
+        self._found: dict[str, Any] = {}
+        self._handles: list[RemovableHandle] = []
+        self._backward: list[RemovableHandle] = []
+        self._known: list[torch.optim.Optimizer] = []
+        self._words = {
+            "declared": list(declared),
+            "scheduler": "" if scheduler is None else type(scheduler).__name__,
+        }
+        self._guard.call(self._attach, model, optimizers)
+
+    def detach(self) -> None:
+        """Take every hook off; calling it again does nothing."""
+        for handle in [*self._handles, *self._backward]:
+            handle.remove()
+        self._handles, self._backward = [], []
+        if hasattr(self, "_activations"):
+            self._activations.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+
+    # --- hooks --------------------------------------------------------------------------------
+
+    def _attach(self, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+        self._model, inner = model, bare(model)
+        self._layers = layers_of(inner)
+        self._two_faced = two_faced(inner)
+        self._updates = Updates(self._layers)
+        compiled = is_compiled(model)
+        self._activations = Activations(
+            [] if compiled else self._layers, {} if compiled else activations_of(inner), self._guard
+        )
+        for optimizer in optimizers:
+            self._adopt(optimizer)
+        guard = self._guard
+        self._handles = [
+            model.register_forward_pre_hook(Hook(guard, self._forward)),
+            register_optimizer_step_pre_hook(Hook(guard, self._before)),
+            register_optimizer_step_post_hook(Hook(guard, self._after)),
+        ]
+        self._prepare()
+
+    def _failed(self, error: Exception) -> None:
+        """Step aside, and say so."""
+        self.detach()
+        if self._run is not None:
+            line = f"{type(error).__name__}: {error!s:.300}"
+            self._run.event("watch", f"the probes stopped: {line}; training goes on without them", level="warn")
+
+    def _prepare(self) -> None:
+        """Get ready for the next update: hooks where it is to be looked at."""
+        self._looking = self._run is not None and self._cadence.due(self._update)
+        if not self._looking:
+            return
+        self._guard.seconds = 0.0
+        self._activations.listen()
+        self._stale = []
+        chosen = [p for layer in self._layers for p in layer.parameters if p.requires_grad and p.is_leaf]
+        for parameter in chosen[:: max(1, len(chosen) // LISTENED)][:LISTENED]:
+            heard = functools.partial(self._backward_begins, parameter)
+            self._backward.append(parameter.register_hook(Hook(self._guard, heard)))
+
+    def _backward_begins(self, parameter: nn.Parameter, gradient: Tensor) -> None:
+        """The first backward pass after an update: what is there already is stale."""
+        if parameter.grad is not None and len(self._stale) < len(self._backward):
+            self._stale.append(torch.linalg.vector_norm(parameter.grad.detach().float()))
+
+    def _forward(self, model: nn.Module, given: Any) -> None:
+        """A forward call of the whole model begins."""
+        if not torch.is_grad_enabled():
+            self._pace.evaluated()
+            if not self._seen_evaluation and self._two_faced and self._run is not None:
+                self._seen_evaluation = True
+                self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), self._step)
+            return
+        tensors = ranks.tensors_in(given)
+        self._pace.forward(len(tensors[0]) if tensors and tensors[0].dim() else 0)
+        if self._looking and self._two_faced and names.TRAINING_MODE not in self._found:
+            self._found[names.TRAINING_MODE] = self._in_training()
+        if self._updates.pending:
+            late = self._updates.changed_since()
+            if late is not None and self._run is not None and len(self._known) == 1:
+                self._run.observe([names.LATE_CLIPPING], late.reshape(1), self._step - 1)
+        if self._hash is None and tensors and ranks.due(self._update) and ranks.several():
+            self._hash = ranks.hashed(tensors)
+
+    def _in_training(self) -> float:
+        return sum(m.training for m in self._two_faced) / len(self._two_faced)
+
+    def _adopt(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether the optimizer updates the model; from here on it is one of those that do."""
+        if any(optimizer is one for one in self._known):
+            return True
+        if not self._updates.holds(optimizer):
+            return False
+        replaced = bool(self._known) and self._updates.same(self._known[0], optimizer)
+        self._known = [optimizer, *self._known[1:]] if replaced else [*self._known, optimizer]
+        return True
+
+    def _before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
+        """An update begins."""
+        if not self._adopt(optimizer):
+            return
+        if self._run is not None and self._run.step > self._step:
+            self._step = self._run.step
+        for handle in self._backward:
+            handle.remove()
+        listened, self._backward = bool(self._backward), []
+        self._activations.stop()
+        if not self._looking:
+            return
+        if listened:
+            stale = torch.stack(self._stale).square().sum().sqrt() if self._stale else 0.0
+            self._found[names.STALE_GRADIENT] = stale
+        self._found |= self._updates.before(optimizer)
+
+    def _after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
+        """An update is over."""
+        if not self._known or not any(optimizer is one for one in self._known):
+            return
+        if self._looking:
+            self._found |= self._updates.after(optimizer)
+        if optimizer is not self._known[0]:
+            return
+        self._pace.updated()
+        self._count_skipped()
+        if self._run is not None and ranks.due(self._update) and ranks.several():
+            self._compare()
+        if self._looking:
+            self._record(optimizer)
+        self._update += 1
+        self._step += 1
+        self._seen_evaluation, self._hash = False, None
+        self._prepare()
+
+    # --- recording ----------------------------------------------------------------------------
+
+    def _record(self, optimizer: torch.optim.Optimizer) -> None:
+        """Hand over what this look has seen."""
+        assert self._run is not None
+        found = self._found | self._activations.readings() | self._updates.whole() | self._pace.readings()
+        self._found = {}
+        found[names.PROBE_LR] = float(optimizer.param_groups[0].get("lr", float("nan")))
+        if self._scale is not None:
+            found |= {names.LOSS_SCALE: self._scale, names.SKIPPED: self._skipped}
+        found |= machine.memory(self._updates.device)
+        if not self._told:
+            self._told = True
+            self._tell()
+        spent = self._guard.seconds
+        if self._pace.typical and self._cadence.cost:
+            gap = max(1, self._cadence.gap)
+            found[names.OVERHEAD] = self._cadence.cost / (gap * self._pace.typical + self._cadence.cost)
+        self._hand_over(found)
+        self._cadence.looked(self._update, spent, self._pace.typical)
+
+    def _hand_over(self, found: Mapping[str, Any]) -> None:
+        """Numbers in one piece, tensors in another, whatever their number."""
+        assert self._run is not None
+        plain = {name: value for name, value in found.items() if not isinstance(value, Tensor)}
+        if plain:
+            self._run.observe([*plain], np.array([*plain.values()], np.float64), self._step)
+        kept = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+        if kept:
+            home = self._updates.device
+            together = torch.stack(
+                [value.detach().float().reshape(()).to(home, non_blocking=True) for value in kept.values()]
+            )
+            self._run.observe([*kept], together, self._step)
+
+    def _compare(self) -> None:
+        """Record what must be equal, or must differ, on every rank."""
+        assert self._run is not None
+        hashes = {names.PARAMETER_HASH: ranks.hashed(p for layer in self._layers for p in layer.parameters)}
+        hashes[names.BATCH_HASH] = self._hash
+        self._hand_over({name: value for name, value in hashes.items() if value is not None})
+
+    def _count_skipped(self) -> None:
+        """A loss scale that shrank did so once per attempt that was skipped."""
+        scale = getattr(self._scaler, "_scale", None)
+        if not isinstance(scale, Tensor):
+            return
+        before, self._scale = self._scale, scale.detach().clone()
+        if before is not None:
+            factor = float(self._scaler.get_backoff_factor())
+            lost = torch.log(self._scale / before) / float(np.log(factor))
+            self._skipped = self._skipped + lost.clamp(min=0).round()
+
+    def _tell(self) -> None:
+        """What is watched, as an event."""
+        assert self._run is not None
+        held = {id(p) for one in self._known for group in one.param_groups for p in group["params"]}
+        order = {name: place for place, name in enumerate(self._activations.order)}
+        layers = sorted(self._layers, key=lambda layer: order.get(layer.name, len(order)))
+        functions = activations_of(bare(self._model)) if self._activations.order else {}
+        self._run.event(
+            names.WATCH_EVENT,
+            f"{len(layers)} layers of {type(bare(self._model)).__name__} are watched",
+            step=self._step,
+            data={
+                "layers": [layer.name for layer in layers],
+                "kinds": [type(layer.module).__name__ for layer in layers],
+                "parameters": [sum(p.numel() for p in layer.parameters) for layer in layers],
+                "trained": [sum(p.numel() for p in layer.parameters if id(p) in held) for layer in layers],
+                "functions": {name: type(module).__name__ for name, module in functions.items()},
+                "optimizers": [type(one).__name__ for one in self._known],
+                **self._words,
+                "blind": unseen(self._model, self._layers),
+            },
+        )
