@@ -1,0 +1,228 @@
+"""Probes on models and loops of all kinds: they see what there is, say what they cannot see, and change nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+import nntui
+from nntui import names
+
+
+class Shared(nn.Module):
+    """An embedding whose weight is that of the last layer, and a layer that is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.body, self.head = nn.Linear(6, 16, bias=False), nn.Linear(16, 16), nn.Linear(16, 6, bias=False)
+        self.head.weight = nn.Parameter(self.embed.weight.detach().T.clone())
+        self.again = self.body
+
+    def forward(self, x):
+        return self.head(self.again(self.body(self.embed(x)).relu()).relu())
+
+
+def test_a_layer_that_is_called_twice_is_one_layer(recorded, loop) -> None:
+    model = Shared()
+    training = loop(model)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(2)
+
+    found, events = recorded(run_it)
+    assert {names.layer_of(m)[0] for m in found if m.startswith(names.LAYER)} == {"embed", "body", "head"}
+    (told,) = [event for event in events if event["event"] == names.WATCH_EVENT]
+    assert '"layers": ["embed", "body", "head"]' in told["data"]
+    assert "functions such as F.relu are none" in told["data"]
+
+
+def test_two_optimizers_are_one_step(recorded, loop, mlp) -> None:
+    generator, judge = nn.Linear(6, 6), mlp()
+    both = nn.ModuleList([generator, judge])
+    first, second = torch.optim.Adam(generator.parameters(), 1e-3), torch.optim.SGD(judge.parameters(), 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(both, [first, second], run, every=1):
+            for _ in range(4):
+                for optimizer in (second, first):
+                    optimizer.zero_grad()
+                    judge(generator(torch.randn(8, 6))).square().sum().backward()
+                    optimizer.step()
+
+    found, _ = recorded(run_it)
+    assert [*found["layer/0/update_ratio"]] == [*found["layer/1.0/update_ratio"]] == [0, 1, 2, 3]
+    assert names.LATE_CLIPPING not in found
+
+
+def test_accumulated_batches_are_one_update_and_not_stale(recorded, mlp) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, every=1):
+            for batch in range(12):
+                model(torch.randn(8, 6)).square().mean().backward()
+                if batch % 4 == 3:
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+    found, _ = recorded(run_it)
+    assert found[names.STALE_GRADIENT] == {0: 0.0, 1: 0.0, 2: 0.0}
+
+
+def test_an_optimizer_that_evaluates_by_itself_is_watched(recorded, mlp) -> None:
+    model = mlp()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+    x = torch.randn(32, 6)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        return loss
+
+    def run_it(run) -> None:
+        with nntui.watch(model, None, run, every=1):
+            for _ in range(3):
+                optimizer.step(closure)
+
+    found, _ = recorded(run_it)
+    assert [*found["layer/0/update_ratio"]] == [0, 1, 2]
+    assert all(value > 0 for value in found["layer/0/update_ratio"].values())
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "checkpointing", "lazy", "transformer", "tuple outputs", "mapping"])
+def test_the_layers_of_many_kinds_of_models_are_seen(recorded, kind: str) -> None:
+    class Kind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.LazyLinear(16) if kind == "lazy" else nn.Linear(6, 16)
+            self.block = (
+                nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+                if kind == "transformer"
+                else nn.GRU(16, 16, batch_first=True)
+                if kind == "tuple outputs"
+                else nn.Sequential(nn.Linear(16, 16), nn.ReLU())
+            )
+            self.head = nn.Linear(16, 2)
+
+        def forward(self, x):
+            x = self.first(x)
+            if kind == "checkpointing":
+                x = checkpoint(self.block, x, use_reentrant=False)
+            elif kind == "tuple outputs":
+                x = self.block(x.unsqueeze(1))[0][:, 0]
+            else:
+                x = self.block(x.unsqueeze(1))[:, 0] if kind == "transformer" else self.block(x)
+            return {"logits": self.head(x)} if kind == "mapping" else self.head(x)
+
+    model = Kind()
+    if kind == "lazy":
+        model(torch.randn(2, 6))
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, every=1):
+            for _ in range(3):
+                optimizer.zero_grad()
+                with torch.autocast("cpu", torch.bfloat16, enabled=kind == "bfloat16"):
+                    out = model(torch.randn(32, 6))
+                out = out["logits"] if kind == "mapping" else out
+                out.float().square().mean().backward()
+                optimizer.step()
+
+    found, events = recorded(run_it)
+    assert not [event for event in events if "stopped" in event["message"]]
+    for layer in ("first", "head"):
+        for statistic in (names.GRAD_NORM, names.UPDATE_RATIO, names.ACTIVATION_STD):
+            assert len(found[names.layer(layer, statistic)]) == 3, (layer, statistic)
+
+
+def test_a_compiled_model_is_said_to_be_seen_from_outside(recorded, mlp) -> None:
+    inner = mlp()
+    model = torch.compile(inner, backend="eager")
+    optimizer = torch.optim.SGD(inner.parameters(), 1e-2)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, every=1):
+            for _ in range(3):
+                optimizer.zero_grad()
+                model(torch.randn(32, 6)).square().mean().backward()
+                optimizer.step()
+
+    found, events = recorded(run_it)
+    (told,) = [event for event in events if event["event"] == names.WATCH_EVENT]
+    assert "The model is compiled" in told["data"]
+    assert [*found["layer/0/grad_norm"]] == [0, 1, 2]
+    assert not [m for m in found if "activation" in m]
+
+
+def test_a_model_that_is_compiled_after_it_is_watched_still_compiles_whole(recorded, mlp) -> None:
+    inner = mlp()
+    optimizer = torch.optim.SGD(inner.parameters(), 1e-2)
+
+    def run_it(run) -> None:
+        with nntui.watch(inner, optimizer, run):
+            model = torch.compile(inner, backend="eager", fullgraph=True)
+            for _ in range(6):
+                optimizer.zero_grad()
+                model(torch.randn(32, 6)).square().mean().backward()
+                optimizer.step()
+
+    found, _ = recorded(run_it)
+    assert "layer/0/grad_norm" in found
+
+
+RANKS = """
+import sys, torch, torch.distributed as dist, nntui
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+dist.init_process_group("gloo")
+rank, wrapped, same = dist.get_rank(), sys.argv[2] == "ddp", sys.argv[3] == "same"
+torch.manual_seed(0)
+inner = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
+model = DDP(inner) if wrapped else inner
+optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+generator = torch.Generator().manual_seed(0 if same else rank)
+with nntui.init(sys.argv[1]) as run, nntui.watch(model, optimizer, run):
+    for step in range(12):
+        optimizer.zero_grad()
+        model(torch.randn(8, 6, generator=generator)).square().mean().backward()
+        optimizer.step()
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize(("wrapped", "data"), [("ddp", "other"), ("alone", "other"), ("ddp", "same")])
+def test_ranks_are_told_apart_by_their_hashes(tmp_path, wrapped: str, data: str) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(RANKS))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run(
+        [*command, str(tmp_path / "run"), wrapped, data],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = nntui.read(tmp_path / "run").metrics.to_pylist()
+    by_rank: dict[str, dict[int, list[float]]] = {}
+    for row in rows:
+        by_rank.setdefault(row["metric"], {}).setdefault(row["step"], []).append(row["value"])
+    for step in (0, 1, 10):
+        first, second = by_rank[names.PARAMETER_HASH][step]
+        assert (first == second) == (wrapped == "ddp" or data == "same"), step
+        first, second = by_rank[names.BATCH_HASH][step]
+        assert (first == second) == (data == "same"), step
+    assert "layer/0/grad_norm" in by_rank

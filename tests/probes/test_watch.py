@@ -1,0 +1,355 @@
+"""What probes record: each number against a plain computation, and nothing that was not there."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nntui
+from nntui import names
+from nntui.probes.cadence import SHARE, Cadence
+
+
+def norm(tensors) -> float:
+    return float(np.sqrt(sum(float((t.detach().double() ** 2).sum()) for t in tensors)))
+
+
+def test_norms_and_ratios_are_what_a_plain_computation_gives(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+    layers = {"0": model[0], "2": model[2], "4": model[4]}
+    expected: dict[str, dict[int, float]] = {}
+    start: dict[str, list[torch.Tensor]] = {}
+
+    def before(step) -> None:
+        for name, layer in layers.items():
+            start[name] = [p.detach().clone() for p in layer.parameters()]
+            expected.setdefault(f"layer/{name}/grad_norm", {})[step] = norm(p.grad for p in layer.parameters())
+        expected.setdefault("probe/grad_norm", {})[step] = norm(p.grad for p in model.parameters())
+
+    def after(step) -> None:
+        ratios = []
+        for name, layer in layers.items():
+            now = list(layer.parameters())
+            ratios.append(norm(a - b for a, b in zip(now, start[name], strict=True)) / norm(start[name]))
+            expected.setdefault(f"layer/{name}/update_ratio", {})[step] = ratios[-1]
+            expected.setdefault(f"layer/{name}/weight_norm", {})[step] = norm(now)
+        expected.setdefault("probe/update_ratio", {})[step] = sorted(ratios)[1]
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(12, before=before, after=after)
+
+    found, _ = recorded(run_it)
+    for metric, values in expected.items():
+        assert found[metric].keys() == values.keys(), metric
+        assert [*found[metric].values()] == pytest.approx([*values.values()], rel=1e-4), metric
+
+
+def test_means_and_spreads_are_those_of_the_outputs(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+    outputs: list[torch.Tensor] = []
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            handle = model[2].register_forward_hook(lambda m, given, output: outputs.append(output.detach().clone()))
+            training.steps(5)
+            handle.remove()
+
+    found, _ = recorded(run_it)
+    assert [*found["layer/2/activation_mean"].values()] == pytest.approx([float(o.mean()) for o in outputs], abs=1e-6)
+    spread = [float(o.std(correction=0)) for o in outputs]
+    assert [*found["layer/2/activation_std"].values()] == pytest.approx(spread, rel=1e-4)
+
+
+@pytest.mark.parametrize(("dead", "batch"), [(0, 600), (5, 600), (16, 600), (5, 100)])
+def test_dead_units_are_counted_over_enough_inputs(recorded, loop, mlp, dead: int, batch: int) -> None:
+    model = mlp()
+    with torch.no_grad():
+        model[0].weight[:dead], model[0].bias[:dead] = 0.0, -1.0
+    training = loop(model, torch.optim.SGD(model.parameters(), 0.0), batch=batch)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(6)
+
+    found, _ = recorded(run_it)
+    readings = found["layer/1/dead_fraction"]
+    assert [*readings.values()] == pytest.approx([dead / 16] * len(readings))
+    assert len(readings) == (6 if batch >= 512 else 1)
+
+
+def test_channels_are_the_units_of_a_convolution(recorded, loop) -> None:
+    model = nn.Sequential(
+        nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 8, 2), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(16, 2)
+    )
+    with torch.no_grad():
+        model[1].weight[:2], model[1].bias[:2] = 0.0, -1.0
+    training = loop(model, torch.optim.SGD(model.parameters(), 0.0), batch=512)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run):
+            training.steps(2)
+
+    found, _ = recorded(run_it)
+    assert found["layer/2/dead_fraction"][0] == pytest.approx(2 / 8)
+
+
+@pytest.mark.parametrize(("gain", "share"), [(1e3, 1.0), (1e-3, 0.0)])
+def test_units_at_the_bound_of_their_function_are_saturated(recorded, loop, mlp, gain: float, share: float) -> None:
+    model = mlp()
+    with torch.no_grad():
+        model[2].weight.mul_(gain)
+        model[2].bias.fill_(gain)
+    training = loop(model, torch.optim.SGD(model.parameters(), 0.0), batch=600)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run):
+            training.steps(2)
+
+    found, _ = recorded(run_it)
+    assert found["layer/3/saturated_fraction"][0] == pytest.approx(share, abs=0.2)
+
+
+def test_gradients_that_nobody_cleared_are_stale(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model, torch.optim.SGD(model.parameters(), 1e-3))
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(4)
+            training.zero_grad = False
+            training.steps(3)
+
+    found, _ = recorded(run_it)
+    stale = [*found[names.STALE_GRADIENT].values()]
+    assert stale[:4] == [0.0] * 4
+    assert all(value > 0 for value in stale[4:])
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_clipping_after_the_update_is_seen(recorded, loop, mlp, late: bool) -> None:
+    model = mlp()
+    training = loop(model, torch.optim.SGD(model.parameters(), 1e-3))
+
+    def clip(step) -> None:
+        nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(4, **({"after": clip} if late else {"before": clip}))
+
+    found, _ = recorded(run_it)
+    values = [*found[names.LATE_CLIPPING].values()]
+    assert values
+    assert all((value < 0.1) == late for value in values)
+
+
+def test_modes_are_told_per_phase(recorded, loop, mlp) -> None:
+    model = nn.Sequential(mlp(), nn.Dropout(0.5))
+    training = loop(model)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(3)
+            with torch.no_grad():
+                model(training.inputs()[0])  # still in training mode
+            model.eval()
+            training.steps(3)
+            with torch.inference_mode():
+                model(training.inputs()[0])
+
+    found, _ = recorded(run_it)
+    assert [*found[names.TRAINING_MODE].values()] == [1.0] * 3 + [0.0] * 3
+    assert [*found[names.EVALUATION_MODE].values()] == [1.0, 0.0]
+
+
+def test_an_optimizer_made_anew_has_lost_its_state(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(3)
+            training.optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+            training.steps(3)
+
+    found, _ = recorded(run_it)
+    assert [*found[names.WITHOUT_STATE].values()] == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+
+
+def test_a_scale_that_shrinks_counts_what_was_skipped(recorded, loop, mlp) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    x = torch.randn(8, 6)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, scaler=scaler, every=1):
+            for attempt in range(6):
+                optimizer.zero_grad()
+                scaler.scale(model(x).sum() * (float("inf") if attempt in (2, 3) else 1.0)).backward()
+                scaler.step(optimizer)
+                scaler.update()
+
+    found, _ = recorded(run_it)
+    assert [*found[names.LOSS_SCALE].values()] == [1024.0, 1024.0, 256.0, 256.0]
+    assert [*found[names.SKIPPED].values()] == [0.0, 0.0, 2.0, 2.0]
+
+
+def test_the_step_is_that_of_the_users_own_log(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(3, after=lambda step: run.log({"loss": 1.0}))
+        assert run.step == 102
+
+    found, _ = recorded(run_it, resume_step=100)
+    assert [*found["loss"]] == [*found["layer/0/grad_norm"]] == [100, 101, 102]
+
+
+def test_what_is_watched_is_told_once(recorded, loop, mlp) -> None:
+    model = mlp()
+    for p in model[0].parameters():
+        p.requires_grad = False
+    training = loop(model, torch.optim.AdamW([p for p in model.parameters() if p.requires_grad]))
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, declared=["frozen:0"]):
+            training.steps(3)
+
+    found, events = recorded(run_it)
+    (told,) = [event for event in events if event["event"] == names.WATCH_EVENT]
+    for word in ('"layers": ["0", "2", "4"]', '"trained": [0, 272, 34]', '"AdamW"', '"frozen:0"', '"blind": []'):
+        assert word in told["data"], told["data"]
+    assert "layer/0/grad_norm" not in found
+    assert "layer/0/activation_mean" in found
+
+
+@pytest.mark.parametrize("every", [None, 1])
+@pytest.mark.parametrize("kind", ["dropout", "batch norm", "recurrent"])
+def test_training_is_what_it_would_be_bit_by_bit(recorded, loop, kind: str, every) -> None:
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm, self.head = nn.LSTM(3, 8, dropout=0.2, num_layers=2, batch_first=True), nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.head(self.lstm(x.view(len(x), 2, 3))[0][:, -1])
+
+    made = {
+        "dropout": lambda: nn.Sequential(nn.Linear(6, 16), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Linear(16, 2)),
+        "batch norm": lambda: nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Sigmoid(), nn.Linear(16, 2)),
+        "recurrent": Recurrent,
+    }[kind]
+
+    def trained(run):
+        torch.manual_seed(0)
+        model = made()
+        training = loop(model)
+        watch = None if run is None else nntui.watch(model, training.optimizer, run, every=every)
+        training.steps(20)
+        model.eval()
+        with torch.no_grad():
+            training.losses.append(float(model(training.inputs()[0]).sum()))
+        if watch is not None:
+            watch.detach()
+        return training.losses, [p.detach().clone() for p in model.parameters()], torch.get_rng_state()
+
+    plain = trained(None)
+    kept: list = []
+    recorded(lambda run: kept.append(trained(run)))
+    assert kept[0][0] == plain[0]
+    assert all(torch.equal(a, b) for a, b in zip(kept[0][1], plain[1], strict=True))
+    assert torch.equal(kept[0][2], plain[2])
+
+
+def test_detaching_leaves_no_hook(recorded, loop, mlp) -> None:
+    from torch.optim import optimizer as shared
+
+    model = mlp()
+    training = loop(model)
+
+    def hooks() -> int:
+        own = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+        own += sum(len(p._backward_hooks or {}) for p in model.parameters())
+        return own + len(shared._global_optimizer_pre_hooks) + len(shared._global_optimizer_post_hooks)
+
+    nothing = hooks()
+
+    def run_it(run) -> None:
+        watch = nntui.watch(model, training.optimizer, run, every=1)
+        training.steps(2)
+        assert hooks() > nothing
+        watch.detach()
+        watch.detach()
+        assert hooks() == nothing
+
+    recorded(run_it)
+
+
+def test_a_watched_model_is_copied_and_pickled_without_its_hooks(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+    x = torch.randn(4, 6)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(2)
+            other = copy.deepcopy(model)
+            again = pickle.loads(pickle.dumps(model))  # noqa: S301 (our own)
+            buffer = io.BytesIO()
+            torch.save(model, buffer)
+            assert b"nntui" not in buffer.getvalue()
+            for one in (other, again):
+                assert torch.equal(one(x), model(x))
+
+    found, _ = recorded(run_it)
+    assert len(found["layer/0/grad_norm"]) == 2
+
+
+def test_a_probe_that_fails_steps_aside_with_one_event(recorded, loop, mlp, monkeypatch) -> None:
+    model = mlp()
+    training = loop(model)
+
+    def broken(*_):
+        raise RuntimeError("mine")
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1):
+            training.steps(2)
+            monkeypatch.setattr("nntui.probes.updates.norms", broken)
+            training.steps(4)
+
+    found, events = recorded(run_it)
+    assert len(training.losses) == 6
+    (said,) = [event for event in events if "the probes stopped" in event["message"]]
+    assert (said["level"], "mine" in said["message"]) == ("warn", True)
+    assert len(found["layer/0/grad_norm"]) == 2
+
+
+@pytest.mark.parametrize("step_seconds", [1e-3, 1e-1])
+def test_looks_are_dense_at_first_and_then_cost_less_than_their_share(step_seconds: float) -> None:
+    cadence, looks = Cadence(), []
+    for update in range(20_000):
+        if cadence.due(update):
+            looks.append(update)
+            cadence.looked(update, 2e-3, step_seconds)
+    assert looks[:4] == [0, 1, 2, 4]
+    late = [update for update in looks if update >= 10_000]
+    assert len(late) * 2e-3 / (10_000 * step_seconds) <= SHARE
+    assert len(late) > 10
+
+
+def test_what_is_no_model_is_refused_in_one_line() -> None:
+    with pytest.raises(TypeError, match=r"nntui\.watch: model was a int; expected a torch\.nn\.Module"):
+        nntui.watch(3)  # pyright: ignore[reportArgumentType]
