@@ -8,7 +8,8 @@ task's own loss (which the blind one only comes to with time): the mean paired d
 SIGMAS of its standard errors, on batches that neither has seen. Small data are held out in turn, each batch once.
 Where held-out batches are too few to tell, those that were trained on are compared, which is said. If the real
 outputs do not change at all when the inputs are zeroed, the inputs are ignored, and that is exact. A real run that
-has not moved yet gives no verdict but a warning (a parity task plateaus first).
+is no better on what it was trained on either gives no verdict while the time ends it early (it may only be slow), and
+a warning after all its steps (a parity task plateaus first).
 When it is wrong: inputs that carry nothing about the targets; then it is right.
 """
 
@@ -89,7 +90,9 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
     unheard = [] if ignored else _unheard(task, best.race.real, batches[0][0])
     if unheard:
         return _one_unused(unheard, best, pairs)
-    return _verdict(best, most, pairs, where, _lost(task, best.race.real, batches[0][0]) if ignored else None)
+    lost = _lost(task, best.race.real, batches[0][0]) if ignored else None
+    told = best.clear or most >= LOOKS[1e-3][-1] or best.race.compared(parts[0][0], constant).sigmas() > SIGMAS
+    return _verdict(best, most, pairs, where, lost, told=told)
 
 
 def _looks(
@@ -111,7 +114,8 @@ def _looks(
         begun += race.steps
 
 
-def _verdict(best: _Look, most: int, pairs: Pairs, where: str, lost: str | None) -> Finding:
+def _verdict(best: _Look, most: int, pairs: Pairs, where: str, lost: str | None, *, told: bool) -> Finding:
+    """told: whether the time was enough to tell that the inputs bring nothing."""
     loss, blind = _mean(pairs.real), _mean(pairs.without)
     if not math.isfinite(loss):
         raise Skip(f"The loss is {loss}: see skeleton.init_loss.")
@@ -153,7 +157,7 @@ def _verdict(best: _Look, most: int, pairs: Pairs, where: str, lost: str | None)
             f"them {format_number(blind)}.",
             **numbers,
         )
-    if most < LEAST_STEPS:
+    if most < LEAST_STEPS or not told:
         raise Skip(
             f"No answer within the time: {most:,} steps were taken, and the loss is {format_number(loss)} with the inputs and "
             f"{format_number(blind)} without. Give the check more time (budget=)."
