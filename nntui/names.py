@@ -28,6 +28,10 @@ SATURATED_FRACTION = "saturated_fraction"
 """Share of the units of a bounded activation function whose outputs lie, on average, within 3 % of its range from a bound;
 over as many inputs."""
 
+NONFINITE = "nonfinite"
+"""Share of the numbers of the layer's output that are NaN or infinite; taken in an update that follows a gradient which was not
+finite."""
+
 # --- of the model and its training ----------------------------------------------------------------
 
 PROBE = "probe/"

@@ -68,6 +68,9 @@ class Activations:
             for name, module in functions.items()
         }
         self._moments: dict[str, list[Tensor]] = {}
+        self._broken: dict[str, list[Tensor]] = {}
+        self.hunting = False
+        """Whether numbers that are not finite are counted."""
         self._guard = guard
         self._handles: list[RemovableHandle] = []
         self._channels_second = False
@@ -93,7 +96,9 @@ class Activations:
             mean = torch.stack(moments).mean(dim=0)
             found[names.layer(name, names.ACTIVATION_MEAN)] = mean[0]
             found[names.layer(name, names.ACTIVATION_STD)] = (mean[1] - mean[0] ** 2).clamp(min=0).sqrt()
-        self._moments = {}
+        for name, shares in self._broken.items():
+            found[names.layer(name, names.NONFINITE)] = torch.stack(shares).mean()
+        self._moments, self._broken = {}, {}
         for name, units in self._units.items():
             reading = units.reading()
             if reading is not None:
@@ -112,6 +117,8 @@ class Activations:
                 self.order.append(name)
             self._channels_second = isinstance(module, nn.modules.conv._ConvNd)
             wide = given.float()
+            if self.hunting:
+                self._broken.setdefault(name, []).append((~wide.isfinite()).float().mean())
             self._moments.setdefault(name, []).append(torch.stack([wide.mean(), (wide * wide).mean()]))
         if name in self._units and given.dim() > 1:
             second = given.dim() >= 4 or (given.dim() == 3 and self._channels_second)

@@ -1,12 +1,14 @@
 """When to look: often at first, then as often as the overhead allows.
 
-Owns the time that probes take. Invariant: beyond the first looks, what they take is at most SHARE of the time of training.
+Owns the time that probes take. Invariant: beyond the first looks, what they take is at most a share of the time of training.
 """
 
 from __future__ import annotations
 
-SHARE = 0.008
-"""Of the time of training that looking may take; the rest of one percent is for the hooks that are always there."""
+SHARE = 0.006
+"""Of the time of training that looking may take; the rest of one percent is for glances and the hooks that are always there."""
+GLANCES = 0.001
+"""The same for glances: is the norm of the gradients finite?"""
 SMOOTH = 0.3
 """Weight of the newest measurement."""
 
@@ -14,9 +16,10 @@ SMOOTH = 0.3
 class Cadence:
     """Which updates are looked at."""
 
-    def __init__(self, every: int | None = None) -> None:
-        """every: look at each so many updates; None adapts."""
+    def __init__(self, every: int | None = None, share: float = SHARE) -> None:
+        """every: look at each so many updates; None adapts. share: of the time of training."""
         self.every = every
+        self._share = share
         self.cost = 0.0
         """Seconds of one look, smoothed; 0 before the second."""
         self.gap = every or 1
@@ -39,6 +42,6 @@ class Cadence:
         if self.every is not None:
             self._next = update + self.every
             return
-        gap = self.cost / (SHARE * step_seconds) if step_seconds > 0 else 1.0
+        gap = self.cost / (self._share * step_seconds) if step_seconds > 0 else 1.0
         self.gap = max(1, round(gap + 0.5))
         self._next = update + max(1, min(update, self.gap))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -20,22 +21,35 @@ class Guard:
     def __init__(self, failed: Callable[[Exception], None]) -> None:
         """failed: told the first error, after which nothing is measured any more."""
         self.seconds = 0.0
-        """Taken since it was last set to 0."""
+        """Taken so far."""
+        self.over = False
+        """Whether something went wrong."""
         self._failed = failed
-        self._over = False
 
     def call(self, what: Callable[..., None], *given: Any) -> None:
         """Measure."""
-        if self._over:
+        if self.over:
             return
         begun = time.perf_counter()
         try:
             what(*given)
         except Exception as error:  # noqa: BLE001 (the boundary)
-            self._over = True
+            self.over = True
             with contextlib.suppress(Exception):
                 self._failed(error)
         self.seconds += time.perf_counter() - begun
+
+
+def weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """A bound method that keeps its object no longer than others do."""
+    known = weakref.WeakMethod(method)
+
+    def call(*given: Any) -> None:
+        found = known()
+        if found is not None:
+            found(*given)
+
+    return call
 
 
 class Hook:

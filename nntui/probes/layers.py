@@ -37,6 +37,11 @@ def bare(model: nn.Module) -> nn.Module:
         model = inner
 
 
+def is_lazy(parameter: nn.Parameter) -> bool:
+    """Whether the parameter has no numbers yet."""
+    return isinstance(parameter, UninitializedParameter)
+
+
 def layers_of(model: nn.Module) -> list[Layer]:
     """Every module of a bare model that owns parameters, in the order of `named_modules`."""
     seen: set[int] = set()
@@ -45,7 +50,7 @@ def layers_of(model: nn.Module) -> list[Layer]:
         own = [
             p
             for p in module._parameters.values()
-            if p is not None and id(p) not in seen and not isinstance(p, UninitializedParameter) and p.numel()
+            if p is not None and id(p) not in seen and not is_lazy(p) and p.numel()
         ]
         seen.update(map(id, own))
         if own:
@@ -96,7 +101,7 @@ def unseen(model: nn.Module, layers: Iterable[Layer]) -> list[str]:
         )
     if any("FullyShardedDataParallel" in type(m).__name__ or hasattr(m, "_get_fsdp_state") for m in model.modules()):
         found.append("Parameters are sharded: each rank sees the norms of its own shard.")
-    if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
+    if any(is_lazy(p) for p in model.parameters()):
         found.append("Some layers have no parameters before their first forward call: they are not seen.")
     if not list(layers):
         found.append("The model has no parameters.")

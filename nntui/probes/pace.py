@@ -45,6 +45,10 @@ class Pace:
             self._waits.append(self._began - self._ended)
         self._ended, self._began, self._mixed = now, 0.0, False
 
+    def rest(self) -> None:
+        """Time from the last update until now was not the loop's."""
+        self._ended = time.perf_counter()
+
     def readings(self) -> dict[str, float]:
         """Step time (median), share of waiting, examples per second; empty before there was a whole update."""
         now = time.perf_counter()

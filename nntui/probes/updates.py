@@ -45,12 +45,19 @@ class Updates:
         """Whether two optimizers update the same parameters: the second then takes the place of the first."""
         return {id(p) for p in self._of(one)} == {id(p) for p in self._of(other)}
 
-    def before(self, optimizer: torch.optim.Optimizer) -> dict[str, Tensor | float]:
-        """Gradient norms by metric; keeps what is needed to see how far the weights move."""
+    def before(self, optimizer: torch.optim.Optimizer, *, closure: bool = False) -> dict[str, Tensor | float]:
+        """Gradient norms by metric; keeps what is needed to see how far the weights move.
+
+        closure: the gradients come within the update; their norms are then those of the last ones.
+        """
         own = self._of(optimizer)
+        moved = [p for p in own if closure or p.grad is not None]
+        without = [p for p in moved if not optimizer.state.get(p)]
+        self._moving[id(optimizer)] = (own, some(own), len(without) / len(moved) if moved else 0.0)
+        return {} if closure else self._gradients(optimizer, own)
+
+    def _gradients(self, optimizer: torch.optim.Optimizer, own: list[nn.Parameter]) -> dict[str, Tensor | float]:
         graded = [p for p in own if p.grad is not None]
-        without = [p for p in graded if not optimizer.state.get(p)]
-        self._moving[id(optimizer)] = (own, some(own), len(without) / len(graded) if graded else 0.0)
         if not graded:
             return {}
         found = norms([p.grad for p in graded if p.grad is not None])
@@ -61,13 +68,16 @@ class Updates:
         self._graded = graded
         return self._named(graded, found, names.GRAD_NORM)
 
-    def after(self, optimizer: torch.optim.Optimizer) -> dict[str, Tensor | float]:
+    def after(self, optimizer: torch.optim.Optimizer, *, closure: bool = False) -> dict[str, Tensor | float]:
         """Weight norms and update ratios by metric, and how much of the optimizer's state was missing."""
         if id(optimizer) not in self._moving:
             return {}
         own, before, without = self._moving.pop(id(optimizer))
         weights = norms(own)
         found: dict[str, Tensor | float] = dict(self._named(own, weights, names.WEIGHT_NORM))
+        if closure:
+            found |= self._gradients(optimizer, own)
+            self._graded = []
         moved = norms([a - b for a, b in zip(some(own), before, strict=True)])
         places = self._places(own)
         start = self._summed(norms(before), places)
@@ -98,6 +108,11 @@ class Updates:
         if before is None or not graded:
             return None
         return norms([p.grad for p in graded if p.grad is not None]).square().sum().sqrt() / before
+
+    def glance(self, optimizer: torch.optim.Optimizer) -> Tensor | None:
+        """The sum of all gradient norms; not finite where any gradient is not."""
+        graded = [p.grad for p in self._of(optimizer) if p.grad is not None]
+        return norms(graded).sum() if graded else None
 
     def _of(self, optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
         return [p for group in optimizer.param_groups for p in group["params"] if id(p) in self._owner]

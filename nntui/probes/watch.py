@@ -7,6 +7,7 @@ two on optimizers, all of them cheap; `detach` leaves none.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -20,11 +21,12 @@ from torch.utils.hooks import RemovableHandle
 from nntui import names
 from nntui.probes import machine, ranks
 from nntui.probes.activations import Activations
-from nntui.probes.cadence import Cadence
-from nntui.probes.hooks import Guard, Hook
-from nntui.probes.layers import activations_of, bare, is_compiled, layers_of, two_faced, unseen
+from nntui.probes.cadence import GLANCES, Cadence
+from nntui.probes.hooks import Guard, Hook, weakly
+from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced, unseen
 from nntui.probes.pace import Pace
 from nntui.probes.updates import Updates
+from nntui.recorder.device import Deferred, take
 from nntui.recorder.run import Run
 
 LISTENED = 4
@@ -73,14 +75,19 @@ class Watch:
     ) -> None:
         self._run = run
         self._scaler = scaler
-        self._guard = Guard(self._failed)
-        self._cadence = Cadence(every)
+        self._guard = Guard(weakly(self._failed))
+        self._cadence, self._glances = Cadence(every), Cadence(share=GLANCES)
         self._pace = Pace()
         self._update = 0
         self._step = 0 if run is None else run.step + 1
         self._looking = False
         self._told = self._seen_evaluation = False
         self._stale: list[Tensor] = []
+        self._heard: set[int] = set()
+        self._norm: Deferred | None = None
+        self._hunted = 0
+        self._mark = self._spent = 0.0
+        self._since = time.perf_counter()
         self._hash: Tensor | None = None
         self._scale: Tensor | None = None
         self._skipped: Tensor | float = 0.0
@@ -96,6 +103,7 @@ class Watch:
 
     def detach(self) -> None:
         """Take every hook off; calling it again does nothing."""
+        self._guard.over = True
         for handle in [*self._handles, *self._backward]:
             handle.remove()
         self._handles, self._backward = [], []
@@ -113,7 +121,22 @@ class Watch:
     # --- hooks --------------------------------------------------------------------------------
 
     def _attach(self, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
-        self._model, inner = model, bare(model)
+        self._model = model
+        self._survey()
+        for optimizer in optimizers:
+            self._adopt(optimizer)
+        guard = self._guard
+        self._handles = [  # only the model keeps its probes: a hook on all optimizers would keep both for ever
+            model.register_forward_pre_hook(Hook(guard, self._forward)),
+            register_optimizer_step_pre_hook(Hook(guard, weakly(self._before))),
+            register_optimizer_step_post_hook(Hook(guard, weakly(self._after))),
+        ]
+        self._prepare()
+
+    def _survey(self) -> None:
+        """Find the layers."""
+        model, inner = self._model, bare(self._model)
+        self._lazy = any(is_lazy(p) for p in inner.parameters())
         self._layers = layers_of(inner)
         self._two_faced = two_faced(inner)
         self._updates = Updates(self._layers)
@@ -121,39 +144,33 @@ class Watch:
         self._activations = Activations(
             [] if compiled else self._layers, {} if compiled else activations_of(inner), self._guard
         )
-        for optimizer in optimizers:
-            self._adopt(optimizer)
-        guard = self._guard
-        self._handles = [
-            model.register_forward_pre_hook(Hook(guard, self._forward)),
-            register_optimizer_step_pre_hook(Hook(guard, self._before)),
-            register_optimizer_step_post_hook(Hook(guard, self._after)),
-        ]
-        self._prepare()
 
     def _failed(self, error: Exception) -> None:
-        """Step aside, and say so."""
-        self.detach()
+        """Say so; hooks that are left do nothing, and must not be taken off while torch walks through them."""
         if self._run is not None:
             line = f"{type(error).__name__}: {error!s:.300}"
             self._run.event("watch", f"the probes stopped: {line}; training goes on without them", level="warn")
 
     def _prepare(self) -> None:
         """Get ready for the next update: hooks where it is to be looked at."""
-        self._looking = self._run is not None and self._cadence.due(self._update)
+        broken = self._is_broken()
+        self._looking = self._run is not None and (broken or self._cadence.due(self._update))
         if not self._looking:
             return
-        self._guard.seconds = 0.0
+        self._mark = self._guard.seconds
+        self._activations.hunting = broken
         self._activations.listen()
-        self._stale = []
+        self._stale, self._heard = [], set()
         chosen = [p for layer in self._layers for p in layer.parameters if p.requires_grad and p.is_leaf]
         for parameter in chosen[:: max(1, len(chosen) // LISTENED)][:LISTENED]:
             heard = functools.partial(self._backward_begins, parameter)
             self._backward.append(parameter.register_hook(Hook(self._guard, heard)))
 
     def _backward_begins(self, parameter: nn.Parameter, gradient: Tensor) -> None:
-        """The first backward pass after an update: what is there already is stale."""
-        if parameter.grad is not None and len(self._stale) < len(self._backward):
+        """A backward pass comes by: what is there already is stale, if it is the first since the update."""
+        first = id(parameter) not in self._heard
+        self._heard.add(id(parameter))
+        if first and parameter.grad is not None:
             self._stale.append(torch.linalg.vector_norm(parameter.grad.detach().float()))
 
     def _forward(self, model: nn.Module, given: Any) -> None:
@@ -190,27 +207,59 @@ class Watch:
 
     def _before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update begins."""
+        if self._lazy:
+            self._activations.stop()
+            self._survey()
         if not self._adopt(optimizer):
             return
         if self._run is not None and self._run.step > self._step:
             self._step = self._run.step
-        for handle in self._backward:
-            handle.remove()
-        listened, self._backward = bool(self._backward), []
+        closure = _has_closure(given, named)
+        if not closure:
+            self._stop_listening()
+        if self._looking:
+            self._found |= self._updates.before(optimizer, closure=closure)
+        elif optimizer is self._known[0] and self._run is not None and self._glances.due(self._update):
+            self._glance(optimizer)
+
+    def _stop_listening(self) -> None:
+        """Forward and backward passes of this update are over."""
         self._activations.stop()
-        if not self._looking:
-            return
-        if listened:
+        if self._backward:
             stale = torch.stack(self._stale).square().sum().sqrt() if self._stale else 0.0
             self._found[names.STALE_GRADIENT] = stale
-        self._found |= self._updates.before(optimizer)
+        for handle in self._backward:
+            handle.remove()
+        self._backward = []
+
+    def _glance(self, optimizer: torch.optim.Optimizer) -> None:
+        """Keep in mind whether the gradients are finite; known once the device has told."""
+        begun = time.perf_counter()
+        norm = self._updates.glance(optimizer)
+        if norm is not None and (self._norm is None or self._norm.ready()):
+            self._norm = take(norm)
+        self._glances.looked(self._update, time.perf_counter() - begun, self._pace.typical)
+
+    def _is_broken(self) -> bool:
+        """Whether a gradient was not finite, as far as the device has told; said at updates farther and farther apart."""
+        if self._norm is None or self._update < self._hunted or not self._norm.ready():
+            return False
+        broken = not np.isfinite(self._norm.read()).all()
+        self._norm = None
+        if broken:
+            self._hunted = 2 * self._update + 1
+        return broken
 
     def _after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update is over."""
+        begun = time.perf_counter()
         if not self._known or not any(optimizer is one for one in self._known):
             return
         if self._looking:
-            self._found |= self._updates.after(optimizer)
+            closure = _has_closure(given, named)
+            if closure:
+                self._stop_listening()
+            self._found |= self._updates.after(optimizer, closure=closure)
         if optimizer is not self._known[0]:
             return
         self._pace.updated()
@@ -218,19 +267,25 @@ class Watch:
         if self._run is not None and ranks.due(self._update) and ranks.several():
             self._compare()
         if self._looking:
-            self._record(optimizer)
+            self._record(optimizer, begun)
         self._update += 1
         self._step += 1
         self._seen_evaluation, self._hash = False, None
+        looked = self._looking
         self._prepare()
+        if looked:
+            self._pace.rest()
 
     # --- recording ----------------------------------------------------------------------------
 
-    def _record(self, optimizer: torch.optim.Optimizer) -> None:
-        """Hand over what this look has seen."""
+    def _record(self, optimizer: torch.optim.Optimizer, begun: float) -> None:
+        """Hand over what this look has seen. begun: when this call of the hook did."""
         assert self._run is not None
         found = self._found | self._activations.readings() | self._updates.whole() | self._pace.readings()
         self._found = {}
+        norm = found.get(names.WHOLE_GRAD_NORM)
+        if isinstance(norm, Tensor) and (self._norm is None or self._norm.ready()):
+            self._norm = take(norm)
         found[names.PROBE_LR] = float(optimizer.param_groups[0].get("lr", float("nan")))
         if self._scale is not None:
             found |= {names.LOSS_SCALE: self._scale, names.SKIPPED: self._skipped}
@@ -238,11 +293,12 @@ class Watch:
         if not self._told:
             self._told = True
             self._tell()
-        spent = self._guard.seconds
-        if self._pace.typical and self._cadence.cost:
-            gap = max(1, self._cadence.gap)
-            found[names.OVERHEAD] = self._cadence.cost / (gap * self._pace.typical + self._cadence.cost)
+        now = time.perf_counter()
+        total = self._guard.seconds + now - begun
+        found[names.OVERHEAD] = (total - self._spent) / (now - self._since)
+        self._spent, self._since = total, now
         self._hand_over(found)
+        spent = self._guard.seconds - self._mark + time.perf_counter() - begun
         self._cadence.looked(self._update, spent, self._pace.typical)
 
     def _hand_over(self, found: Mapping[str, Any]) -> None:
@@ -299,3 +355,8 @@ class Watch:
                 "blind": unseen(self._model, self._layers),
             },
         )
+
+
+def _has_closure(given: Any, named: Any) -> bool:
+    """Whether `optimizer.step` was called with a function that evaluates the loss within it."""
+    return any(one is not None for one in given[1:]) or named.get("closure") is not None
