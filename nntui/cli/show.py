@@ -21,6 +21,7 @@ from nntui.cli import FOUND, OK, UsageError, put
 from nntui.finding import Finding, jsonable
 from nntui.session import catalog
 from nntui.session.load import Loaded
+from nntui.session.report import restarts
 from nntui.session.snapshot import Head, MetricSummary, Snapshot, View
 from nntui.tui.options import Options
 from nntui.tui.safe import safe
@@ -137,16 +138,6 @@ def _metrics(metrics: Sequence[MetricSummary], width: int) -> Iterator[str]:
     for m in metrics:
         numbers = f"{format_number(m.last):>10}{m.step:>12,}{format_number(m.low):>11}{format_number(m.high):>11}"
         yield fit(named(m.metric), name) + numbers
-
-
-def restarts(head: Head) -> str:
-    """How often the run was started, from where it went on, and what that replaced."""
-    steps = ", ".join(f"{step:,}" for step in head.resumes[:12]) + (", …" if len(head.resumes) > 12 else "")
-    known = f"; went on from step {steps}" if head.resumes else ""
-    replaced = (
-        f"; {head.superseded:,} points of earlier launches were replaced by later ones" if head.superseded else ""
-    )
-    return f"started {head.launches:,} times{known}{replaced}"
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:

@@ -2,7 +2,7 @@
 """What happens inside the network: each layer's newest numbers, and one statistic over depth and time.
 
 Owns which numbers are out of bounds and the order of layers. Pure: series in, frozen arrays out. Invariant: what was not
-recorded is never out of bounds; a column of the heat map is a mean of what was recorded in it, and empty where nothing was.
+recorded is never out of bounds; a column of the heat map is a mean of what was recorded in it, or of what was before.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Layer:
     newest: Mapping[str, float] = field(default_factory=dict)
     """Newest value of each recorded statistic."""
     strip: Floats = field(default_factory=lambda: np.empty(0))
-    """The statistic of the view over time, of shape (columns,); geometric means of logarithmic ones; NaN where nothing was."""
+    """The statistic of the view over time, of shape (columns,); geometric means of logarithmic ones; a value holds until
+    the next; NaN before the first and after the last."""
 
     def value(self, statistic: str) -> float:
         """Newest value; NaN when it was not recorded."""
@@ -187,7 +188,7 @@ def layers(view: LayersView, series: Mapping[str, Series], watched: Watched) -> 
     log = view.statistic in LOGARITHMIC
     found: list[Layer] = []
     for depth, (name, known) in enumerate(by_layer.items()):
-        strip = binned(strips[name], low, high, columns, log=log) if name in strips else np.full(columns, np.nan)
+        strip = held(binned(strips[name], low, high, columns, log=log)) if name in strips else np.full(columns, np.nan)
         found.append(
             Layer(
                 name,
@@ -232,6 +233,17 @@ def binned(series: Series, low: int, high: int, columns: int, *, log: bool) -> F
     mean[some & (count == 0)] = 0.0
     mean[np.bincount(column[~np.isfinite(value)], minlength=columns) > 0] = np.inf
     return mean
+
+
+def held(strip: Floats) -> Floats:
+    """The strip with each value until the next one; NaN before the first and after the last."""
+    known = np.flatnonzero(~np.isnan(strip))
+    if not len(known):
+        return strip
+    shown = strip.copy()
+    places = np.arange(known[0], known[-1] + 1)
+    shown[places] = strip[known[np.searchsorted(known, places, side="right") - 1]]
+    return shown
 
 
 def _at(values: Sequence[Any], place: int, other: Any) -> Any:

@@ -72,7 +72,7 @@ ACTIONS = (
     Action("order", ("w",), "w", "order", "in order, worst first, most changing first", "predictions"),
     Action("another", ("n",), "n", "next", "the next batch", "predictions"),
     Action("another", ("n",), "n", "next", "the next matrix", "dependencies"),
-    Action("another", ("n",), "n", "next", "the next statistic over time", "layers"),
+    Action("another", ("n",), "n", "statistic", "the next statistic over time", "layers"),
     Action("order", ("w",), "w", "order", "the worst layers first, or in forward order", "layers"),
     Action("filter", ("slash",), "/", "filter", "letters, or label=3 loss>1 wrong old duplicate", "data"),
     Action("order", ("w",), "w", "order", "by loss, confidently wrong, outlier, suspect, place", "data"),
@@ -81,10 +81,10 @@ ACTIONS = (
 )
 """What can be done, in the order of help."""
 
-_NUMBERED = ("1", "2", "3", "4", "5", "6", "7", "9")
+_NUMBERED = ("1", "2", "3", "5", "6", "7")
 FOOTERS = {
-    "live": (*_NUMBERED, "?", "a", "q", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
-    "list": (*_NUMBERED, "?", "a", "q", "j ↓", "enter", "esc", "space"),
+    "live": (*_NUMBERED, "?", "a", "q", "4", "9", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
+    "list": (*_NUMBERED, "?", "a", "q", "4", "9", "j ↓", "enter", "esc", "space"),
     "predictions": ("1", "2", "4", "?", "q", "j ↓", "[ ←", "w", "enter", "esc", "n", "space"),
     "dependencies": ("1", "2", "3", "?", "q", "n", "space"),
     "layers": ("1", "2", "?", "q", "j ↓", "n", "w", "enter", "esc", "space"),
@@ -97,7 +97,7 @@ FOOTERS = {
 
 def footer_keys(kind: str) -> list[tuple[str, str]]:
     """(label, words) for the last line of a kind of screen."""
-    by_label = {action.label: action for action in ACTIONS}
+    by_label = {action.label: action for action in ACTIONS if action.group in ("everywhere", kind)}
     return [(label, by_label[label].words) for label in FOOTERS[kind]]
 
 
@@ -108,7 +108,7 @@ def grouped(group: str) -> list[tuple[str, str]]:
         if action.group == group:
             numbered = action.label.isdecimal() and action.name.startswith("show")
             base = action.name if action.name.startswith("show") and not numbered else action.name.partition("(")[0]
-            labels, sentences, _ = lines.setdefault(base, ([], [], ", " if numbered else " · "))
+            labels, sentences, _ = lines.setdefault(base, ([], [], " " if numbered else " · "))
             labels.append(action.label)
             sentences.append(action.words if numbered else action.help)
     return [(" ".join(labels), between.join(sentences)) for labels, sentences, between in lines.values()]

@@ -8,7 +8,7 @@ import pytest
 
 from nntui import names
 from nntui.analysis.series import Series
-from nntui.session.layers import BAND, MUCH_DEAD, LayersView, Watched, binned, layers, severity
+from nntui.session.layers import BAND, MUCH_DEAD, LayersView, Watched, binned, held, layers, severity
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import View
 
@@ -65,6 +65,12 @@ def test_a_column_of_zeros_is_zero_and_one_with_a_nan_is_loud() -> None:
     assert found[0] == 0
     assert found[1] == np.inf
     assert found[2] == pytest.approx(math.sqrt(8))
+
+
+def test_a_value_holds_until_the_next_one_and_not_beyond_the_last() -> None:
+    strip = np.array([np.nan, 1, np.nan, np.nan, 2, np.nan])
+    np.testing.assert_equal(held(strip), [np.nan, 1, 1, 1, 2, np.nan])
+    assert np.isnan(held(np.full(3, np.nan))).all()
 
 
 @pytest.mark.parametrize(

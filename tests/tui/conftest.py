@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from nntui import names
 from nntui.analysis.series import Series
 from nntui.finding import Finding
 from nntui.runlog.schema import DEPENDENCIES, EXAMPLES
@@ -25,6 +26,7 @@ from nntui.session import plotting, recipe
 from nntui.session.data import Data, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Moment, Shown
+from nntui.session.layers import Layers, Watched, layers
 from nntui.session.predictions import Predictions, predictions
 from nntui.session.snapshot import EventRow, Head, Lost, Mark, PlotView, Snapshot, View
 from nntui.session.table import Known
@@ -303,6 +305,35 @@ def _listed(*, failing: bool) -> Listed:
     return Listed(known.table([("w-0", 1 << 62)]))
 
 
+def _depth(*, failing: bool, names_of: tuple[str, ...] = ()) -> tuple[dict[str, Series], Watched]:
+    """Six layers over 60 readings; of a failing network one dies half-way, one learns too fast, one gives NaN."""
+    shown = names_of or ("stem.conv", "stem.act", "body.0.conv", "body.0.act", "body.1.conv", "head")
+    kinds = tuple("ReLU" if name.endswith("act") else "Conv2d" for name in shown)
+    noise = np.random.default_rng(11)
+    found: dict[str, Series] = {}
+    for depth, name in enumerate(shown):
+        rows = {
+            names.ACTIVATION_MEAN: 0.05 + 0.01 * depth,
+            names.ACTIVATION_STD: 1.0,
+            names.DEAD_FRACTION: 0.02 * depth,
+        }
+        if not name.endswith("act"):
+            rows |= {names.GRAD_NORM: 0.3 / (depth + 1), names.UPDATE_RATIO: 1e-3 / (depth + 1), names.WEIGHT_NORM: 9.0}
+        for statistic, base in rows.items():
+            values = base * np.exp(0.3 * noise.standard_normal(60))
+            if failing and depth == 3 and statistic == names.DEAD_FRACTION:
+                values[30:] = 0.93
+            if failing and depth == 4 and statistic == names.UPDATE_RATIO:
+                values *= 200
+            if failing and depth == 5 and statistic == names.ACTIVATION_MEAN:
+                values[-5:] = np.nan
+            one = _series(names.layer(name, statistic), values, 50)
+            found[one.metric] = one
+    found[names.OVERHEAD] = _series(names.OVERHEAD, np.full(60, 0.013), 50)
+    size = tuple(1000 * (depth + 1) if kind != "ReLU" else 0 for depth, kind in enumerate(kinds))
+    return found, Watched(shown, kinds, size, size, ("body.1 is compiled: its activations",))
+
+
 class CannedFeed:
     """A feed whose run never changes unless a test says so; it has no thread and no clock."""
 
@@ -348,6 +379,8 @@ class CannedFeed:
         """What the real session would answer for the current view."""
         self.number += 1
         known = {one.metric: one for one in self.curves}
+        if self.view.layers and self.curves:
+            known |= _depth(failing=self.scene == "failing")[0]
         newest = time.monotonic() - self.age if known else math.nan
         return dataclasses.replace(
             self.base,
@@ -359,7 +392,15 @@ class CannedFeed:
             predictions=self._predictions(),
             dependencies=self._dependencies(),
             data=self._data(),
+            layers=self._layers(),
         )
+
+    def _layers(self) -> Layers:
+        view = self.view.layers
+        if view is None or not self.curves:
+            return Layers()
+        hostile = HOSTILE if self.scene == "hostile" else ()
+        return layers(view, *_depth(failing=self.scene == "failing", names_of=hostile))
 
     def _data(self) -> Data:
         view = self.view.data

@@ -10,6 +10,7 @@ from nntui.tui.actions import ACTIONS, FOOTERS, footer_keys, grouped
 from nntui.tui.app import NntuiApp
 from nntui.tui.screens.data import DataScreen
 from nntui.tui.screens.dependencies import DependenciesScreen
+from nntui.tui.screens.layers import LayersScreen
 from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.screens.runs import RunsScreen
@@ -24,6 +25,7 @@ OWNERS = {
     "live": LiveScreen,
     "predictions": PredictionsScreen,
     "dependencies": DependenciesScreen,
+    "layers": LayersScreen,
     "data": DataScreen,
     "runs": RunsScreen,
 }
@@ -65,9 +67,12 @@ def test_help_says_everything_in_the_smallest_usual_terminal_with_no_word_cut_of
             await tui.settle(pilot)
             first = tui.lines(app)[:-1]
             assert first[-1].strip().endswith("more")
-            await pilot.press("pagedown", "pagedown")
-            await tui.settle(pilot)
-            return "\n".join([*first[:-1], *tui.lines(app)[:-1]])
+            shown = first[:-1]
+            for _ in range(3):
+                await pilot.press("pagedown")
+                await tui.settle(pilot)
+                shown += [line for line in tui.lines(app)[:-1] if not line.strip().endswith("more")]
+            return "\n".join(shown)
 
     text = asyncio.run(main())
     assert "…" not in text

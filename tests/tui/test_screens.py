@@ -12,7 +12,7 @@ from nntui.tui.app import NntuiApp
 
 SIZES = {"narrow": (40, 12), "usual": (80, 24), "rail": (120, 35), "wide": (200, 50)}
 SCREENS = {"live": "1", "recipe": "2", "alerts": "a", "log": "9", "help": "question_mark"}
-SCREENS |= {"predictions": "3", "dependencies": "4", "data": "6"}
+SCREENS |= {"predictions": "3", "dependencies": "4", "layers": "5", "data": "6"}
 
 
 async def look(
@@ -71,6 +71,19 @@ def test_an_example_of_the_data_alone(tui: SimpleNamespace, glyphs: str) -> None
 @pytest.mark.parametrize("glyphs", ["braille", "ascii"])
 def test_a_large_terminal_has_the_chosen_example_beside_the_list(tui: SimpleNamespace, glyphs: str) -> None:
     asyncio.run(look(tui, "live", "wide", ["6", "H"], f"data-wide-{glyphs}", glyphs))
+
+
+@pytest.mark.parametrize(("size", "glyphs"), [("rail", "braille"), ("wide", "ascii")])
+def test_a_larger_terminal_has_more_columns_of_layers(tui: SimpleNamespace, size: str, glyphs: str) -> None:
+    asyncio.run(look(tui, "failing", size, ["5", "w"], f"layers-failing-{size}", glyphs))
+
+
+def test_the_history_of_one_layer_alone(tui: SimpleNamespace) -> None:
+    asyncio.run(look(tui, "failing", "usual", ["5", "j", "j", "j", *["n"] * 5, "enter"], "layers-alone"))
+
+
+def test_layers_of_any_name_are_harmless(tui: SimpleNamespace) -> None:
+    asyncio.run(look(tui, "hostile", "usual", ["5"], "layers-hostile"))
 
 
 def test_a_plot_at_full_size_with_zoom_and_crosshair(tui: SimpleNamespace) -> None:

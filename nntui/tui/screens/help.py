@@ -17,6 +17,7 @@ GROUPS = {
     "live": "on the live screen",
     "predictions": "on the predictions screen",
     "dependencies": "on the dependencies screen",
+    "layers": "on the layers screen",
     "data": "on the data screen",
     "runs": "on the runs screen",
 }
