@@ -34,3 +34,9 @@ def test_bytes_per_scalar_are_measured_beside_csv() -> None:
     said = _run("bench_bytes.py", "--steps", "200")
     assert "nntui" in said
     assert "CSV" in said
+
+
+def test_the_cost_of_probes_is_measured_beside_training_without_them() -> None:
+    said = _run("bench_probes.py", "--blocks", "2", "--seconds", "0.05", "--only", "mlp")
+    assert "\n  mlp " in said
+    assert "median" in said

@@ -24,6 +24,8 @@ def loaded_after(statement: str) -> set[str]:
         ("from nntui import init", {"numpy", "pyarrow"}),
         ("from nntui import read", {"numpy", "pyarrow"}),
         ("import nntui.analysis.rules", {"numpy"}),
+        ("import nntui.names", set()),
+        ("import nntui.probes.watch", {"numpy", "pyarrow", "torch"}),
         ("import nntui.session.feed", {"numpy"}),
         ("import nntui.session.run_state, nntui.session.load", {"numpy", "pyarrow"}),
         ("import nntui.tui.app", {"numpy", "textual"}),

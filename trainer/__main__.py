@@ -159,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         "--pace", type=_positive, default=0.0, metavar="STEPS", help="at most so many steps a second, to watch"
     )
     words.add_argument("--no-checks", action="store_true", help="begin without the recipe's checks")
+    words.add_argument("--no-probes", action="store_true", help="look at the losses only, not inside the model")
     words.add_argument("--strict", action="store_true", help="do not train when a check fails (exit code 4)")
     words.add_argument(
         "--fault", type=_fault, default=Fault(), metavar="NAME[@STEP]", help=f"break the run: {', '.join(FAULTS)}"
@@ -219,6 +220,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         eval_every=arguments.eval_every,
         pace=arguments.pace,
         checks=not arguments.no_checks,
+        probes=not arguments.no_probes,
         strict=arguments.strict,
         fault=arguments.fault,
     )

@@ -12,7 +12,7 @@ import functools
 import math
 import random
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
             return 4
         loop = _Loop(task, options, device, training, batches, run, Mistakes(task, validation, run))
         catcher, speed = Catcher(task, training.model, run), Speed()
+        probes = _watch(task, options, training, run)
         stop.listens = True
         while True:
             step, asked = training.step, stop.code  # read once: a signal may come at any moment below
@@ -90,7 +91,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
             options.fault.strike(step)
             if options.pace:
                 speed.pace(options.pace)
-
+        probes.close()
         if asked:
             run.event("checkpoint", f"asked to stop: checkpoint at step {step:,}", step=step)
             run.finish(asked)
@@ -206,6 +207,15 @@ def _record(options: Options, training: Training, batches: Batches, *, resumed: 
         run.event("data", note)
         say(note)
     return run
+
+
+def _watch(task: nntui.Task, options: Options, training: Training, run: nntui.Run) -> ExitStack:
+    """Probes inside the model until the stack is closed, unless they are not wanted."""
+    probes = ExitStack()
+    if options.probes:
+        scaler, declared = training.precision.scaler, task.declared
+        probes.enter_context(nntui.watch(training.model, training.optimizer, run, scaler=scaler, declared=declared))
+    return probes
 
 
 def _preflight(task: nntui.Task, options: Options, run: nntui.Run, person: nntui.Finding | None) -> bool:

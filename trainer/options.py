@@ -36,6 +36,7 @@ class Options:
     eval_every: int = 100
     pace: float = 0.0
     checks: bool = True
+    probes: bool = True
     strict: bool = False
     fault: Fault = Fault()  # noqa: RUF009 (frozen)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import nntui
+from nntui import names
 from trainer.__main__ import main
 
 TASKS = """
@@ -176,7 +177,7 @@ def checkpoint(path) -> dict:
 def curves(path) -> dict[str, list[tuple[int, float]]]:
     found: dict[str, list[tuple[int, float]]] = {}
     for row in nntui.read(path).metrics.to_pylist():
-        if not row["superseded"] and row["metric"] != "samples_per_second":
+        if not (row["superseded"] or row["metric"] == "samples_per_second" or names.is_inside(row["metric"])):
             found.setdefault(row["metric"], []).append((row["step"], row["value"]))
     return {name: sorted(points) for name, points in found.items()}
 
