@@ -45,7 +45,8 @@ class Training:
         self.task = task
         self.model = task.build(0)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=3e-4)
-        self._batches: Iterator[Any] = itertools.cycle(itertools.islice(DataLoader(task.train, BATCH), 16))
+        examples: Any = task.train
+        self._batches: Iterator[Any] = itertools.cycle(itertools.islice(DataLoader(examples, BATCH), 16))
 
     def updates(self, count: int) -> float:
         """Seconds of so many updates."""
