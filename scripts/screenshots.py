@@ -26,6 +26,7 @@ PICTURES = (
         (100, 34),
         ["3", "w", *["["] * 14],
     ),
+    ("layers", "digits-conv", ["digits-conv", "--steps", "2000"], (120, 30), ["5", "j"]),
     ("data", "digits-conv", ["digits-conv", "--steps", "400", "--eval-every", "20"], (100, 34), ["6", "j"]),
 )
 """Name of the picture, name of the run, what the trainer is told, size of the terminal, keys pressed."""

@@ -32,6 +32,8 @@ def loaded_after(statement: str) -> set[str]:
         ("import nntui.cli", set()),
         ("import nntui.cli.watch", set()),
         ("import nntui.cli.show", {"numpy", "pyarrow"}),
+        ("import nntui.cli.tail", {"numpy", "pyarrow"}),
+        ("import nntui.cli.report", {"numpy", "pyarrow"}),
         ("import nntui.cli.plotting", {"numpy", "plotext"}),
     ],
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -139,7 +139,25 @@ class Watched:
             data = json.loads(text)
         except (ValueError, RecursionError):
             return Watched()
-        return Watched(**{name: _tuple(data, name) for name in Watched.__dataclass_fields__})  # pyright: ignore[reportArgumentType]
+        told = Watched(**{name: _tuple(data, name) for name in Watched.__dataclass_fields__})  # pyright: ignore[reportArgumentType]
+        functions = data.get("functions") if isinstance(data, dict) else None
+        return told.among(functions) if isinstance(functions, dict) else told
+
+    def among(self, functions: Mapping[str, Any]) -> Watched:
+        """With activation functions, which have no parameters: each behind the layer that its name comes after."""
+        rows = [
+            (name, _at(self.kinds, k, ""), _at(self.parameters, k, -1), _at(self.trained, k, -1))
+            for k, name in enumerate(self.layers)
+        ]
+        for name, kind in functions.items():
+            if name not in self.layers:
+                before = [k for k, row in enumerate(rows) if _natural(row[0]) < _natural(name)]
+                place = max(before, key=lambda k: _natural(rows[k][0]), default=-1)
+                rows.insert(place + 1, (name, str(kind), 0, 0))
+        if not rows:
+            return self
+        layers, kinds, parameters, trained = zip(*rows, strict=True)
+        return replace(self, layers=layers, kinds=kinds, parameters=parameters, trained=trained)
 
 
 def _tuple(data: Any, name: str) -> tuple[Any, ...]:
@@ -244,6 +262,12 @@ def held(strip: Floats) -> Floats:
     places = np.arange(known[0], known[-1] + 1)
     shown[places] = strip[known[np.searchsorted(known, places, side="right") - 1]]
     return shown
+
+
+def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Key that sorts `body.10` behind `body.9`."""
+    parts = name.split(".")
+    return tuple((0, int(part), "") if part.isdecimal() and len(part) < 10 else (1, 0, part) for part in parts)
 
 
 def _at(values: Sequence[Any], place: int, other: Any) -> Any:

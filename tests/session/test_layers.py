@@ -110,6 +110,17 @@ def test_what_the_event_gives_by_layer_is_read_in_their_order() -> None:
     assert (watched.parameters, watched.declared, watched.blind) == ((1, 2), ("frozen: a",), ("the loss",))
 
 
+def test_activation_functions_stand_behind_the_layer_that_their_name_comes_after() -> None:
+    data = {
+        "layers": ["0", "1", "4", "10"],
+        "kinds": ["Conv2d"] * 4,
+        "functions": {"2": "ReLU", "11": "Tanh", "5": "ReLU"},
+    }
+    watched = Watched.of(json.dumps(data))
+    assert watched.layers == ("0", "1", "2", "4", "5", "10", "11")
+    assert watched.kinds[2::2] == ("ReLU", "ReLU", "Tanh")
+
+
 def test_layers_are_derived_only_for_a_view_that_asks(make) -> None:
     state = RunState("run", "/nowhere")
     points = make.points(steps=range(4), **{"layer__a__grad_norm": [1, 2, 3, 4], "train__loss": 1.0})
