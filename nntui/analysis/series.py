@@ -6,7 +6,10 @@ Owns Series and RunFacts, the only inputs of a rule. Invariant: both are immutab
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,3 +54,25 @@ class RunFacts:
     last_step: int = -1
     resumes: tuple[int, ...] = ()
     """Steps at which a later launch took over."""
+    watched: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Data of the newest `watch` event (nntui.names.WATCH_EVENT); empty where nothing is watched."""
+    ranks: Mapping[int, Mapping[str, Series]] = field(default_factory=dict[int, Mapping[str, "Series"]])
+    """What each rank recorded of the metrics by which ranks are compared; empty where there is one rank."""
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """What the user declared as meant (`frozen:encoder.*`, `accumulate`)."""
+        return tuple(map(str, self.listed("declared")))
+
+    def listed(self, key: str) -> tuple[object, ...]:
+        """A list of the watch event, or the keys of a mapping of it; empty where there is none such."""
+        found = cast(object, self.watched.get(key, ()))
+        return tuple(cast(Sequence[object], found)) if isinstance(found, list | tuple | Mapping) else ()
+
+    def declares(self, intent: str, layer: str = "") -> bool:
+        """Whether an intent was declared, for a layer where it names some."""
+        for one in self.declared:
+            name, _, pattern = one.partition(":")
+            if name == intent and (not pattern or not layer or fnmatchcase(layer, pattern)):
+                return True
+        return False

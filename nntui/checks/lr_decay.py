@@ -80,15 +80,8 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
             "at half time.",
             numbers,
         )
-    meant = int(getattr(_made(task, seed)[0], "total_steps", 0) or 0)
-    if task.steps and meant > LONGER * planned:
-        return _warned(
-            f"The schedule is made for {meant:,} updates; the {planned:,} planned ones end after {planned / meant:.1%} of it",
-            planned,
-            "a schedule that was given the steps of another training (total_steps), or is stepped too rarely. Refute: "
-            "total_steps must be the number of updates.",
-            numbers,
-        )
+    if (longer := _made_for_another(task, seed, planned, numbers)) is not None:
+        return longer
     waves = _waves(rates, peak)
     evidence["returns_to_the_peak"] = waves
     if waves >= WAVES and type_of(task, seed) == "CosineAnnealingLR":
@@ -106,6 +99,20 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         measured=rates[half] / peak,
         **numbers,
     )
+
+
+def _made_for_another(task: Task, seed: int, planned: int, numbers: dict[str, Any]) -> Finding | None:
+    """The finding where a schedule knows its own length, and that is not this training's."""
+    meant = int(getattr(_made(task, seed)[0], "total_steps", 0) or 0)
+    if task.steps and meant > LONGER * planned:
+        return _warned(
+            f"The schedule is made for {meant:,} updates; the {planned:,} planned ones end after {planned / meant:.1%} of it",
+            planned,
+            "a schedule that was given the steps of another training (total_steps), or is stepped too rarely. Refute: "
+            "total_steps must be the number of updates.",
+            numbers,
+        )
+    return None
 
 
 _ZERO = (

@@ -117,6 +117,12 @@ class Recorded:
         """First step per metric that this writer logged."""
         return {m: by[writer].first_step for m, by in self._columns.items() if writer in by}
 
+    def of(self, metric: str, writers: list[str], cuts: dict[str, Cut]) -> Series:
+        """The points of a metric that count over these writers in order, whatever the run's own."""
+        by_writer = self._columns.get(metric, {})
+        pieces = [(by_writer[w].series(metric), cuts.get(w, Cut()).step(metric)) for w in writers if w in by_writer]
+        return _joined(metric, [_where(s, s.step < cut) for s, cut in pieces])
+
     def lineage(self, metric: str, writers: list[str], cuts: dict[str, Cut]) -> tuple[Series, Series]:
         """The metric over these writers in order: points that count, and superseded ones."""
         by_writer = self._columns.get(metric, {})

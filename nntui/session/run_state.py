@@ -74,6 +74,7 @@ class RunState:
         self._data: tuple[object, Data] = (None, NOTHING)
         self._entered: tuple[int, str] = (0, "")
         self._watched: tuple[int, Watched] = (0, Watched())
+        self._watched_data: dict[str, Any] = {}
         self._layers: tuple[object, Layers] = (None, Layers())
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
@@ -139,6 +140,7 @@ class RunState:
             self._entered = (row["wall_time_ns"], row["message"])
         if row["event"] == names.WATCH_EVENT and row["wall_time_ns"] >= self._watched[0]:
             self._watched = (row["wall_time_ns"], Watched.of(row["data"]))
+            self._watched_data = object_of(row["data"])
         if row["event"] == "lost":
             points = object_of(row["data"]).get("points")
             self._lost_reported[writer] = self._lost_reported.get(writer, 0) + (
@@ -307,10 +309,24 @@ class RunState:
                 seconds_since_row=quiet_for,
                 last_step=head.step,
                 resumes=tuple(self._resumes()),
+                watched=self._watched_data,
+                ranks=self._by_rank(),
             )
             self._alerts = tuple(rules.find(series, facts))
             self._alerts_key, self._alerts_at = key, now
         return self._alerts
+
+    def _by_rank(self) -> dict[int, dict[str, Series]]:
+        """What each rank recorded of the metrics by which ranks are compared."""
+        ranks = sorted({writer.manifest.rank for writer in self._writers.values()})
+        if len(ranks) < 2:
+            return {}
+        found: dict[int, dict[str, Series]] = {}
+        for rank in ranks:
+            writers = [name for name, writer in self._writers.items() if writer.manifest.rank == rank]
+            lines = {metric: self._recorded.of(metric, writers, self._cuts) for metric in rules.COMPARED}
+            found[rank] = {metric: one for metric, one in lines.items() if len(one)}
+        return found
 
     def _resumes(self) -> list[int]:
         manifests = [self._writers[n].manifest for n in self._primary()[1:]]

@@ -7,13 +7,64 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from nntui.analysis.rules import crash, lr_decay, nonfinite, plateau, stall
+from nntui import names
+from nntui.analysis.rules import (
+    crash,
+    divergence,
+    evaluation,
+    gradients,
+    late_clipping,
+    lr_decay,
+    machine,
+    modes,
+    nonfinite,
+    overfitting,
+    plateau,
+    ranks,
+    spike,
+    stale_gradient,
+    stall,
+    state,
+    units,
+    updates,
+)
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import Finding
 
 Rule = Callable[[Mapping[str, Series], RunFacts], list[Finding]]
 
-RULES: tuple[Rule, ...] = (crash.find, nonfinite.find, stall.find, lr_decay.find, plateau.find)
+RULES: tuple[Rule, ...] = (
+    crash.find,
+    nonfinite.find,
+    stale_gradient.find,
+    late_clipping.find,
+    modes.find,
+    ranks.find,
+    state.find,
+    divergence.find,
+    spike.find,
+    updates.find,
+    gradients.find,
+    units.find,
+    evaluation.find,
+    overfitting.find,
+    lr_decay.find,
+    stall.find,
+    machine.find,
+    plateau.find,
+)
+
+COMPARED = (names.PARAMETER_HASH, names.BATCH_HASH, names.STEP_SECONDS)
+"""Metrics by which ranks are compared."""
+
+EXPLAINS: dict[str, frozenset[str]] = {
+    nonfinite.ID: frozenset({divergence.ID, spike.ID, updates.ID, gradients.ID, units.ID, state.RESUME, plateau.ID}),
+    stale_gradient.ID: frozenset({divergence.ID, spike.ID, gradients.ID}),
+    divergence.ID: frozenset({spike.ID, overfitting.ID, plateau.ID}),
+    state.RESUME: frozenset({spike.ID}),
+    evaluation.STALE: frozenset({overfitting.ID}),
+}
+"""What a warning or an error is enough to explain: told beside it, it would only hide the cause."""
 
 _WEIGHT = {"error": 0, "warn": 1, "info": 2}
 
@@ -21,4 +72,7 @@ _WEIGHT = {"error": 0, "warn": 1, "info": 2}
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """Everything every rule has to say: errors first, then warnings, then information; newest first within each."""
     found = [finding for rule in RULES for finding in rule(series, facts)]
+    causes = {finding.id for finding in found if finding.status in ("warn", "error")}
+    explained = frozenset[str]().union(*(EXPLAINS.get(cause, frozenset()) for cause in causes))
+    found = [finding for finding in found if finding.id not in explained]
     return sorted(found, key=lambda f: (_WEIGHT.get(f.status, 3), -f.step))

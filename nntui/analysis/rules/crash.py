@@ -1,8 +1,8 @@
 """A run that is gone.
 
 Symptom: the process ended by an exception, or no longer exists and never said goodbye (kill -9, out of memory).
-Test: the state, which says `crashed` only of a process known to be gone; `silent` is the weaker word for one that cannot
-be asked. Wrong when: a machine was suspended (silent, then live again).
+Test: the state, which says `crashed` only of a process known to be gone; `silent` is the weaker word for one that
+cannot be asked. Wrong when: a machine was suspended (silent, then live again).
 """
 
 from __future__ import annotations

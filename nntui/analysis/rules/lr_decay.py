@@ -1,15 +1,13 @@
 """A learning rate that decays too early.
 
-Three causes, the surest first; at most one is reported.
-1. Batches counted as epochs: after its peak the rate falls below TINY of it within one epoch of a run of many and stays
-   low for another, or climbs back step by step within the same epoch (a cosine past its end; a warm restart jumps).
-2. All but zero for the rest: the rate is below TINY of its peak for at least IDLE_SHARE of the planned steps, and was so
-   before LATE_SHARE of them. A cosine to zero is below 1 % of its peak for its last 6 % only, also within a cycle of warm
-   restarts.
-3. Dropped while the loss was still falling: the rate steps down (constant, then at most half, then constant), and over the
-   quarter of the run before that the loss surely fell by more than STEEP of all its progress.
-Smooth schedules are intent and never cause 3. Wrong when: a rate is taken down by hand to look at something; a second
-phase is trained at a tiny rate on purpose.
+Three causes, the surest first; at most one is reported. 1. Batches counted as epochs: after its peak the rate falls
+below TINY of it within one epoch of a run of many and stays low for another, or climbs back step by step within the
+same epoch (a cosine past its end; a warm restart jumps). 2. All but zero for the rest: the rate is below TINY of its
+peak for at least IDLE_SHARE of the planned steps, and was so before LATE_SHARE of them. A cosine to zero is below 1 %
+of its peak for its last 6 % only, also within a cycle of warm restarts. 3. Dropped while the loss was still falling:
+the rate steps down (constant, then at most half, then constant), and over the quarter of the run before that the loss
+surely fell by more than STEEP of all its progress. Smooth schedules are intent and never cause 3. Wrong when: a rate
+is taken down by hand to look at something; a second phase is trained at a tiny rate on purpose.
 """
 
 from __future__ import annotations

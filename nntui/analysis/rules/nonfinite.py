@@ -1,8 +1,8 @@
 """NaN and infinities.
 
-Symptom: the loss or a gradient is NaN or infinite. Test: exact; what is weighed is whether it stays so.
-An error only for a training loss whose newest LOSS_STREAK points are all non-finite (every one, once the run is over);
-mixed precision skips its first steps with infinite gradients and recovers, so a gradient norm must stay so for
+Symptom: the loss or a gradient is NaN or infinite. Test: exact; what is weighed is whether it stays so. An error only
+for a training loss whose newest LOSS_STREAK points are all non-finite (every one, once the run is over); mixed
+precision skips its first steps with infinite gradients and recovers, so a gradient norm must stay so for
 GRADIENT_STREAK points. Wrong when: a metric is NaN by design; other metrics are therefore information at most.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import Finding, Severity
@@ -25,10 +26,12 @@ GRADIENT_STREAK = 30
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding per metric that has non-finite points worth a word; the first metric to turn is named in each."""
-    bad = {name: np.flatnonzero(~np.isfinite(s.value)) for name, s in series.items() if len(s)}
+    outside = {name: s for name, s in series.items() if len(s) and not names.is_inside(name)}
+    bad = {name: np.flatnonzero(~np.isfinite(s.value)) for name, s in outside.items()}
     bad = {name: index for name, index in bad.items() if len(index)}
     if not bad:
         return []
+    layer = _first_layer(series, facts)
     trailing = {name: _trailing(series[name]) for name in bad}
     lasting = {n: int(series[n].step[-trailing[n]]) for n in bad if trailing[n] and trailing[n] < len(series[n])}
     first = min(lasting, key=lambda n: lasting[n], default="")
@@ -37,7 +40,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         streak = trailing[name]
         severity = _severity(name, streak, len(series[name]), facts)
         if severity:
-            found.append(_finding(series[name], index, streak, severity, (first, lasting.get(first, -1))))
+            found.append(_finding(series[name], index, streak, severity, (first, lasting.get(first, -1)), layer))
     return found
 
 
@@ -52,7 +55,21 @@ def _severity(name: str, streak: int, points: int, facts: RunFacts) -> Severity 
     return "info" if streak >= LOSS_STREAK and streak < points else None
 
 
-def _finding(series: Series, index: np.ndarray, streak: int, severity: Severity, first: tuple[str, int]) -> Finding:
+def _first_layer(series: Mapping[str, Series], facts: RunFacts) -> tuple[str, int]:
+    """The layer, in the order of the forward call, whose output was not finite first, and the step; empty and -1 for none."""
+    order = {str(layer): place for place, layer in enumerate((*facts.listed("layers"), *facts.listed("functions")))}
+    seen: list[tuple[int, int, str]] = []
+    for metric, points in series.items():
+        layer, statistic = names.layer_of(metric)
+        if statistic == names.NONFINITE and (points.value > 0).any():
+            seen.append((int(points.step[np.flatnonzero(points.value > 0)[0]]), order.get(layer, len(order)), layer))
+    step, _, layer = min(seen, default=(-1, 0, ""))
+    return layer, step
+
+
+def _finding(
+    series: Series, index: np.ndarray, streak: int, severity: Severity, first: tuple[str, int], layer: tuple[str, int]
+) -> Finding:
     since = int(series.step[-streak]) if streak else int(series.step[index[0]])
     value = series.value[-streak] if streak else series.value[index[0]]
     kind = "NaN" if np.isnan(value) else "infinite"
@@ -62,6 +79,8 @@ def _finding(series: Series, index: np.ndarray, streak: int, severity: Severity,
         message = f"{series.metric} was {kind} at {len(index)} of {len(series)} points, first at step {since:,}; it recovered."
     if first[0] and first[0] != series.metric and streak:
         message += f" First to turn: {first[0]} at step {first[1]:,}."
+    if layer[0] and streak:
+        message += f" The first layer whose output is not finite is {layer[0]} (looked at in step {layer[1]:,})."
     return Finding(
         ID,
         severity,
@@ -80,6 +99,8 @@ def _finding(series: Series, index: np.ndarray, streak: int, severity: Severity,
             "since_step": since,
             "first_metric": first[0],
             "first_step": first[1],
+            "first_layer": layer[0],
+            "first_layer_seen_at": layer[1],
         },
         step=since,
     )

@@ -2,9 +2,9 @@
 
 Advice only: networks improve for unintuitively long, and a plateau is never a reason to quit.
 Test: over the last third of the training loss (or more, up to three quarters), the 99 % interval of its change lies
-within SHARE of all the progress so far, and within RELATIVE of its level: both, so that neither a slow power law nor a
-small loss that still halves is called flat. Noise that hides the answer keeps the rule silent. A loss that never moved is
-said to have not moved yet. Wrong when: learning comes late and suddenly (parity, grokking).
+within SHARE of all the progress so far, and within RELATIVE of its level: both, so that neither a slow power law nor
+a small loss that still halves is called flat. Noise that hides the answer keeps the rule silent. A loss that never
+moved is said to have not moved yet. Wrong when: learning comes late and suddenly (parity, grokking).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A process that lives and logs nothing.
 
 Symptom: a data loader that hangs, a collective that waits for a dead rank, a lock.
-Test: no row for longer than FACTOR times the longest pause so far (evaluations and checkpoints are such pauses), and at
-least LEAST seconds. Wrong when: the first evaluation, download or compilation is by far the longest pause of the run.
+Test: no row for longer than FACTOR times the longest pause so far (evaluations and checkpoints are such pauses), and
+at least LEAST seconds. Wrong when: the first evaluation, download or compilation is by far the longest pause of the
+run.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""What probes recorded, as rules ask for it.
+
+Owns picking readings out of columns. Invariant: values that are not finite are no readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nntui import names
+from nntui.analysis.series import Floats, Series
+
+
+def newest(series: Mapping[str, Series], metric: str, count: int) -> Series | None:
+    """The last `count` finite points of a metric; None where there are fewer."""
+    if metric not in series:
+        return None
+    points = series[metric].finite()
+    if len(points) < count:
+        return None
+    return Series(metric, points.step[-count:], points.wall_time[-count:], points.value[-count:])
+
+
+def of_layers(series: Mapping[str, Series], statistic: str, count: int) -> dict[str, Series]:
+    """The last `count` finite points of a statistic by layer; layers with fewer are left out."""
+    found: dict[str, Series] = {}
+    for metric in series:
+        layer, kind = names.layer_of(metric)
+        if kind == statistic:
+            points = newest(series, metric, count)
+            if points is not None:
+                found[layer] = points
+    return found
+
+
+def since(points: Series, holds: np.ndarray) -> int:
+    """Step from which on a condition, (n,) bool, has held without a break until now; -1 when it does not hold now."""
+    wrong = np.flatnonzero(~holds)
+    start = int(wrong[-1]) + 1 if len(wrong) else 0
+    return int(points.step[start]) if start < len(holds) else -1
+
+
+def spread(values: Floats) -> float:
+    """Robust standard deviation: 1.4826 times the median absolute deviation; 0 for no values."""
+    if not len(values):
+        return 0.0
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
+def named(layers: list[str], total: int, few: int = 3) -> str:
+    """`2 of 12 layers (first, encoder.0)`."""
+    shown = ", ".join(layers[:few]) + (", …" if len(layers) > few else "")
+    return f"{len(layers)} of {total} layers ({shown})" if total > 1 else shown

@@ -1,0 +1,85 @@
+"""A training loss that has gone up for good.
+
+Symptom: a rate too high for the weights as they are, or a batch that threw them far away.
+Test: the level is the median of a window of a twentieth of the run (at least LEAST points). It diverges when the
+newest level lies above the lowest by RISE of all the progress made until then, and both that and the progress by
+SIGMAS of the noise within a window; proven when it lies above the level of the beginning itself, by as much noise and
+by WORSE. One-cycle rates raise the loss by a small part of its progress and let it fall again; a spike that comes
+back moves no median. Wrong when: the data change on purpose (a curriculum, declared); losses of an adversary, which
+have no direction (declared "adversarial").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from nntui.analysis import roles
+from nntui.analysis.readings import spread
+from nntui.analysis.series import RunFacts, Series
+from nntui.analysis.ticks import format_number
+from nntui.analysis.trend import thinned
+from nntui.finding import Finding
+
+ID = "live.divergence"
+LEAST = 24
+"""Points of a window, of which there must be four."""
+RISE = 0.5
+"""Of the progress: a one-cycle schedule takes back a tenth to a fifth."""
+SIGMAS = 4.0
+WORSE = 0.1
+"""Share of the first level by which the newest must exceed it to be worse than no training."""
+POINTS = 2000
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """One finding for the training loss."""
+    name = roles.pick(series, "train_loss")
+    if not name or facts.declares("curriculum") or facts.declares("adversarial"):
+        return []
+    points = series[name].finite()
+    value = thinned(points.value, POINTS)
+    width = max(LEAST, len(value) // 20)
+    if len(value) < 4 * width:
+        return []
+    levels = np.median(sliding_window_view(value, width), axis=1)
+    first, now = float(levels[0]), float(levels[-1])
+    place = int(levels.argmin())
+    lowest = float(levels[place])
+    noise = max(spread(value[-width:]), spread(value[place : place + width]))
+    above_start = now - first > max(SIGMAS * max(noise, spread(value[:width])), WORSE * abs(first))
+    gained = first - lowest
+    if not above_start and (now - lowest <= max(RISE * gained, SIGMAS * noise) or gained <= SIGMAS * noise):
+        return []
+    since = _since(points, place + width, len(value))
+    return [
+        Finding(
+            ID,
+            "error" if above_start else "warn",
+            f"{name} has risen to {format_number(now)} since step {since:,}; its lowest level was {format_number(lowest)}, "
+            "its first "
+            f"{format_number(first)}." + (" It is worse than at the beginning." if above_start else ""),
+            expected=f"below {format_number(lowest + RISE * (first - lowest))}",
+            measured=now,
+            tolerance=SIGMAS * noise,
+            advice="Most likely a rate too high, or one batch that threw the weights far away: look at the gradient norm there. "
+            "Refute: resume from the checkpoint before with a tenth of the rate; the loss must rise again.",
+            evidence={
+                "metric": name,
+                "first_level": first,
+                "lowest_level": lowest,
+                "newest_level": now,
+                "noise": noise,
+                "threshold_of_progress": RISE,
+                "since_step": since,
+            },
+            step=since,
+        )
+    ]
+
+
+def _since(points: Series, place: int, count: int) -> int:
+    """The step of a place among `count` thinned points."""
+    return int(points.step[min(len(points) - 1, place * len(points) // count)])

@@ -1,0 +1,86 @@
+"""Validation gets worse while training gets better.
+
+Symptom: what is learned now holds for the training data alone; the best checkpoint lies behind.
+Test: the last AFTER evaluations all lie above the lowest validation loss by ERRORS of its standard errors (`…_stderr`
+where it is recorded, else the robust spread of the differences between evaluations) and by RISE of all the progress,
+and the training loss has surely fallen since. Warns from MUCH of the progress; below, it is information. Advice only:
+networks improve for unintuitively long, and a second descent exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nntui.analysis import roles
+from nntui.analysis.readings import spread
+from nntui.analysis.series import RunFacts, Series
+from nntui.analysis.ticks import format_number
+from nntui.finding import Finding
+
+ID = "regularise.early_stop"
+AFTER = 3
+LEAST = 6
+ERRORS = 3.0
+RISE = 0.05
+MUCH = 0.5
+"""Of the progress: half of what validation had gained is lost again."""
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """One finding for the validation loss."""
+    name, training = roles.pick(series, "validation_loss"), roles.pick(series, "train_loss")
+    if not name or not training:
+        return []
+    points, train = series[name].finite(), series[training].finite()
+    if len(points) < LEAST or len(train) < LEAST:
+        return []
+    best = int(points.value.argmin())
+    lowest, gained = float(points.value[best]), float(points.value[0] - points.value[best])
+    after = points.value[best + 1 :]
+    error = _error(series, name, points)
+    margin = max(ERRORS * error, RISE * gained)
+    if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not gained > ERRORS * error:
+        return []
+    step = int(points.step[best])
+    earlier, later = train.value[train.step <= step], train.value[train.step > step]
+    if len(earlier) < 3 or len(later) < 3:
+        return []
+    width = min(len(earlier), max(3, len(later) // 4))
+    then, now = float(np.median(earlier[-width:])), float(np.median(later[-width:]))
+    if not then - now > 0:
+        return []
+    risen = float(np.median(after[-AFTER:])) - lowest
+    return [
+        Finding(
+            ID,
+            "warn" if risen > MUCH * gained else "info",
+            f"{name} was lowest at step {step:,} ({format_number(lowest)}) and has risen by {format_number(risen)} since, while "
+            f"{training} fell from {format_number(then)} to {format_number(now)}.",
+            expected=f"below {format_number(lowest + margin)}",
+            measured=lowest + risen,
+            tolerance=margin,
+            advice=f"Most likely overfitting: the checkpoint of step {step:,} is the one to keep. More data, augmentation or "
+            "regularisation move the turning point. Refute: the same with twice the data must turn later.",
+            evidence={
+                "metric": name,
+                "best_step": step,
+                "best": lowest,
+                "risen": risen,
+                "standard_error": error,
+                "gained_until_then": gained,
+                "training_then": then,
+                "training_now": now,
+            },
+            step=step,
+        )
+    ]
+
+
+def _error(series: Mapping[str, Series], name: str, points: Series) -> float:
+    """Standard error of an evaluation: as recorded, or from how much neighbours differ."""
+    recorded = series.get(f"{name}_stderr")
+    if recorded is not None and len(recorded.finite()):
+        return float(np.median(recorded.finite().value))
+    return spread(np.diff(points.value)) / np.sqrt(2)

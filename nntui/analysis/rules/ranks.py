@@ -1,0 +1,130 @@
+"""Ranks that are not what replicas should be.
+
+Tests: (1) hashes of all parameters differ at the newest step that all ranks recorded (exact): they drift apart. (2)
+Hashes of what entered the network are equal on two ranks at each of the last SAME such steps (exact, but for one in
+16 million): they are trained on the same data. (3) The update of one rank takes SLOWER times the median of all, in
+each of the last READINGS readings. Wrong when: parameters are sharded or differ by design (declare
+"different_ranks").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nntui import names
+from nntui.analysis.readings import newest
+from nntui.analysis.series import RunFacts, Series
+from nntui.analysis.ticks import format_number
+from nntui.finding import Finding
+
+DRIFT = "live.rank_drift"
+DATA = "live.rank_data"
+STRAGGLER = "live.straggler"
+SAME = 2
+SLOWER = 1.5
+READINGS = 5
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """At most one finding for each."""
+    if len(facts.ranks) < 2:
+        return []
+    found = [] if facts.declares("different_ranks") else _drift(facts.ranks)
+    return [*found, *_same_data(facts.ranks), *_stragglers(facts.ranks)]
+
+
+def _together(ranks: Mapping[int, Mapping[str, Series]], metric: str) -> dict[int, dict[int, float]]:
+    """Values by step and rank, of steps that all ranks recorded, in order."""
+    by_rank: dict[int, dict[int, float]] = {
+        rank: dict(zip(one[metric].step.tolist(), one[metric].value.tolist(), strict=True))
+        for rank, one in ranks.items()
+        if metric in one
+    }
+    if len(by_rank) < 2:
+        return {}
+    first, *others = by_rank.values()
+    steps = sorted(step for step in first if all(step in values for values in others))
+    return {step: {rank: values[step] for rank, values in by_rank.items()} for step in steps}
+
+
+def _drift(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
+    together = _together(ranks, names.PARAMETER_HASH)
+    apart = [step for step, values in together.items() if len(set(values.values())) > 1]
+    if not apart or apart[-1] != max(together):
+        return []
+    values = together[apart[-1]]
+    first = min(values)
+    other = next(rank for rank, value in values.items() if value != values[first])
+    return [
+        Finding(
+            DRIFT,
+            "error",
+            f"The parameters of rank {other} are not those of rank {first}, since step {apart[0]:,} at the latest.",
+            expected="equal parameters",
+            measured="different ones",
+            tolerance=0.0,
+            advice="Most likely gradients are not averaged over ranks: the bare module is called instead of "
+            "DistributedDataParallel, or "
+            "parameters were changed by hand on one rank. Refute: all_gather a weight; it must be equal everywhere.",
+            evidence={
+                "steps_apart": apart[:20],
+                "ranks": sorted(values),
+                "hashes": {str(r): v for r, v in values.items()},
+            },
+            step=apart[0],
+        )
+    ]
+
+
+def _same_data(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
+    together = _together(ranks, names.BATCH_HASH)
+    last = list(together.items())[-SAME:]
+    if len(last) < SAME or any(len(set(values.values())) == len(values) for _, values in last):
+        return []
+    steps = [step for step, values in together.items() if len(set(values.values())) < len(values)]
+    return [
+        Finding(
+            DATA,
+            "warn",
+            f"Ranks are trained on the same batches, since step {steps[0]:,}: more of them bring nothing.",
+            expected="different batches on every rank",
+            measured="equal ones",
+            tolerance=0.0,
+            advice="Most likely the DataLoader has no DistributedSampler, or every rank draws from one seed. Refute: print "
+            "the first example of "
+            "every rank.",
+            evidence={"steps": steps[:20], "ranks": sorted(last[-1][1])},
+            step=steps[0],
+        )
+    ]
+
+
+def _stragglers(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
+    last = {rank: newest(one, names.STEP_SECONDS, READINGS) for rank, one in ranks.items()}
+    paces = {rank: points.value for rank, points in last.items() if points is not None}
+    if len(paces) < 2:
+        return []
+    usual = float(np.median([np.median(values) for values in paces.values()]))
+    slow = {rank: float(np.median(values)) for rank, values in paces.items() if (values > SLOWER * usual).all()}
+    if not slow:
+        return []
+    worst = max(slow, key=lambda rank: slow[rank])
+    return [
+        Finding(
+            STRAGGLER,
+            "warn",
+            f"Rank {worst} takes {format_number(slow[worst])} s per update, where the ranks take {format_number(usual)} s "
+            "in the middle: all "
+            "others wait for it.",
+            expected=f"below {format_number(SLOWER * usual)}",
+            measured=slow[worst],
+            tolerance=SLOWER,
+            unit="s",
+            advice="Most likely longer examples, a slower disk or a throttled device there. Refute: exchange the data of "
+            "two ranks.",
+            evidence={"ranks": {str(rank): float(np.median(values)) for rank, values in paces.items()}},
+            step=max(int(points.step[0]) for points in last.values() if points is not None),
+        )
+    ]

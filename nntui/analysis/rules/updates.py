@@ -1,0 +1,93 @@
+"""How far an update moves the weights.
+
+Symptom: a rate that is far too high or low, or layers that an optimizer holds and never moves.
+Tests, over the last READINGS readings of each layer: (1) exactly no movement of a layer that the optimizer holds,
+while others move: its weights are out of the graph or have no gradient. (2) The median over layers of the update
+ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed
+to move as far as a weight is large, while the rate is not on its way up or down (within half of its peak). Healthy
+training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at
+first: the first SKIP readings are left out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nntui import names
+from nntui.analysis.readings import named, newest, of_layers
+from nntui.analysis.series import RunFacts, Series
+from nntui.analysis.ticks import format_number
+from nntui.finding import Finding
+
+ID = "live.update_ratio"
+FROZEN = "live.frozen"
+READINGS = 4
+SKIP = 4
+HIGH = 0.1
+LOW = 1e-5
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """One finding for layers that do not move, and one for the size of updates."""
+    ratios = of_layers(series, names.UPDATE_RATIO, SKIP + READINGS)
+    if not ratios:
+        return []
+    recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
+    still = [layer for layer, values in recent.items() if not values.any()]
+    moving = {layer: float(np.median(values)) for layer, values in recent.items() if layer not in still}
+    frozen = [layer for layer in still if not facts.declares("frozen", layer)]
+    found = [_frozen(series, frozen, len(ratios))] if frozen and moving else []
+    if moving:
+        found += _size(series, moving)
+    return found
+
+
+def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Finding:
+    step = min(_still_since(series, layer) for layer in layers)
+    return Finding(
+        FROZEN,
+        "warn",
+        f"The weights of {named(layers, total)} do not change at all, though an optimizer holds them.",
+        expected="an update ratio above 0",
+        measured=0.0,
+        tolerance=0.0,
+        advice="Most likely they are not used in the forward pass, are cut off by detach() or no_grad(), or have "
+        "requires_grad=False. "
+        "Refute: p.grad must not be None after backward(). If they are meant to stay, declare 'frozen:NAME'.",
+        evidence={"layers": layers[:20], "since_step": step},
+        step=step,
+    )
+
+
+def _still_since(series: Mapping[str, Series], layer: str) -> int:
+    points = series[names.layer(layer, names.UPDATE_RATIO)].finite()
+    moved = np.flatnonzero(points.value)
+    return int(points.step[min(len(points) - 1, int(moved[-1]) + 1 if len(moved) else 0)])
+
+
+def _size(series: Mapping[str, Series], moving: dict[str, float]) -> list[Finding]:
+    middle = float(np.median([*moving.values()]))
+    if LOW <= middle <= HIGH:
+        return []
+    rates = series[names.PROBE_LR].finite().value if names.PROBE_LR in series else np.empty(0)
+    if middle < LOW and (not len(rates) or rates[-1] < 0.5 * rates.max()):
+        return []
+    last = newest(series, names.WHOLE_UPDATE_RATIO, 1)
+    high = middle > HIGH
+    worst = max(moving, key=lambda layer: moving[layer]) if high else min(moving, key=lambda layer: moving[layer])
+    return [
+        Finding(
+            ID,
+            "warn",
+            f"One update changes the weights by {format_number(middle)} of their size (median over layers; {worst} by "
+            f"{format_number(moving[worst])}); around 0.001 is healthy.",
+            expected=f"{LOW:g} to {HIGH:g}",
+            measured=middle,
+            advice=f"Most likely a rate that is far too {'high' if high else 'low'}. Refute: with "
+            f"{'a tenth' if high else 'ten times'} of it the loss must not fall faster.",
+            evidence={"median": middle, "layers": dict(sorted(moving.items(), key=lambda item: -item[1])[:20])},
+            step=int(last.step[-1]) if last is not None else -1,
+        )
+    ]
