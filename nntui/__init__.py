@@ -42,7 +42,18 @@ _HOMES = {
     "watch": "nntui.probes.watch",
 }
 
-__all__ = ["Finding", "Run", "RunFolderError", "Task", "checks", "init", "init_final_bias", "preflight", "read", "watch"]
+__all__ = [
+    "Finding",
+    "Run",
+    "RunFolderError",
+    "Task",
+    "checks",
+    "init",
+    "init_final_bias",
+    "preflight",
+    "read",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:
