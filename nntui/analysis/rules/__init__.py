@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from nntui import names
 from nntui.analysis.rules import (
     crash,
@@ -71,7 +73,8 @@ _WEIGHT = {"error": 0, "warn": 1, "info": 2}
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """Everything every rule has to say: errors first, then warnings, then information; newest first within each."""
-    found = [finding for rule in RULES for finding in rule(series, facts)]
+    with np.errstate(all="ignore"):  # what a user logs may be as large as a float can be
+        found = [finding for rule in RULES for finding in rule(series, facts)]
     causes = {finding.id for finding in found if finding.status in ("warn", "error")}
     explained = frozenset[str]().union(*(EXPLAINS.get(cause, frozenset()) for cause in causes))
     found = [finding for finding in found if finding.id not in explained]

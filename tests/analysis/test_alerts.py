@@ -1,0 +1,380 @@
+"""Rules on what probes, evaluations and ranks recorded: where each must speak, where not, and just beside its threshold."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from nntui import names
+from nntui.analysis import rules
+from nntui.analysis.rules import (
+    divergence,
+    evaluation,
+    gradients,
+    late_clipping,
+    machine,
+    modes,
+    nonfinite,
+    overfitting,
+    ranks,
+    spike,
+    stale_gradient,
+    state,
+    units,
+    updates,
+)
+from nntui.analysis.series import RunFacts, Series
+
+N = 2000
+
+
+def line(metric: str, values, every: int = 1, first: int = 0) -> dict[str, Series]:
+    """One series by its name."""
+    value = np.asarray(values, np.float64)
+    step = first + np.arange(len(value), dtype=np.int64) * every
+    return {metric: Series(metric, step, 1.7e9 + step / 10.0, value)}
+
+
+def told(rule, *lines: dict[str, Series], **facts) -> list[tuple[str, str]]:
+    series = {metric: one for part in lines for metric, one in part.items()}
+    return [(finding.id, finding.status) for finding in rule.find(series, RunFacts(**facts))]
+
+
+def falling(n: int = N, seed: int = 0, noise: float = 0.05) -> np.ndarray:
+    return 0.3 + 2.0 * np.exp(-np.arange(n) / 300) + noise * np.random.default_rng(seed).standard_normal(n)
+
+
+# --- curves -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("rise", "status"), [(0.0, ""), (0.8, ""), (1.3, "warn"), (4.0, "error")])
+def test_a_loss_that_rises_for_good_has_diverged(seed: int, rise: float, status: str) -> None:
+    ramp = rise * np.clip((np.arange(N) - 1000) / 300, 0, 1)
+    found = told(divergence, line("train/loss", falling(seed=seed) + ramp))
+    assert found == ([("live.divergence", status)] if status else [])
+
+
+def test_divergence_begins_where_the_loss_was_lowest() -> None:
+    ramp = 4.0 * np.clip((np.arange(N) - 1000) / 300, 0, 1)
+    (finding,) = divergence.find(line("train/loss", falling() + ramp), RunFacts())
+    assert 800 < finding.step < 1200
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("lasts", "status"), [(5, "info"), (1000, "warn")])
+def test_a_spike_that_comes_back_is_information(seed: int, lasts: int, status: str) -> None:
+    loss = falling(seed=seed)
+    loss[1000 : 1000 + lasts] += 3.0
+    assert told(spike, line("train/loss", loss)) == [("live.spike", status)]
+
+
+@pytest.mark.parametrize("tails", [3, 5, 50])
+def test_heavy_tails_are_no_spikes_that_stay(tails: int) -> None:
+    for seed in range(6):
+        loss = falling(noise=0.0) + 0.1 * np.abs(np.random.default_rng(seed).standard_t(tails, N))
+        assert ("live.spike", "warn") not in told(spike, line("train/loss", loss))
+
+
+def evaluations(turn: int, rise: float, n: int = 30, noise: float = 0.005, seed: int = 0) -> np.ndarray:
+    at = np.arange(n)
+    curve = np.where(at < turn, 2.0 - 1.5 * at / turn, 0.5 + rise * (at - turn) / (n - turn))
+    return curve + noise * np.random.default_rng(seed).standard_normal(n)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("rise", "status"), [(0.0, ""), (0.3, "info"), (2.0, "warn")])
+def test_validation_that_rises_while_training_falls_is_overfitting(seed: int, rise: float, status: str) -> None:
+    validation = line("val/loss", evaluations(10, rise, seed=seed), every=60)
+    found = overfitting.find({**line("train/loss", falling(seed=seed)), **validation}, RunFacts())
+    assert [one.status for one in found] == ([status] if status else [])
+    assert all(one.id == "regularise.early_stop" and 540 <= one.step <= 660 for one in found)
+
+
+def test_a_rise_within_the_standard_error_is_no_overfitting() -> None:
+    parts = line("train/loss", falling()), line("val/loss", evaluations(10, 0.3), every=60)
+    assert told(overfitting, *parts)
+    assert not told(overfitting, *parts, line("val/loss_stderr", np.full(30, 0.5), every=60))
+
+
+def test_a_loss_that_is_not_a_number_names_the_first_layer() -> None:
+    loss = falling(100)
+    loss[60:] = math.nan
+    layers = {**line("layer/b/nonfinite", [0, 1.0], 60), **line("layer/a/nonfinite", [0, 0.5], 60)}
+    facts = RunFacts(watched={"layers": ["a", "b"]})
+    (finding,) = nonfinite.find({**line("train/loss", loss), **layers}, facts)
+    assert finding.status == "error"
+    assert "first layer whose output is not finite is a" in finding.message
+
+
+# --- inside the model -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [([0.0] * 9, False), ([0.0] * 7 + [1.0] * 2, False), ([0.0] * 6 + [1.0] * 3, True), ([1.0] * 8 + [0.0], False)],
+)
+def test_gradients_that_stay_are_an_error_while_they_do(values, found: bool) -> None:
+    readings = line(names.STALE_GRADIENT, values, every=10)
+    assert told(stale_gradient, readings) == ([("live.stale_gradient", "error")] if found else [])
+    assert not told(stale_gradient, readings, watched={"declared": ["accumulate:4"]})
+
+
+@pytest.mark.parametrize(("ratio", "found"), [(1.0, False), (0.9995, False), (0.99, True), (0.001, True), (0.0, False)])
+def test_gradients_that_shrink_after_the_update_were_clipped_too_late(ratio: float, found: bool) -> None:
+    assert bool(told(late_clipping, line(names.LATE_CLIPPING, [ratio] * 5))) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ([1.0] * 8, ""),
+        ([1.0] * 5 + [0.0] * 3, "error"),
+        ([0.0] * 8, "warn"),
+        ([0.5] * 8, ""),
+        ([1.0] * 6 + [0.0] * 2, ""),
+    ],
+)
+def test_training_in_eval_mode_is_told(values, status: str) -> None:
+    found = told(modes, line(names.TRAINING_MODE, values))
+    assert found == ([("live.modes", status)] if status else [])
+    assert not told(modes, line(names.TRAINING_MODE, values), watched={"declared": ["frozen:*"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "found"), [([0.0] * 4, False), ([1.0, 1.0], True), ([1.0, 0.0], False), ([1.0], False)]
+)
+def test_evaluation_in_training_mode_is_told(values, found: bool) -> None:
+    assert bool(told(modes, line(names.EVALUATION_MODE, values))) == found
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.4, ""), (0.6, "info"), (0.95, "warn")])
+def test_dead_units_are_weighed_by_how_many_they_are(share: float, status: str) -> None:
+    parts = line("layer/a/dead_fraction", [0.0, share, share]), line("layer/b/dead_fraction", [0.0, 0.1, 0.1])
+    assert told(units, *parts) == ([("regularise.activations", status)] if status else [])
+    assert not told(units, line("layer/a/dead_fraction", [0.0, share, 0.1]))
+
+
+def test_an_output_that_is_sure_of_itself_is_not_saturated() -> None:
+    parts = [line(f"layer/{name}/saturated_fraction", [0.99] * 3) for name in ("1", "3")]
+    order = {"functions": {"1": "Tanh", "3": "Sigmoid"}}
+    (finding,) = units.find({**parts[0], **parts[1]}, RunFacts(watched=order))
+    assert finding.message.startswith("99% of the units of 1 are saturated")
+    assert not told(units, parts[1], watched=order)
+
+
+@pytest.mark.parametrize(("ratio", "found"), [(2e-5, False), (1e-3, False), (0.09, False), (0.2, True), (1e-6, True)])
+def test_updates_far_from_a_thousandth_of_the_weights_are_told(ratio: float, found: bool) -> None:
+    parts = [line(f"layer/{name}/update_ratio", [1.0] * 4 + [ratio] * 6) for name in "abc"]
+    assert bool(told(updates, *parts, line(names.PROBE_LR, [1e-3] * 10))) == found
+    if ratio < 1e-4:
+        assert not told(updates, *parts, line(names.PROBE_LR, [1e-3] * 5 + [1e-6] * 5)), "a rate that has decayed"
+
+
+def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared() -> None:
+    parts = [line("layer/body/update_ratio", [1e-3] * 12), line("layer/head/update_ratio", [1e-3] * 4 + [0.0] * 8)]
+    (finding,) = updates.find({**parts[0], **parts[1]}, RunFacts())
+    assert (finding.id, finding.status, finding.step) == ("live.frozen", "warn", 4)
+    assert not told(updates, *parts, watched={"declared": ["frozen:head"]})
+    assert not told(updates, parts[0])
+    assert not told(updates, line("layer/head/update_ratio", [0.0] * 12)), "a rate of zero moves nothing"
+
+
+@pytest.mark.parametrize(("share", "found"), [(1e-3, False), (2e-5, False), (1e-6, True), (0.0, True)])
+def test_gradients_that_vanish_over_depth_are_told(share: float, found: bool) -> None:
+    order = [f"l{k}" for k in range(6)]
+    parts = [line(f"layer/{name}/grad_norm", [share if k < 2 else 1.0] * 6) for k, name in enumerate(order)]
+    watched = {"layers": order, "parameters": [100] * 6, "kinds": ["Linear"] * 6}
+    assert bool(told(gradients, *parts, watched=watched)) == found
+    assert not told(gradients, *parts, watched=watched | {"kinds": ["Embedding"] * 2 + ["Linear"] * 4})
+
+
+@pytest.mark.parametrize(("times", "found"), [(10.0, False), (90.0, False), (200.0, True)])
+def test_gradients_that_explode_over_time_are_told(times: float, found: bool) -> None:
+    assert bool(told(gradients, line(names.WHOLE_GRAD_NORM, [1.0] * 20 + [times] * 6))) == found
+
+
+# --- state ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "resumes", "word"),
+    [
+        ([1.0, 0.0, 0.0], (), ""),
+        ([1.0, 0.0, 1.0, 0.0, 1.0], (), "every epoch"),
+        ([1.0, 0.0, 1.0, 0.0], (200,), "optimizer.state_dict"),
+    ],
+)
+def test_an_optimizer_without_its_state_is_told(values, resumes, word: str) -> None:
+    found = state.find(line(names.WITHOUT_STATE, values, every=100), RunFacts(resumes=resumes))
+    assert bool(found) == bool(word)
+    assert all(word in finding.advice for finding in found)
+    assert not told(state, line(names.WITHOUT_STATE, values, 100), watched={"declared": ["fresh_optimizer"]})
+
+
+@pytest.mark.parametrize(
+    ("scales", "skipped", "found"),
+    [
+        ([65536.0] * 5, [0.0] * 5, False),
+        ([65536.0, 256.0, 128.0, 128.0, 128.0], [0.0, 8, 9, 9, 9], False),
+        ([65536.0, 64.0, 2.0, 1.0, 0.5], [0.0, 10, 15, 16, 17], True),
+    ],
+)
+def test_a_loss_scale_that_never_settles_is_told(scales, skipped, found: bool) -> None:
+    assert bool(told(state, line(names.LOSS_SCALE, scales), line(names.SKIPPED, skipped))) == found
+
+
+@pytest.mark.parametrize(("jump", "found"), [(0.0, False), (0.05, False), (0.6, True)])
+def test_a_jump_at_a_restart_is_told(jump: float, found: bool) -> None:
+    loss = falling(noise=0.02)
+    loss[1500:] += jump
+    assert bool(told(state, line("train/loss", loss), resumes=(1500,))) == found
+    assert not told(state, line("train/loss", loss))
+
+
+# --- evaluation -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("same", "found"), [(2, False), (3, True)])
+def test_an_evaluation_that_never_changes_is_an_error(same: int, found: bool) -> None:
+    values = [2.0, 1.5, 1.2, 1.1, *[1.0] * same]
+    parts = line("train/loss", falling(700)), line("val/loss", values, every=100)
+    assert told(evaluation, *parts) == ([("live.stale_evaluation", "error")] if found else [])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_score_that_falls_with_the_loss_is_computed_the_wrong_way_round(seed: int) -> None:
+    noise = 0.01 * np.random.default_rng(seed).standard_normal((2, 12))
+    loss = line("val/loss", np.linspace(2, 1, 12) + noise[0], 50)
+    up, down = (line("val/accuracy", np.linspace(*ends, 12) + noise[1], 50) for ends in ((0.3, 0.9), (0.7, 0.1)))
+    train = line("train/loss", falling(600))
+    assert told(evaluation, train, loss, down) == [("live.contradiction", "warn")]
+    assert not told(evaluation, train, loss, up)
+    rising = line("val/loss", np.linspace(1, 2, 12) + noise[0], 50)
+    assert not told(evaluation, train, rising, up), "overconfidence is common"
+
+
+@pytest.mark.parametrize(("score", "found"), [(0.9, False), (0.1, False), (0.01, True)])
+def test_right_in_training_and_never_in_validation_is_another_label_map(score: float, found: bool) -> None:
+    parts = line("train/loss", falling(600)), line("val/loss", np.linspace(3, 5, 6), 100)
+    accuracy = line("train/accuracy", np.full(600, 0.97)), line("val/accuracy", np.full(6, score), 100)
+    assert bool(told(evaluation, *parts, *accuracy)) == found
+
+
+@pytest.mark.parametrize(("error", "found"), [(0.1, False), (2.0, True)])
+def test_a_standard_error_beyond_all_progress_is_information(error: float, found: bool) -> None:
+    parts = line("train/loss", falling(600)), line("val/loss", np.linspace(2, 1, 10), 50)
+    status = told(evaluation, *parts, line("val/loss_stderr", np.full(10, error), 50))
+    assert status == ([("live.few_examples", "info")] if found else [])
+
+
+# --- machine and ranks ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("share", "seconds", "status"), [(0.3, 0.1, ""), (0.7, 0.1, "warn"), (0.7, 1e-4, "info")])
+def test_waiting_for_data_is_weighed_by_what_it_costs(share: float, seconds: float, status: str) -> None:
+    parts = line(names.DATA_WAIT, [share] * 12), line(names.STEP_SECONDS, [seconds] * 12)
+    assert told(machine, *parts) == ([("live.data_wait", status)] if status else [])
+
+
+@pytest.mark.parametrize(("now", "found"), [(600.0, False), (400.0, True)])
+def test_a_training_that_became_slow_is_told_while_it_is(now: float, found: bool) -> None:
+    assert bool(told(machine, line(names.SAMPLES_PER_SECOND, [1000.0] * 40 + [now] * 12))) == found
+    assert not told(machine, line(names.SAMPLES_PER_SECOND, [1000.0] * 40 + [now] * 12 + [1000.0]))
+
+
+@pytest.mark.parametrize(("shape", "found"), [("flat", False), ("grows", True), ("fills up", False)])
+def test_memory_that_goes_on_growing_is_told(shape: str, found: bool) -> None:
+    at = np.linspace(0, 1, 80)
+    grown = {"flat": 0 * at, "grows": at, "fills up": np.minimum(1, 4 * at)}[shape]
+    assert bool(told(machine, line(names.MEMORY, (1 + 4 * grown) * 2.0**30))) == found
+
+
+def of_ranks(**by_rank) -> dict[int, dict[str, Series]]:
+    return {
+        int(rank[1:]): {m: s for metric, values in of.items() for m, s in line(metric, values, 100).items()}
+        for rank, of in by_rank.items()
+    }
+
+
+def test_ranks_whose_parameters_differ_have_drifted_apart() -> None:
+    same = {names.PARAMETER_HASH: [1.0, 2.0, 3.0]}
+    assert told(ranks, ranks=of_ranks(r0=same, r1={names.PARAMETER_HASH: [1.0, 5.0, 6.0]})) == [
+        ("live.rank_drift", "error")
+    ]
+    assert not told(ranks, ranks=of_ranks(r0=same, r1=same))
+    assert not told(ranks, ranks=of_ranks(r0=same, r1={names.PARAMETER_HASH: [1.0, 2.0]})), "one of them is ahead"
+    assert not told(ranks, ranks=of_ranks(r0=same))
+
+
+def test_ranks_that_see_the_same_batches_are_told() -> None:
+    one, other = {names.BATCH_HASH: [1.0, 2.0, 3.0]}, {names.BATCH_HASH: [4.0, 5.0, 6.0]}
+    assert told(ranks, ranks=of_ranks(r0=one, r1=one)) == [("live.rank_data", "warn")]
+    assert not told(ranks, ranks=of_ranks(r0=one, r1=other))
+    assert not told(ranks, ranks=of_ranks(r0=one, r1={names.BATCH_HASH: [1.0, 2.0, 6.0]}))
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0.1, False), (0.14, False), (0.3, True)])
+def test_a_rank_that_all_others_wait_for_is_told(seconds: float, found: bool) -> None:
+    quick = {names.STEP_SECONDS: [0.1] * 6}
+    assert bool(told(ranks, ranks=of_ranks(r0=quick, r1=quick, r2={names.STEP_SECONDS: [seconds] * 6}))) == found
+
+
+# --- all of them ------------------------------------------------------------------------------
+
+
+def test_what_is_explained_by_another_alert_is_not_told_beside_it() -> None:
+    loss = falling()
+    loss[1000:] += 8.0
+    series = line("train/loss", loss)
+    assert "live.spike" not in {finding.id for finding in rules.find(series, RunFacts())}
+    loss[1500:] = math.nan
+    assert {f.id for f in rules.find(line("train/loss", loss), RunFacts()) if f.status != "info"} == {"live.nonfinite"}
+
+
+METRICS = [
+    "train/loss",
+    "val/loss",
+    "val/accuracy",
+    "val/loss_stderr",
+    "lr",
+    *(
+        value
+        for value in vars(names).values()
+        if isinstance(value, str) and value.startswith("probe/") and value != "probe/"
+    ),
+    *(
+        f"layer/{layer}/{kind}"
+        for layer in ("a", "b.0")
+        for kind in ("grad_norm", "update_ratio", "dead_fraction", "nonfinite")
+    ),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_rule_fails_whatever_was_recorded(data) -> None:
+    series = {}
+    for metric in data.draw(st.lists(st.sampled_from(METRICS), unique=True, max_size=12)):
+        n = data.draw(st.sampled_from([0, 1, 2, 7, 60, 300]))
+        special = st.sampled_from([0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 1e308, -1e308, 1e-320])
+        value = data.draw(arrays(np.float64, n, elements=special | st.floats(-1e3, 1e3)))
+        step = data.draw(arrays(np.int64, n, elements=st.integers(-5, 500)))
+        series[metric] = Series(metric, step, np.sort(1.7e9 + step.astype(float)), value)
+    watched = data.draw(
+        st.sampled_from([{}, {"layers": None}, {"layers": ["a"], "parameters": ["x"], "kinds": [None]}])
+    )
+    facts = RunFacts(
+        watched=watched, resumes=data.draw(st.sampled_from([(), (3,)])), ranks={0: series, 1: dict(series)}
+    )
+    for finding in rules.find(series, facts):
+        assert finding.message
+        assert finding.advice
+        assert finding.status in ("info", "warn", "error")
+        assert json.dumps(finding.as_dict())
