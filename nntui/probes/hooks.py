@@ -7,12 +7,12 @@ a pickle of a module takes a hook along.
 from __future__ import annotations
 
 import contextlib
-import time
 import weakref
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
-import torch
+from torch.compiler import is_compiling
 
 
 class Guard:
@@ -30,14 +30,18 @@ class Guard:
         """Measure."""
         if self.over:
             return
-        begun = time.perf_counter()
+        begun = perf_counter()
         try:
             what(*given)
         except Exception as error:  # noqa: BLE001 (the boundary)
-            self.over = True
-            with contextlib.suppress(Exception):
-                self._failed(error)
-        self.seconds += time.perf_counter() - begun
+            self.fail(error)
+        self.seconds += perf_counter() - begun
+
+    def fail(self, error: Exception) -> None:
+        """Measure no more, and say why."""
+        self.over = True
+        with contextlib.suppress(Exception):
+            self._failed(error)
 
 
 def weakly(method: Callable[..., None]) -> Callable[..., None]:
@@ -60,10 +64,15 @@ class Hook:
 
     def __call__(self, *given: Any) -> None:
         """Measure, unless a compiler is looking."""
-        if torch.compiler.is_compiling():
+        guard, what = self._guard, self._what
+        if guard is None or what is None or guard.over or is_compiling():
             return
-        if self._guard is not None and self._what is not None:
-            self._guard.call(self._what, *given)
+        begun = perf_counter()  # as in Guard.call, which would be one more call per update
+        try:
+            what(*given)
+        except Exception as error:  # noqa: BLE001 (the boundary)
+            guard.fail(error)
+        guard.seconds += perf_counter() - begun
 
     def __deepcopy__(self, memo: Any) -> Hook:
         return Hook(None, None)

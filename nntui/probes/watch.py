@@ -48,7 +48,8 @@ def watch(
     model: as it is called, wrapped or not. optimizer: one, several, or None for any that updates the model, as they come;
     with several, the updates of the first are the steps. run: where to; None records nothing. scheduler: is named, no more.
     scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so many updates; None looks often at
-    first, then so often that it takes less than one percent of the time. declared: what is meant, as for `nntui.Task`.
+    first, then so often that looking takes less than one percent of the time; an update that is not looked at costs some
+    microseconds (`scripts/bench_probes.py`). declared: what is meant, as for `nntui.Task`.
 
     Metrics are those of `nntui.names`, at the step of the update (updates completed before it). NaN and infinities are
     recorded as they are. Raises TypeError when the model is no Module; never anything later. Training stays what it was,
@@ -197,6 +198,8 @@ class Watch:
 
     def _adopt(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether the optimizer updates the model; from here on it is one of those that do."""
+        if self._known and optimizer is self._known[0]:
+            return True
         if any(optimizer is one for one in self._known):
             return True
         if not self._updates.holds(optimizer):
@@ -253,7 +256,7 @@ class Watch:
     def _after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update is over."""
         begun = time.perf_counter()
-        if not self._known or not any(optimizer is one for one in self._known):
+        if not any(optimizer is one for one in self._known):
             return
         if self._looking:
             closure = _has_closure(given, named)
