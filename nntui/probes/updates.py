@@ -41,6 +41,10 @@ class Updates:
         """Whether an optimizer updates any of the layers."""
         return bool(self._of(optimizer))
 
+    def keeps_state(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether an optimizer that has made an update keeps something of it."""
+        return any(optimizer.state.get(p) for p in self._of(optimizer))
+
     def same(self, one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> bool:
         """Whether two optimizers update the same parameters: the second then takes the place of the first."""
         return {id(p) for p in self._of(one)} == {id(p) for p in self._of(other)}

@@ -82,7 +82,7 @@ class Watch:
         self._update = 0
         self._step = 0 if run is None else run.step + 1
         self._looking = False
-        self._told = self._seen_evaluation = False
+        self._told = self._seen_evaluation = self._renewed = False
         self._stale: list[Tensor] = []
         self._heard: set[int] = set()
         self._norm: Deferred | None = None
@@ -213,8 +213,10 @@ class Watch:
         if self._lazy:
             self._activations.stop()
             self._survey()
+        first = self._known[:1]
         if not self._adopt(optimizer):
             return
+        self._renewed |= bool(first) and first[0] is not self._known[0]
         if self._run is not None and self._run.step > self._step:
             self._step = self._run.step
         closure = _has_closure(given, named)
@@ -265,6 +267,10 @@ class Watch:
             self._found |= self._updates.after(optimizer, closure=closure)
         if optimizer is not self._known[0]:
             return
+        if self._renewed and self._run is not None and self._updates.keeps_state(optimizer):
+            self._run.observe([names.WITHOUT_STATE], np.ones(1), self._step)
+            self._found.pop(names.WITHOUT_STATE, None)
+        self._renewed = False
         self._pace.updated()
         self._count_skipped()
         if self._run is not None and ranks.due(self._update) and ranks.several():

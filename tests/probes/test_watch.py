@@ -185,6 +185,20 @@ def test_an_optimizer_made_anew_has_lost_its_state(recorded, loop, mlp) -> None:
     assert [*found[names.WITHOUT_STATE].values()] == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
 
 
+def test_an_optimizer_made_anew_is_seen_between_two_looks(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=1000):
+            for _ in range(3):
+                training.steps(10)
+                training.optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+    found, _ = recorded(run_it)
+    assert found[names.WITHOUT_STATE] == {0: 1.0, 10: 1.0, 20: 1.0}
+
+
 def test_a_scale_that_shrinks_counts_what_was_skipped(recorded, loop, mlp) -> None:
     model = mlp()
     optimizer = torch.optim.SGD(model.parameters(), 1e-3)

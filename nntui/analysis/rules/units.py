@@ -1,8 +1,8 @@
 """Units that are dead, or at the bound of their function.
 
 Symptom: a part of the network that gives the same whatever comes in, and passes no gradient.
-Test: the share of dead (saturated) units of an activation function, each over at least 512 inputs, in its last
-READINGS readings.
+Test: the share of dead (saturated) units of an activation function in its newest reading, which is over at least 512
+inputs.
 Warns from MOST: a tenth of the layer is left. From HALF it is information; sparse networks live well with that. The
 last bounded function of a model is left alone: an output that is sure of itself is at its bound. Wrong when: inputs
 of the last 512 were alike (sorted data).
@@ -18,7 +18,6 @@ from nntui.analysis.series import RunFacts, Series
 from nntui.finding import Finding
 
 ID = "regularise.activations"
-READINGS = 2
 MOST = 0.9
 HALF = 0.5
 WORDS = {
@@ -41,10 +40,10 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding per kind, naming the worst functions."""
     found: list[Finding] = []
     for statistic, (word, cause) in WORDS.items():
-        readings = of_layers(series, statistic, READINGS)
+        readings = of_layers(series, statistic, 1)
         if statistic == names.SATURATED_FRACTION and readings:
             readings.pop(_last(readings, facts), None)
-        shares = {layer: float(points.value.min()) for layer, points in readings.items()}
+        shares = {layer: float(points.value[-1]) for layer, points in readings.items()}
         much = sorted((layer for layer, share in shares.items() if share >= HALF), key=lambda layer: -shares[layer])
         if not much:
             continue

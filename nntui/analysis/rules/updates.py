@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui import names
-from nntui.analysis.readings import named, newest, of_layers
+from nntui.analysis.readings import named, of_layers, since
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -74,8 +74,9 @@ def _size(series: Mapping[str, Series], moving: dict[str, float]) -> list[Findin
     rates = series[names.PROBE_LR].finite().value if names.PROBE_LR in series else np.empty(0)
     if middle < LOW and (not len(rates) or rates[-1] < 0.5 * rates.max()):
         return []
-    last = newest(series, names.WHOLE_UPDATE_RATIO, 1)
     high = middle > HIGH
+    whole = series[names.WHOLE_UPDATE_RATIO].finite() if names.WHOLE_UPDATE_RATIO in series else None
+    begun = -1 if whole is None or not len(whole) else since(whole, whole.value > HIGH if high else whole.value < LOW)
     worst = max(moving, key=lambda layer: moving[layer]) if high else min(moving, key=lambda layer: moving[layer])
     return [
         Finding(
@@ -88,6 +89,6 @@ def _size(series: Mapping[str, Series], moving: dict[str, float]) -> list[Findin
             advice=f"Most likely a rate that is far too {'high' if high else 'low'}. Refute: with "
             f"{'a tenth' if high else 'ten times'} of it the loss must not fall faster.",
             evidence={"median": middle, "layers": dict(sorted(moving.items(), key=lambda item: -item[1])[:20])},
-            step=int(last.step[-1]) if last is not None else -1,
+            step=begun,
         )
     ]
