@@ -35,6 +35,15 @@ def of_layers(series: Mapping[str, Series], statistic: str, count: int) -> dict[
     return found
 
 
+def fresh(points: Series) -> Series:
+    """The points whose value is not that of the point before: an evaluation that is carried on until the next counts once."""
+    keep = np.ones(len(points), dtype=bool)
+    keep[1:] = points.value[1:] != points.value[:-1]
+    return (
+        points if keep.all() else Series(points.metric, points.step[keep], points.wall_time[keep], points.value[keep])
+    )
+
+
 def since(points: Series, holds: np.ndarray) -> int:
     """Step from which on a condition, (n,) bool, has held without a break until now; -1 when it does not hold now."""
     wrong = np.flatnonzero(~holds)

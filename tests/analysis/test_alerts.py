@@ -103,6 +103,11 @@ def test_a_rise_within_the_standard_error_is_no_overfitting() -> None:
     assert not told(overfitting, *parts, line("val/loss_stderr", np.full(30, 0.5), every=60))
 
 
+def test_one_evaluation_carried_on_at_every_step_is_no_overfitting() -> None:
+    values = np.repeat([2.0, 1.5, 1.0, 0.8, 0.7, 0.6, 0.9], 100)
+    assert not told(overfitting, line("train/loss", falling(700)), line("val/loss", values))
+
+
 def test_a_loss_that_is_not_a_number_names_the_first_layer() -> None:
     loss = falling(100)
     loss[60:] = math.nan
@@ -246,6 +251,16 @@ def test_an_evaluation_that_never_changes_is_an_error(same: int, found: bool) ->
     values = [2.0, 1.5, 1.2, 1.1, *[1.0] * same]
     parts = line("train/loss", falling(700)), line("val/loss", values, every=100)
     assert told(evaluation, *parts) == ([("live.stale_evaluation", "error")] if found else [])
+
+
+@pytest.mark.parametrize(("last", "found"), [(50, False), (149, False), (200, True)])
+def test_an_evaluation_that_is_carried_on_until_the_next_is_not_stale(last: int, found: bool) -> None:
+    values = np.concatenate([np.full(50, 2.0), np.full(50, 1.5), np.full(last, 1.2)])
+    parts = line("train/loss", falling(len(values))), line("val/loss", values)
+    assert bool(told(evaluation, *parts)) == found
+    assert not told(evaluation, line("train/loss", falling(300)), line("val/loss", np.ones(300))), (
+        "one evaluation, or many"
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))

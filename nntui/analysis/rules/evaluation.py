@@ -1,11 +1,12 @@
 """Evaluations that cannot be right, or tell nothing.
 
 Tests: (1) the validation loss of the last SAME evaluations is one number to the last bit, while the training loss
-changes: it is measured on a copy that is not trained, or never again (exact). (2) Loss and accuracy of validation
-both fall, by rank correlation with time beyond RANK over at least LEAST evaluations: a score that gets worse while
-the loss gets better is computed the wrong way round. (A loss that rises with the accuracy is overconfidence, and
-common.) (3) Training is nearly always right and validation nearly never: classes have other numbers there. (4) The
-standard error is so large that all the progress since the first evaluation is less than FEW of them: information.
+changes: it is measured on a copy that is not trained, or never again (exact; a number that is carried on until the
+next evaluation counts once). (2) Loss and accuracy of validation both fall, by rank correlation with time beyond RANK
+over at least LEAST evaluations: a score that gets worse while the loss gets better is computed the wrong way round.
+(A loss that rises with the accuracy is overconfidence, and common.) (3) Training is nearly always right and
+validation nearly never: classes have other numbers there. (4) The standard error is so large that all the progress
+since the first evaluation is less than FEW of them: information.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui.analysis import roles
+from nntui.analysis.readings import fresh
 from nntui.analysis.series import Floats, RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -38,7 +40,8 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not name:
         return []
     points = series[name].finite()
-    return [*_stale(points, series.get(training)), *_contradiction(points, series), *_few(points, series)]
+    once = fresh(points)
+    return [*_stale(points, series.get(training)), *_contradiction(once, series), *_few(once, series)]
 
 
 def _stale(points: Series, training: Series | None) -> list[Finding]:
@@ -50,6 +53,8 @@ def _stale(points: Series, training: Series | None) -> list[Finding]:
         place -= 1
     since = int(points.step[place])
     trained = training.finite()
+    if len(points) - place < SAME * _carried(points.value[:place], len(trained) > 2 * len(points)):
+        return []
     if len(np.unique(trained.value[trained.step >= since])) < SAME or len(np.unique(points.step[place:])) < SAME:
         return []
     return [
@@ -71,13 +76,25 @@ def _stale(points: Series, training: Series | None) -> list[Finding]:
     ]
 
 
+def _carried(values: Floats, sparse: bool) -> float:
+    """How many points one evaluation makes: those who log it at every step carry the last number on.
+
+    values: (n,) before the run of equal ones. sparse: whether there are fewer points than training has; else a number
+    that has never changed may be one evaluation.
+    """
+    if not len(values):
+        return 1.0 if sparse else np.inf
+    ends = np.flatnonzero(np.diff(values))
+    return float(np.diff(np.concatenate([[-1], ends, [len(values) - 1]])).max())
+
+
 def _contradiction(points: Series, series: Mapping[str, Series]) -> list[Finding]:
     found: list[Finding] = []
     for metric, one in series.items():
         parts = frozenset(roles.words(metric))
         if not parts & SCORES or not roles.is_validation(metric) or metric.endswith("_stderr"):
             continue
-        score = one.finite()
+        score = fresh(one.finite())
         if parts & {"acc", "accuracy"}:
             found += _other_map(score, series)
         if min(len(score), len(points)) < LEAST:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui.analysis import roles
-from nntui.analysis.readings import spread
+from nntui.analysis.readings import fresh, spread
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -33,7 +33,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     name, training = roles.pick(series, "validation_loss"), roles.pick(series, "train_loss")
     if not name or not training:
         return []
-    points, train = series[name].finite(), series[training].finite()
+    points, train = fresh(series[name].finite()), series[training].finite()
     if len(points) < LEAST or len(train) < LEAST:
         return []
     best = int(points.value.argmin())
