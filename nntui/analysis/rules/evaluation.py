@@ -96,7 +96,7 @@ def _contradiction(points: Series, series: Mapping[str, Series]) -> list[Finding
             continue
         score = fresh(one.finite())
         if parts & {"acc", "accuracy"}:
-            found += _other_map(score, series)
+            found += _other_map(one.finite(), series)
         if min(len(score), len(points)) < LEAST:
             continue
         falls, worse = _rank(points.value), _rank(score.value)
