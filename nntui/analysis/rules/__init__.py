@@ -65,6 +65,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     divergence.ID: frozenset({spike.ID, overfitting.ID, plateau.ID}),
     state.RESUME: frozenset({spike.ID}),
     evaluation.STALE: frozenset({overfitting.ID}),
+    lr_decay.ID: frozenset({evaluation.STALE}),
     units.ID: frozenset({gradients.ID, updates.FROZEN}),
 }
 """What a warning or an error is enough to explain: told beside it, it would only hide the cause."""

@@ -3,8 +3,9 @@
 Symptom: what is learned now holds for the training data alone; the best checkpoint lies behind.
 Test: the last AFTER evaluations all lie above the lowest validation loss by ERRORS of its standard errors (`…_stderr`
 where it is recorded, else the robust spread of the differences between evaluations) and by RISE of all the progress,
-and the training loss has surely fallen since. Warns from MUCH of the progress; below, it is information. Advice only:
-networks improve for unintuitively long, and a second descent exists.
+and the training loss has fallen since. Where the first evaluation is the lowest, the progress is that of the training
+loss until then. Warns from MUCH of the progress; below, it is information. Advice only: networks improve for
+unintuitively long, and a second descent exists.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if len(points) < LEAST or len(train) < LEAST:
         return []
     best = int(points.value.argmin())
-    lowest, gained = float(points.value[best]), float(points.value[0] - points.value[best])
-    after = points.value[best + 1 :]
-    error = _error(series, name, points)
-    margin = max(ERRORS * error, RISE * gained)
-    if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not gained > ERRORS * error:
-        return []
-    step = int(points.step[best])
+    lowest, step = float(points.value[best]), int(points.step[best])
     earlier, later = train.value[train.step <= step], train.value[train.step > step]
     if len(earlier) < 3 or len(later) < 3:
         return []
     width = min(len(earlier), max(3, len(later) // 4))
     then, now = float(np.median(earlier[-width:])), float(np.median(later[-width:]))
+    gained = float(points.value[0]) - lowest if best else float(np.median(earlier[:3])) - then
+    after = points.value[best + 1 :]
+    error = _error(series, name, points)
+    margin = max(ERRORS * error, RISE * gained)
+    if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not gained > ERRORS * error:
+        return []
     if not then - now > 0:
         return []
     risen = float(np.median(after[-AFTER:])) - lowest
