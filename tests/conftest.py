@@ -24,6 +24,10 @@ DEADLINE = 60.0
 # Two test processes with a pool of threads each spend twenty times as long waiting for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A shell without job control starts what goes behind it with SIGINT ignored, and so would be what the tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """A name without an address: workers that run the tests side by side must call each test the same."""

@@ -57,6 +57,8 @@ def _leave_on_sigterm() -> list[int]:
         stopped.append(number)
         signal.raise_signal(signal.SIGINT)
 
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell without job control starts what goes behind it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, leave)
     return stopped
 

@@ -28,6 +28,18 @@ def test_a_dashboard_that_is_asked_to_end_gives_the_terminal_back(run, terminal,
     assert "Back to it with" in screen.text
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 0)])
+def test_a_dashboard_that_was_started_with_interrupts_ignored_ends_all_the_same(run, terminal, number, code) -> None:
+    kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        screen = terminal("watch", run)
+    finally:
+        signal.signal(signal.SIGINT, kept)
+    screen.wait_for("train/loss")
+    os.kill(screen.pid, number)
+    assert screen.wait_closed() == code
+
+
 def test_a_defect_of_the_dashboard_is_one_line_and_gives_the_terminal_back(run, terminal, environment) -> None:
     environment["PYTHONPATH"] = str(run.parent)
     (run.parent / "sitecustomize.py").write_text(
