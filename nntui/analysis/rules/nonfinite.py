@@ -79,8 +79,10 @@ def _finding(
         message = f"{series.metric} was {kind} at {len(index)} of {len(series)} points, first at step {since:,}; it recovered."
     if first[0] and first[0] != series.metric and streak:
         message += f" First to turn: {first[0]} at step {first[1]:,}."
-    if layer[0] and streak:
-        message += f" The first layer whose output is not finite is {layer[0]} (looked at in step {layer[1]:,})."
+    if (
+        layer[0] and streak and layer[1] <= since
+    ):  # one update later all weights may be NaN, and the first layer looks guilty
+        message += f" The first layer whose output is not finite is {layer[0]} (step {layer[1]:,})."
     return Finding(
         ID,
         severity,
