@@ -12,7 +12,7 @@ import functools
 import math
 import random
 import sys
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,8 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
             options.fault.strike(step)
             if options.pace:
                 speed.pace(options.pace)
-        probes.close()
+                probes.rested()
+        probes.detach()
         if asked:
             run.event("checkpoint", f"asked to stop: checkpoint at step {step:,}", step=step)
             run.finish(asked)
@@ -209,12 +210,12 @@ def _record(options: Options, training: Training, batches: Batches, *, resumed: 
     return run
 
 
-def _watch(task: nntui.Task, options: Options, training: Training, run: nntui.Run) -> ExitStack:
-    """Probes inside the model until the stack is closed, unless they are not wanted."""
-    probes = ExitStack()
-    if options.probes:
-        scaler, declared = training.precision.scaler, task.declared
-        probes.enter_context(nntui.watch(training.model, training.optimizer, run, scaler=scaler, declared=declared))
+def _watch(task: nntui.Task, options: Options, training: Training, run: nntui.Run) -> Any:
+    """Probes inside the model; taken off at once where they are not wanted."""
+    scaler, declared = training.precision.scaler, task.declared
+    probes = nntui.watch(training.model, training.optimizer, run, scaler=scaler, declared=declared)
+    if not options.probes:
+        probes.detach()
     return probes
 
 

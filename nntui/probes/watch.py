@@ -111,6 +111,10 @@ class Watch:
         if hasattr(self, "_activations"):
             self._activations.stop()
 
+    def rested(self) -> None:
+        """The loop has rested on purpose since the last update: that time is no waiting for data."""
+        self._guard.call(self._pace.rest)
+
     def __enter__(self) -> Self:
         return self
 

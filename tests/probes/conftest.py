@@ -22,9 +22,10 @@ def recorded(tmp_path: Path) -> Callable[..., tuple[Recorded, list[dict[str, Any
     """Runs loop(run) with a fresh run; metrics as {metric: {step: value}}, and the events."""
 
     def record(loop: Callable[[nntui.Run], Any], **options: Any) -> tuple[Recorded, list[dict[str, Any]]]:
-        with nntui.init(tmp_path / "run", **options) as run:
+        path = tmp_path / f"run{len([*tmp_path.iterdir()])}"
+        with nntui.init(path, **options) as run:
             loop(run)
-        table = nntui.read(tmp_path / "run")
+        table = nntui.read(path)
         found: Recorded = {}
         for row in table.metrics.to_pylist():
             found.setdefault(row["metric"], {})[row["step"]] = row["value"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -229,6 +230,28 @@ def test_the_step_is_that_of_the_users_own_log(recorded, loop, mlp) -> None:
 
     found, _ = recorded(run_it, resume_step=100)
     assert [*found["loss"]] == [*found["layer/0/grad_norm"]] == [100, 101, 102]
+
+
+def test_rest_that_is_said_is_no_waiting_for_data(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+
+    def waits(*, said: bool) -> float:
+        def run_it(run) -> None:
+            with nntui.watch(model, training.optimizer, run, every=1) as watch:
+
+                def rest(step) -> None:
+                    time.sleep(0.02)
+                    if said:
+                        watch.rested()
+
+                training.steps(4, after=rest)
+
+        found, _ = recorded(run_it)
+        return max(found[names.DATA_WAIT].values())
+
+    assert waits(said=False) > 0.5
+    assert waits(said=True) < 0.5
 
 
 def test_what_is_watched_is_told_once(recorded, loop, mlp) -> None:
