@@ -26,12 +26,8 @@ from nntui.runlog.reader import Damage, Poll
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
 from nntui.session import plotting, recipe
 from nntui.session.columns import Recorded
-from nntui.session.data import NOTHING, Data, DataView, Listed, choose
-from nntui.session.dependencies import Dependencies, Matrices
-from nntui.session.examples import Examples
-from nntui.session.layers import Layers, LayersView, Watched, layers
+from nntui.session.inside import Inside, Lines
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
-from nntui.session.predictions import Predictions, PredictionsView, predictions
 from nntui.session.references import references
 from nntui.session.rows import finding_of, object_of, rows_of
 from nntui.session.snapshot import (
@@ -45,7 +41,6 @@ from nntui.session.snapshot import (
     Snapshot,
     View,
 )
-from nntui.session.table import Known, Table
 
 EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0
@@ -66,16 +61,7 @@ class RunState:
         self._states: dict[str, tuple[State, str]] = {}
         self._checks: dict[str, tuple[int, Finding]] = {}
         self._events: deque[EventRow] = deque(maxlen=EVENT_LIMIT)
-        self._examples = Examples()
-        self._matrices = Matrices()
-        self._predictions: tuple[object, Predictions] = (None, Predictions())
-        self._known = Known()
-        self._listed: tuple[object, Listed] = (None, Listed(Table()))
-        self._data: tuple[object, Data] = (None, NOTHING)
-        self._entered: tuple[int, str] = (0, "")
-        self._watched: tuple[int, Watched] = (0, Watched())
-        self._watched_data: dict[str, Any] = {}
-        self._layers: tuple[object, Layers] = (None, Layers())
+        self._inside = Inside()
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
         self._newest = math.nan
@@ -119,12 +105,8 @@ class RunState:
         elif kind == "events":
             for row in rows_of(data):
                 self._fold_event(writer, row)
-        elif kind == "predictions":
-            self._examples.fold(writer, data)
-        elif kind == "examples":
-            self._known.fold(writer, data)
-        elif kind == "dependencies":
-            self._matrices.fold(data)
+        else:
+            self._inside.fold(kind, writer, data)
         times = data.column("wall_time_ns")
         return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
 
@@ -136,11 +118,7 @@ class RunState:
     def _fold_event(self, writer: str, row: dict[str, Any]) -> None:
         moment = row["wall_time_ns"] / 1e9
         self._events.append(EventRow(moment, row["step"], row["level"], row["event"], row["message"], writer))
-        if row["event"] == "inputs" and row["wall_time_ns"] >= self._entered[0]:
-            self._entered = (row["wall_time_ns"], row["message"])
-        if row["event"] == names.WATCH_EVENT and row["wall_time_ns"] >= self._watched[0]:
-            self._watched = (row["wall_time_ns"], Watched.of(row["data"]))
-            self._watched_data = object_of(row["data"])
+        self._inside.fold_event(row)
         if row["event"] == "lost":
             points = object_of(row["data"]).get("points")
             self._lost_reported[writer] = self._lost_reported.get(writer, 0) + (
@@ -193,10 +171,7 @@ class RunState:
             alerts=alerts,
             stages=recipe.stages(checks),
             events=tuple(sorted(self._events, key=lambda event: event.wall_time)),
-            predictions=self._said(view.predictions) if view.predictions else Predictions(),
-            dependencies=self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
-            data=self._chosen(view.data) if view.data else NOTHING,
-            layers=self._inside(view.layers, training) if view.layers else Layers(),
+            **self._inside.shown(view, self._lines(), training, (self._recorded.points, self._everything_cut())),
         )
 
     def series(self, metric: str) -> Series:
@@ -207,37 +182,12 @@ class RunState:
         """Have the next snapshot ask the rules, however recently they were asked."""
         self._alerts_key, self._alerts_at = None, -math.inf
 
-    def _inside(self, view: LayersView, series: Mapping[str, Series]) -> Layers:
-        """The layers as the view asks for them, computed again only when there are new points."""
-        key = (view, self._recorded.points, self._watched[0], tuple(cut.everything for cut in self._cuts.values()))
-        if self._layers[0] != key:
-            self._layers = (key, layers(view, series, self._watched[1]))
-        return self._layers[1]
-
-    def _said(self, view: PredictionsView) -> Predictions:
-        """The predictions that the view asks for, computed again only when there are new ones."""
-        writers = self._lines()
-        key = (view, self._examples.rows, writers)
-        if self._predictions[0] != key:
-            names = self._examples.names
-            name = names[view.name % len(names)] if names else ""
-            self._predictions = (key, predictions(view, names, *self._examples.history(name, writers)))
-        return self._predictions[1]
-
-    def _chosen(self, view: DataView) -> Data:
-        """The examples that the view asks for; what no new row and no other view changes is not computed again."""
-        writers = self._lines()
-        known = (self._known.rows, writers)
-        if self._listed[0] != known:
-            self._listed = (known, Listed(self._known.table(writers)))
-        key = (view, known, self._entered)
-        if self._data[0] != key:
-            self._data = (key, choose(view, self._listed[1], self._entered[1]))
-        return self._data[1]
-
-    def _lines(self) -> tuple[tuple[str, int], ...]:
+    def _lines(self) -> Lines:
         """Writers of the shown rank, oldest first, with the step from which a later one replaced each."""
         return tuple((name, self._cuts.get(name, Cut()).everything) for name in self._primary())
+
+    def _everything_cut(self) -> tuple[int, ...]:
+        return tuple(cut.everything for cut in self._cuts.values())
 
     def _primary(self) -> list[str]:
         """Writers of the shown rank, oldest first."""
@@ -296,7 +246,7 @@ class RunState:
         return Lost(points, self._damage.frames, self._damage.torn, self._damage.ignored)
 
     def _find_alerts(self, series: Mapping[str, Series], head: Head, now: float) -> tuple[Finding, ...]:
-        key = (self._recorded.points, head.state, tuple(cut.everything for cut in self._cuts.values()))
+        key = (self._recorded.points, head.state, self._everything_cut())
         quiet_for = now - head.newest if head.state in ("live", "quiet") else math.nan
         due = now - self._alerts_at >= ALERT_INTERVAL
         if due and (key != self._alerts_key or head.state in ("live", "quiet")):
@@ -309,7 +259,7 @@ class RunState:
                 seconds_since_row=quiet_for,
                 last_step=head.step,
                 resumes=tuple(self._resumes()),
-                watched=self._watched_data,
+                watched=self._inside.watched,
                 ranks=self._by_rank(),
             )
             self._alerts = tuple(rules.find(series, facts))

@@ -1,0 +1,102 @@
+# pyright: standard
+"""What the screens that look inside show: predictions, dependencies, layers, single examples.
+
+Owns folding what was recorded of them, and what is kept so that nothing is derived twice. Invariant: each is derived anew only
+for another view or where something was recorded that it is made of; what no view asks for is not derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+import pyarrow as pa
+
+from nntui import names
+from nntui.analysis.series import Series
+from nntui.session.data import NOTHING, Data, DataView, Listed, choose
+from nntui.session.dependencies import Dependencies, Matrices
+from nntui.session.examples import Examples
+from nntui.session.layers import Layers, LayersView, Watched, layers
+from nntui.session.predictions import Predictions, PredictionsView, predictions
+from nntui.session.rows import object_of
+from nntui.session.snapshot import View
+from nntui.session.table import Known, Table
+
+Lines = tuple[tuple[str, int], ...]
+"""Writers of the shown rank, oldest first, with the step from which a later one replaced each."""
+
+
+class Fields(TypedDict):
+    """The fields of a Snapshot that are made here."""
+
+    predictions: Predictions
+    dependencies: Dependencies
+    data: Data
+    layers: Layers
+
+
+class Inside:
+    """All that was recorded of what goes on inside, over all writers."""
+
+    def __init__(self) -> None:
+        self._examples = Examples()
+        self._matrices = Matrices()
+        self._known = Known()
+        self._entered: tuple[int, str] = (0, "")
+        self._watched: tuple[int, Watched] = (0, Watched())
+        self.watched: dict[str, Any] = {}
+        """The data of the newest event of `nntui.watch`."""
+        self._predictions: tuple[object, Predictions] = (None, Predictions())
+        self._listed: tuple[object, Listed] = (None, Listed(Table()))
+        self._data: tuple[object, Data] = (None, NOTHING)
+        self._layers: tuple[object, Layers] = (None, Layers())
+
+    def fold(self, kind: str, writer: str, batch: pa.RecordBatch) -> None:
+        """Take in a batch; one of another kind is none of ours."""
+        if kind == "predictions":
+            self._examples.fold(writer, batch)
+        elif kind == "examples":
+            self._known.fold(writer, batch)
+        elif kind == "dependencies":
+            self._matrices.fold(batch)
+
+    def fold_event(self, row: Mapping[str, Any]) -> None:
+        """Take in what an event tells of the inside; the newest of each counts."""
+        if row["event"] == "inputs" and row["wall_time_ns"] >= self._entered[0]:
+            self._entered = (row["wall_time_ns"], row["message"])
+        if row["event"] == names.WATCH_EVENT and row["wall_time_ns"] >= self._watched[0]:
+            self._watched = (row["wall_time_ns"], Watched.of(row["data"]))
+            self.watched = object_of(row["data"])
+
+    def shown(self, view: View, lines: Lines, series: Mapping[str, Series], points: object) -> Fields:
+        """What the view asks for. series: of the training; points: another value whenever there may be other ones."""
+        return {
+            "predictions": self._said(view.predictions, lines) if view.predictions else Predictions(),
+            "dependencies": self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
+            "data": self._chosen(view.data, lines) if view.data else NOTHING,
+            "layers": self._depth(view.layers, series, points) if view.layers else Layers(),
+        }
+
+    def _said(self, view: PredictionsView, lines: Lines) -> Predictions:
+        key = (view, self._examples.rows, lines)
+        if self._predictions[0] != key:
+            batches = self._examples.names
+            name = batches[view.name % len(batches)] if batches else ""
+            self._predictions = (key, predictions(view, batches, *self._examples.history(name, lines)))
+        return self._predictions[1]
+
+    def _chosen(self, view: DataView, lines: Lines) -> Data:
+        known = (self._known.rows, lines)
+        if self._listed[0] != known:
+            self._listed = (known, Listed(self._known.table(lines)))
+        key = (view, known, self._entered)
+        if self._data[0] != key:
+            self._data = (key, choose(view, self._listed[1], self._entered[1]))
+        return self._data[1]
+
+    def _depth(self, view: LayersView, series: Mapping[str, Series], points: object) -> Layers:
+        key = (view, points, self._watched[0])
+        if self._layers[0] != key:
+            self._layers = (key, layers(view, series, self._watched[1]))
+        return self._layers[1]
