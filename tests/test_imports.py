@@ -29,7 +29,7 @@ def loaded_after(statement: str) -> set[str]:
         ("import nntui.session.feed", {"numpy"}),
         ("import nntui.session.run_state, nntui.session.load", {"numpy", "pyarrow"}),
         ("import nntui.tui.app", {"numpy", "textual"}),
-        ("import nntui.cli", set()),
+        ("import nntui.cli; nntui.cli.verbs.parser()", set()),
         ("import nntui.cli.watch", set()),
         ("import nntui.cli.show", {"numpy", "pyarrow"}),
         ("import nntui.cli.tail", {"numpy", "pyarrow"}),
