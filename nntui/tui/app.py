@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import NoColor
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -94,6 +95,8 @@ class NntuiApp(App[None]):
         """
         super().__init__(ansi_color=False)
         self.animation_level = "none"
+        if self.no_color:  # Textual's own answer to NO_COLOR is greys
+            self._filters = [NoColor()]
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = LIGHT.name if light else DARK.name
@@ -121,7 +124,7 @@ class NntuiApp(App[None]):
     @property
     def paint(self) -> Paint:
         """What panels draw with."""
-        return Paint(self.current_theme, self.glyphs)
+        return Paint(self.current_theme, self.glyphs, not self.no_color)
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         """Send what the terminal does not show yet, in place of whole regions."""

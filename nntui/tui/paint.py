@@ -15,6 +15,9 @@ from nntui.tui.glyphs import Glyphs
 from nntui.tui.safe import safe
 from nntui.tui.themes import series_style
 
+LOUD = frozenset({"warning", "error"})
+SOFT = frozenset({"faint", "border"})
+
 
 @dataclass(frozen=True, slots=True)
 class Paint:
@@ -22,9 +25,13 @@ class Paint:
 
     theme: Theme
     glyphs: Glyphs
+    colours: bool = True
+    """Whether the terminal may be sent colours; without them (NO_COLOR) what matters is bold and what does not is dim."""
 
     def style(self, meaning: str, *, bold: bool = False) -> Style:
         """foreground | quiet | faint | border | primary | accent | success | warning | error."""
+        if not self.colours:
+            return Style(bold=bold or meaning in LOUD or None, dim=meaning in SOFT or None)
         colour = self.theme.variables.get(meaning) or getattr(self.theme, meaning)
         return Style(color=colour, bold=bold or None)
 
@@ -34,6 +41,8 @@ class Paint:
 
     def series(self, index: int, *, band: bool = False, dim: bool = False) -> Style:
         """The style of a series of a plot."""
+        if not self.colours:
+            return Style(dim=band or dim or None)
         return series_style(index, dark=self.theme.dark, band=band, dim=dim)
 
     def verdict(self, status: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Recorded arrays as pictures: two pixels per cell, in the colours that every terminal has.
 
 Owns which arrays are pictures and how their numbers become shades. Invariant: shades are entries of xterm's own palette, so that
-no terminal mixes its own; in ASCII they are characters.
+no terminal mixes its own; in ASCII and without colours they are characters.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def picture_lines(pixels: Floats, width: int, height: int, paint: Paint) -> list
     rows, columns = pixels.shape[:2]
     if width < 1 or height < 1:
         return []
-    plain = paint.glyphs.kind == "ascii"
+    plain = paint.glyphs.kind == "ascii" or not paint.colours
     across, down = (2 * columns, rows) if plain else (columns, rows / 2)  # cells at one cell or half a cell per pixel
     scale = min(width / across, height / down, 4.0)
     scale = float(int(scale)) if scale >= 1 else scale

@@ -129,3 +129,13 @@ def test_every_meaning_has_a_style(theme: Theme) -> None:
         glyph, meaning = paint.verdict(status)
         assert glyph
         assert meaning in MEANINGS
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda t: t.name)
+def test_without_colours_what_matters_is_bold_and_what_does_not_is_dim(theme: Theme) -> None:
+    paint = Paint(theme, SETS["braille"], colours=False)
+    assert not any(paint.style(meaning).color for meaning in MEANINGS)
+    assert [m for m in MEANINGS if paint.style(m).bold] == ["warning", "error"]
+    assert [m for m in MEANINGS if paint.style(m).dim] == ["faint", "border"]
+    line, band = paint.series(1), paint.series(1, band=True)
+    assert (line.color, line.dim, band.color, band.dim) == (None, None, None, True)
