@@ -6,7 +6,7 @@ moments of the recording, as a dashboard beside it would: a bug is found at the 
 or error that names the cause stands, and its rank is that among the warnings and errors of that moment. Of a healthy training
 every warning and error of any moment is printed, also those that went away.
 
-    .venv/bin/python scripts/zoo_live.py [--half develop|held-out|both] [--seeds 1] [--only NAME ...] [--json FILE]
+    .venv/bin/python scripts/zoo_live.py [--half develop|held-out|both] [--seeds 1] [--only NAME ...] [--jobs 2] [--json FILE]
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import multiprocessing
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,51 +40,91 @@ HALVES = ("develop", "held-out")
 def main() -> int:
     """Train every entry and print what the rules said of it."""
     parser = argparse.ArgumentParser(description="How the alerts do on trainings that go wrong, and on healthy ones.")
-    parser.add_argument("--half", choices=(*HALVES, "both"), default="develop")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="names of entries, or parts of them")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write every outcome")
-    options = parser.parse_args()
-    if options.seeds < 1:
-        parser.error("--seeds is above zero")
-    entries = importlib.import_module("zoo.live").ENTRIES
-    chosen = [entry for entry in entries.values() if options.half in ("both", entry.half)]
-    chosen = [entry for entry in chosen if not options.only or any(part in entry.name for part in options.only)]
-    if not chosen:
-        parser.error("no entry of the zoo has such a name in that half")
-    torch.set_num_threads(1)
-    outcomes = [outcome(entry, seed) for entry in chosen for seed in range(options.seeds)]
+    options = chosen(parser)
+    outcomes = []
+    for found in each(outcome, options):
+        print(
+            f"{'bug' if found['bug'] else 'healthy':8s} {found['name']}, seed {found['seed']}: {words(found)}",
+            flush=True,
+        )
+        outcomes.append(found)
     print("\n" + table(outcomes))
     if options.json:
         options.json.write_text(json.dumps(outcomes, indent=1) + "\n")
     return 0
 
 
-def outcome(entry: Any, seed: int) -> dict[str, Any]:
-    """What the rules said, printed and returned."""
+def chosen(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """What the command line asks for; its `chosen` are the names of entries and seeds."""
+    parser.add_argument("--half", choices=(*HALVES, "both"), default="develop")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="names of entries, or parts of them")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write every outcome")
+    options = parser.parse_args()
+    if min(options.seeds, options.jobs) < 1:
+        parser.error("--seeds and --jobs are above zero")
+    names = [
+        entry.name
+        for entry in entries().values()
+        if options.half in ("both", entry.half) and (not options.only or any(one in entry.name for one in options.only))
+    ]
+    if not names:
+        parser.error("no entry of the zoo has such a name in that half")
+    options.chosen = [(name, seed) for name in names for seed in range(options.seeds)]
+    return options
+
+
+def entries() -> dict[str, Any]:
+    """Every training of the zoo, by name."""
+    return importlib.import_module("zoo.live").ENTRIES
+
+
+def each(ask: Callable[[Any, int, Path], dict[str, Any]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What `ask(entry, seed, recording)` says of each chosen training, in their order, whichever ends first."""
+    asked = [(ask, name, seed) for name, seed in options.chosen]
+    if options.jobs == 1:
+        yield from map(recorded, asked)
+    else:
+        with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+            yield from pool.map(recorded, asked)
+
+
+def recorded(asked: tuple[Callable[[Any, int, Path], dict[str, Any]], str, int]) -> dict[str, Any]:
+    """Train and record one entry, ask, and say which it was."""
+    ask, name, seed = asked
+    torch.set_num_threads(1)
+    entry = entries()[name]
     with tempfile.TemporaryDirectory() as folder:
         entry.make(seed).train(Path(folder) / "run")
-        told = list(asked(Path(folder) / "run"))
-    found: dict[str, Any] = {"name": entry.name, "half": entry.half, "seed": seed, "bug": bool(entry.alerts)}
-    found |= {"step": -1, "rank": 0, "by": "", "said": sorted({one for _, alerts in told for one in alerts})}
-    for step, alerts in told:
-        named = [place for place, one in enumerate(alerts, 1) if one.partition(" ")[2] in entry.alerts]
+        found = ask(entry, seed, Path(folder) / "run")
+    return {"name": name, "half": entry.half, "seed": seed, "bug": bool(entry.alerts), **found}
+
+
+def outcome(entry: Any, seed: int, recording: Path) -> dict[str, Any]:
+    """What the rules said."""
+    told = [(facts.last_step, alerts(series, facts)) for series, facts in moments(recording)]
+    found: dict[str, Any] = {"step": -1, "rank": 0, "by": "", "said": sorted({one for _, said in told for one in said})}
+    for step, said in told:
+        named = [place for place, one in enumerate(said, 1) if one.partition(" ")[2] in entry.alerts]
         if named:
-            found |= {"step": step, "rank": named[0], "by": alerts[named[0] - 1]}
-            break
-    if entry.alerts:
-        said = (
-            f"by {found['by']} at step {found['step']:,}, cause {found['rank']}" if found["rank"] else "CAUSE NOT NAMED"
-        )
-        said += "" if found["rank"] == 1 or not found["said"] else f" ({', '.join(found['said'])})"
-    else:
-        said = f"ACCUSED of {', '.join(found['said'])}" if found["said"] else "left alone"
-    print(f"{'bug' if entry.alerts else 'healthy':8s} {entry.name}, seed {seed}: {said}", flush=True)
+            return found | {"step": step, "rank": named[0], "by": said[named[0] - 1]}
     return found
 
 
-def asked(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(step, warnings and errors in the order shown) at each moment of a recording."""
+def words(found: dict[str, Any]) -> str:
+    """An outcome, to be read."""
+    every = ", ".join(found["said"])
+    if not found["bug"]:
+        return f"ACCUSED of {every}" if every else "left alone"
+    beside = "" if found["rank"] == 1 or not every else f" ({every})"
+    if not found["rank"]:
+        return "CAUSE NOT NAMED" + beside
+    return f"by {found['by']} at step {found['step']:,}, cause {found['rank']}{beside}"
+
+
+def moments(path: Path) -> Iterator[tuple[dict[str, Series], RunFacts]]:
+    """What was known of a recording at each of its moments."""
     tables = nntui.read(path)
     metrics = tables.metrics
     columns = {name: metrics.column(name).to_numpy() for name in ("step", "value")}
@@ -97,14 +139,20 @@ def asked(path: Path) -> Iterator[tuple[int, list[str]]]:
         for name in dict.fromkeys(labels[keep].tolist()):
             own = keep & (labels == name)
             series[name] = Series(name, columns["step"][own].astype(np.int64), times[own], columns["value"][own])
-        facts = RunFacts(
-            total_steps=last + 1,
-            last_step=until,
-            watched=watched[-1] if watched else {},
-            state="live" if moment < 1 else "ended",
+        yield (
+            series,
+            RunFacts(
+                total_steps=last + 1,
+                last_step=until,
+                watched=watched[-1] if watched else {},
+                state="live" if moment < 1 else "ended",
+            ),
         )
-        alerts = [f"{one.status} {one.id}" for one in rules.find(series, facts) if one.status in ("warn", "error")]
-        yield until, alerts
+
+
+def alerts(series: dict[str, Series], facts: RunFacts) -> list[str]:
+    """Warnings and errors in the order shown."""
+    return [f"{one.status} {one.id}" for one in rules.find(series, facts) if one.status in ("warn", "error")]
 
 
 def table(outcomes: list[dict[str, Any]]) -> str:
