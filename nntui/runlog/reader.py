@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,9 +70,16 @@ class Poll:
 class RunReader:
     """Reads one run folder by polling."""
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises RunFolderError when there is no run to read."""
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        kinds: Collection[str] = tuple(SCHEMAS),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """kinds: which files to read. Raises RunFolderError when there is no run to read."""
         self.path = Path(path)
+        self._kinds = kinds
         self.identity = layout.read_identity(self.path)
         self._clock = clock
         self._writers: dict[str, _WriterCursor] = {}
@@ -134,7 +141,7 @@ class RunReader:
             return ignored
         for name in sorted(found):
             if name.startswith(layout.WRITER_PREFIX) and name not in self._writers:
-                self._writers[name] = _WriterCursor(self.path / name)
+                self._writers[name] = _WriterCursor(self.path / name, self._kinds)
         return ignored
 
 
@@ -145,11 +152,11 @@ def _moment(beat: layout.Beat | None) -> tuple[int, int] | None:
 class _WriterCursor:
     """One writer folder: its small files and a cursor per kind."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kinds: Collection[str]) -> None:
         self.name = folder.name
         self.writer = Writer(folder, layout.manifest_of_name(folder.name), None, None)
-        self.kinds = {kind: KindCursor(folder, kind) for kind in SCHEMAS}
-        self.segments: dict[str, list[int]] = {kind: [] for kind in SCHEMAS}
+        self.kinds = {kind: KindCursor(folder, kind) for kind in kinds}
+        self.segments: dict[str, list[int]] = {kind: [] for kind in self.kinds}
         self.changed = -1.0
         """When a byte or a beat was last new."""
         self._looked = -1.0
@@ -197,7 +204,7 @@ class _WriterCursor:
         return now - kind.tail_since > TAIL_PATIENCE or is_over(self.writer)
 
     def _list(self) -> None:
-        found: dict[str, list[int]] = {kind: [] for kind in SCHEMAS}
+        found: dict[str, list[int]] = {kind: [] for kind in self.kinds}
         ignored = 0
         try:
             with os.scandir(self.writer.folder) as entries:

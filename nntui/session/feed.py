@@ -20,6 +20,7 @@ from nntui.session.snapshot import Head, Snapshot, View
 
 if TYPE_CHECKING:
     from nntui.runlog.reader import RunReader
+    from nntui.session.pinned import Pins
     from nntui.session.run_state import RunState
 
 BUSY_INTERVAL = 0.1
@@ -53,6 +54,7 @@ class Feed:
         self._number = 0
         self._last = Snapshot(head=Head(name=path.name, path=str(path)))
         self._posted_at = -SNAPSHOT_INTERVAL
+        self._pins: Pins | None = None
         self._thread = threading.Thread(target=self._run, name="nntui-feed", daemon=True)
 
     def start(self) -> None:
@@ -96,25 +98,30 @@ class Feed:
     def _follow(self) -> None:
         """Read the run from its beginning for as long as it is there."""
         from nntui.runlog.reader import RunReader
+        from nntui.session.pinned import Pins
         from nntui.session.run_state import RunState
 
+        self._pins = self._pins or Pins()
         reader = RunReader(self.path)
         state = RunState(reader.identity.name or self.path.name, self.path)
         hints = _Hints(self.path, self._hinted)
         self._behind = True
         try:
             while not self._stopped:
-                self._turn(reader, state, hints)
+                self._turn(reader, state, self._pins, hints)
         finally:
             hints.stop()
 
-    def _turn(self, reader: RunReader, state: RunState, hints: _Hints) -> None:
+    def _turn(self, reader: RunReader, state: RunState, pins: Pins, hints: _Hints) -> None:
         poll = reader.poll()
         now = time.monotonic()
         changed = state.fold(poll, now, time.time())
         hints.follow([w.folder for w in poll.writers.values() if w.end is None])
         state.watching = hints.words
         self._dirty |= changed
+        pins.want(self._view.pins)
+        if not poll.more:
+            self._dirty |= pins.turn()
         if self._behind and not poll.more:
             self._behind, self._dirty = False, True
             state.forget_alerts()
@@ -122,8 +129,10 @@ class Feed:
         if self._view_changed or (self._dirty and due and not (poll.more and self._number)):
             self._view_changed = False
             self._dirty = False
-            self._post(dataclasses.replace(state.snapshot(self._view, now), complete=not self._behind))
-        if poll.more:
+            called, drawn_along = pins.told(self.path)
+            snapshot = state.snapshot(self._view, now, pins.drawn)
+            self._post(dataclasses.replace(snapshot, complete=not self._behind, called=called, pins=drawn_along))
+        if poll.more or pins.behind:
             return
         if poll.bytes_read or self._dirty:
             self._asked.wait(BUSY_INTERVAL)

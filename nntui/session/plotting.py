@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -50,29 +50,50 @@ class XScale:
         return series.step.astype(np.float64)
 
 
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+class Drawn:
+    """What one run gives to a plot."""
+
+    lineages: Sequence[Lineage]
+    scale: XScale
+    growing: bool = False
+    """Whether more points are to come."""
+    kept: dict[object, PlottedSeries] = dataclasses.field(default_factory=dict[object, PlottedSeries])
+    """What was computed of it before, so that a run which has ended costs nothing while one beside it grows."""
+
+    @classmethod
+    def nothing(cls) -> Drawn:
+        """Of a run of which nothing is known yet."""
+        return cls((), XScale(0, 0.0))
+
+    def series(self) -> Iterator[tuple[Series, bool]]:
+        """What there is to draw, each with whether it was replaced; what was replaced comes first."""
+        for current, replaced in self.lineages:
+            yield from ((one, one is replaced) for one in (replaced, current) if len(one))
+
+
 def plot(
-    view: PlotView,
-    lineages: Sequence[Lineage],
-    scale: XScale,
-    marks: Iterable[Mark],
-    *,
-    references: Sequence[Reference] = (),
-    growing: bool = False,
+    view: PlotView, runs: Sequence[Drawn], marks: Iterable[Mark], *, references: Sequence[Reference] = ()
 ) -> PlotData:
-    """One plot of the given metrics; `marks` have their x in the view's unit. growing: more points are to come.
+    """One plot of what the runs give to it, the open one first; `marks` have their x in the view's unit.
 
     The y range holds the points, and those references that are near (`ranges.reaching`), the nearest first.
     """
-    x_range = _x_range(view, lineages, scale, growing)
-    dense = min((gap for pair in lineages for gap in map(_gap, pair) if gap > 0), default=0.0)
+    x_range = _x_range(view, runs)
+    gaps = [_gap(series) for run in runs for pair in run.lineages for series in pair]
+    dense = min((gap for gap in gaps if gap > 0), default=0.0)
     drawn: list[PlottedSeries] = []
     visible: list[Floats] = []
-    for current, replaced in lineages:
-        for series, superseded in ((replaced, True), (current, False)):
-            if len(series):
-                x = scale.values(series, view.x)
-                weight = _weight(view.smoothing, _gap(series), dense)
-                drawn.append(_columns(series, x, view.columns, x_range, weight, superseded))
+    for number, run in enumerate(runs):
+        for series, superseded in run.series():
+            weight = _weight(view.smoothing, _gap(series), dense)
+            key = (series, superseded, view.x, view.columns, x_range, weight, number)
+            if key not in run.kept:
+                x = run.scale.values(series, view.x)
+                run.kept[key] = _columns(series, x, view.columns, x_range, weight, superseded, number)
+            drawn.append(run.kept[key])
+            if view.clip_outliers:
+                x = run.scale.values(series, view.x)
                 visible.append(series.value[(x >= x_range[0]) & (x <= x_range[1])])
     drawn = [s for s in drawn if not s.superseded or np.isfinite(s.low).any() or s.nonfinite.any()]
     bounds, log_y = y_range([a for s in drawn for a in (s.low, s.high)], log=view.log_y)
@@ -89,7 +110,7 @@ def plot(
         x_range=x_range,
         y_range=bounds,
         log_y=log_y,
-        x_ticks=_x_ticks(view, x_range, scale),
+        x_ticks=_x_ticks(view, x_range),
         y_ticks=make(*bounds, Y_TICKS),
         marks=tuple(inside[-MARK_LIMIT:]),
         clipped=clipped,
@@ -148,7 +169,7 @@ def _weight(smoothing: float, gap: float, dense: float) -> float:
 
 
 def _columns(
-    series: Series, x: Floats, columns: int, x_range: tuple[float, float], weight: float, superseded: bool
+    series: Series, x: Floats, columns: int, x_range: tuple[float, float], weight: float, superseded: bool, run: int
 ) -> PlottedSeries:
     raw = per_column(x, series.value, x_range, columns)
     line = raw.mean
@@ -162,6 +183,7 @@ def _columns(
         nonfinite=raw.nonfinite > 0,
         superseded=superseded,
         last=float(series.value[-1]),
+        run=run,
     )
 
 
@@ -176,19 +198,20 @@ def with_room(low: float, high: float, growing: bool) -> tuple[float, float]:
     return low, max(high, end)
 
 
-def _x_range(view: PlotView, lineages: Sequence[Lineage], scale: XScale, growing: bool) -> tuple[float, float]:
+def _x_range(view: PlotView, runs: Sequence[Drawn]) -> tuple[float, float]:
     asked = view.x_range
     if math.isfinite(asked[0]) and math.isfinite(asked[1]) and asked[1] > asked[0]:
         return asked
     ends: list[float] = []
-    for series in (s for lineage in lineages for s in lineage if len(s)):
-        x = scale.values(series, view.x)
-        ends += [float(x.min()), float(x.max())]
+    for run in runs:
+        for series, _ in run.series():
+            x = run.scale.values(series, view.x)
+            ends += [float(x.min()), float(x.max())]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    return with_room(low, high, growing)
+    return with_room(low, high, any(run.growing for run in runs))
 
 
-def _x_ticks(view: PlotView, x_range: tuple[float, float], scale: XScale) -> ticks.Ticks:
+def _x_ticks(view: PlotView, x_range: tuple[float, float]) -> ticks.Ticks:
     makers: dict[str, Callable[[float, float, int], ticks.Ticks]] = {
         "wall": ticks.clock_ticks,
         "relative": ticks.duration_ticks,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from nntui.session.snapshot import (
     Mark,
     MetricSummary,
     PlotData,
+    PlottedSeries,
     PlotView,
     Snapshot,
     View,
@@ -44,6 +45,7 @@ from nntui.session.snapshot import (
 
 EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0
+Along = Callable[[Sequence[str]], Sequence[plotting.Drawn]]
 PACE_POINTS = 200
 """Newest points from which the pace is taken."""
 
@@ -146,8 +148,8 @@ class RunState:
 
     # --- freezing -----------------------------------------------------------------------------
 
-    def snapshot(self, view: View, now: float) -> Snapshot:
-        """Everything the view needs, as of now."""
+    def snapshot(self, view: View, now: float, along: Along = lambda metrics: ()) -> Snapshot:
+        """Everything the view needs, as of now. along: what other runs give to a plot of these metrics."""
         self._number += 1
         lead = self._lead()
         primary = self._primary()
@@ -164,7 +166,7 @@ class RunState:
         return Snapshot(
             number=self._number,
             head=head,
-            plots=self._plots(view, alerts, growing),
+            plots=self._plots(view, alerts, along),
             metrics=tuple(sorted(metrics, key=lambda m: roles.order(m.metric))),
             inside=inside,
             checks=checks,
@@ -290,17 +292,33 @@ class RunState:
             self._summaries[series.metric] = known
         return known[1]
 
-    def _plots(self, view: View, alerts: tuple[Finding, ...], growing: bool) -> dict[str, PlotData]:
-        lead = self._writers.get(self._lead())
+    @property
+    def state(self) -> State:
+        """The state of the run as of the last poll."""
+        return self._states.get(self._lead(), ("waiting", ""))[0]
+
+    @property
+    def lost(self) -> Lost:
+        """What was logged and cannot be shown."""
+        return self._lost()
+
+    def drawn(self, metrics: Sequence[str], kept: dict[object, PlottedSeries] | None = None) -> plotting.Drawn:
+        """What this run gives to a plot of these metrics. kept: what was computed of it since it last changed."""
+        lead = self._lead()
         begun = min((w.manifest.started_ns / 1e9 for w in self._writers.values()), default=0.0)
-        scale = plotting.XScale(lead.manifest.steps_per_epoch if lead else 0, begun)
+        scale = plotting.XScale(self._writers[lead].manifest.steps_per_epoch if lead else 0, begun)
+        growing = self.state in ("live", "quiet")
+        return plotting.Drawn([self._lineage(m) for m in metrics], scale, growing, {} if kept is None else kept)
+
+    def _plots(self, view: View, alerts: tuple[Finding, ...], along: Along) -> dict[str, PlotData]:
         known = references(finding for _, finding in self._checks.values())
         found: dict[str, PlotData] = {}
         for one in view.plots:
-            marks = self._marks(one, scale, alerts)
+            own = self.drawn(one.metrics)
+            marks = self._marks(one, own.scale, alerts)
             lines = [line for metric in dict.fromkeys(one.metrics) for line in known.get(metric, ())]
-            lineages = [self._lineage(m) for m in one.metrics]
-            found[one.key] = plotting.plot(one, lineages, scale, marks, references=lines, growing=growing)
+            runs = [own, *along(one.metrics)]
+            found[one.key] = plotting.plot(one, runs, marks, references=lines)
         return found
 
     def _marks(self, view: PlotView, scale: plotting.XScale, alerts: tuple[Finding, ...]) -> list[Mark]:

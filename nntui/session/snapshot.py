@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -69,6 +70,8 @@ class View:
     """Most metrics taken inside the model that are listed among the others: there may be thousands."""
     inside_pattern: str = ""
     """Letters that the names of those must hold."""
+    pins: tuple[Path, ...] = ()
+    """Runs drawn along in every plot, besides the open one."""
 
 
 # --- what the screen gets ---------------------------------------------------------------------
@@ -91,6 +94,20 @@ class PlottedSeries:
     """Whether these points belong to an earlier launch that a later one replaced; drawn dimmed."""
     last: float
     """Newest value, as logged."""
+    run: int = 0
+    """Which of the runs drawn together: 0 the open one, then from 1 on as in `Snapshot.pins`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A run drawn along with the open one."""
+
+    path: Path
+    name: str
+    """What tells it from the others drawn."""
+    state: State = "waiting"
+    trouble: str = ""
+    """What is wrong with it or not there yet, in words (`gone`, `2 frames damaged`, `loading`); empty when nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +268,10 @@ class Snapshot:
     """Empty unless the view asks for it."""
     layers: Layers = layers.NOTHING
     """Empty unless the view asks for them."""
+    pins: tuple[Pin, ...] = ()
+    """The runs drawn along, as the view asks for them."""
+    called: str = ""
+    """Where runs are drawn along: what tells the open one from them."""
     complete: bool = True
     """Whether all that was recorded when it was asked for has been read."""
     problem: str = ""

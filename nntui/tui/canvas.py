@@ -50,7 +50,7 @@ class Raster:
 
 def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x", dashes: Sequence[int] = ()) -> Raster:
     """The plot in width × height cells. Bands lie behind lines; of two lines the later series wins, of a
-    replaced one and another the other; NaN wins over both.
+    replaced one and another the other, of two runs the open one; NaN wins over both.
 
     dashes: which of DASHES each series has; all 0 (solid) when empty.
     """
@@ -74,11 +74,11 @@ def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x", das
         shown = touched & (layer <= level)
         owner[shown], layer[shown] = index, level
 
-    for index, one in enumerate(data.series):
+    for index, one in sorted(enumerate(data.series), key=lambda pair: pair[1].run == 0):
         low, high = (_rows(a, data, dots_high)[:dots_wide] for a in (one.low, one.high))
         light(_spans(low, high, dots_wide, dots_high), index, BAND)
     marks = list(dashes) or [0] * len(data.series)
-    for index, one in sorted(enumerate(data.series), key=lambda pair: not pair[1].superseded):
+    for index, one in sorted(enumerate(data.series), key=lambda pair: (pair[1].run == 0, not pair[1].superseded)):
         rows = _rows(one.line, data, dots_high)[:dots_wide]
         light(_stroke(rows, dots_wide, dots_high) & _dashed(rows, marks[index], kind, dots_wide), index, LINE)
     chars = _characters(bits, kind, layer, np.where(owner < 0, 0, np.array([*marks, 0])[owner]))

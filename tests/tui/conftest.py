@@ -423,7 +423,7 @@ def plot_of(view: PlotView, known: dict[str, Series]) -> Any:
     scale = plotting.XScale(1600, START)
     lr = known.get("lr")
     marks = plotting.lr_marks(lr, scale.values(lr, view.x)) if lr is not None else [Mark(0.0, "start")]
-    return plotting.plot(view, lineages, scale, marks)
+    return plotting.plot(view, [plotting.Drawn(lineages, scale)], marks)
 
 
 def screen_lines(app: Any) -> list[str]:

@@ -29,7 +29,7 @@ def referred(data: PlotData, tui: SimpleNamespace, *lines: Reference) -> PlotDat
     """The same plot with lines across it, made as the session makes it."""
     curves = {one.metric: one for one in tui.curves(2000)}
     lineages = [(curves[m], tui.series("", curves["lr"].value[:0])) for m in data.view.metrics if m in curves]
-    return plotting.plot(data.view, lineages, plotting.XScale(0, 0.0), data.marks, references=lines)
+    return plotting.plot(data.view, [plotting.Drawn(lineages, plotting.XScale(0, 0.0))], data.marks, references=lines)
 
 
 @pytest.fixture(params=list(DASHES))
@@ -129,7 +129,9 @@ def test_the_live_screen_draws_it(tui: SimpleNamespace, glyphs: str, size: tuple
             known = {series.metric: series for series in self.curves}
             nothing = tui.series("", known["lr"].value[:0])
             lineages = [(known[m], nothing) for m in one.view.metrics if m in known]
-            return plotting.plot(one.view, lineages, plotting.XScale(1600, 0.0), one.marks, references=lines)
+            return plotting.plot(
+                one.view, [plotting.Drawn(lineages, plotting.XScale(1600, 0.0))], one.marks, references=lines
+            )
 
     async def look() -> None:
         app = NntuiApp(Path("runs/exp42"), feed=Labelled("live"), glyphs=glyphs)

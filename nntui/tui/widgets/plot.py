@@ -56,9 +56,10 @@ def plot_lines(
             _x_frame(Text(g.rule * (width - 2), border), paint),
         ]
     columns, rows = inner_width(width), height - 2
-    raster = draw(data, columns, rows, g.kind, g.nan, _numbers(data))
+    raster = draw(data, columns, rows, g.kind, g.nan, _dashes(data))
     body = [_row(raster, row, paint, data) for row in range(rows)]
     untold = _put_references(body, data, paint)
+    _put_runs(body, data, columns, paint)
     _put_marks(body, data, columns, paint)
     at = column_of(cursor, data, columns) if math.isfinite(cursor) else -1
     if at >= 0:
@@ -78,7 +79,7 @@ def plot_lines(
 def _row(raster: Raster, row: int, paint: Paint, data: PlotData) -> Text:
     line = Text(no_wrap=True, end="")
     chars, layers, owners = raster.chars[row], raster.layer[row], raster.series[row]
-    colours = _numbers(data)
+    colours = _colours(data)
     start = 0
     for at in range(1, len(chars) + 1):
         if at == len(chars) or layers[at] != layers[start] or owners[at] != owners[start]:
@@ -96,10 +97,16 @@ def _style(layer: int, owner: int, paint: Paint, data: PlotData, colours: list[i
     return None
 
 
-def _numbers(data: PlotData) -> list[int]:
-    """Number of every series, for its colour and dashes: a metric keeps its own, superseded or not."""
+def _dashes(data: PlotData) -> list[int]:
+    """Which dashes every series has: a metric keeps its own, superseded or not, whatever the run."""
     names = list(dict.fromkeys(data.view.metrics))
     return [names.index(s.metric) if s.metric in names else 0 for s in data.series]
+
+
+def _colours(data: PlotData) -> list[int]:
+    """Number of the colour of every series: of one run each metric has its own, of several each run."""
+    several = any(s.run for s in data.series)
+    return [s.run for s in data.series] if several else _dashes(data)
 
 
 def _labels(data: PlotData, rows: int, paint: Paint) -> dict[int, str]:
@@ -147,6 +154,30 @@ def _put_references(body: list[Text], data: PlotData, paint: Paint) -> list[str]
     return untold
 
 
+def _put_runs(body: list[Text], data: PlotData, columns: int, paint: Paint) -> None:
+    """The number of each run drawn along, on its lines: where they end, and once more on the way."""
+    runs = max((one.run for one in data.series), default=0)
+    taken: set[tuple[int, int]] = set()
+    for one in (s for s in data.series if s.run and not s.superseded):
+        known = np.flatnonzero(np.isfinite(one.line))
+        for share in (1.0, one.run / (runs + 1)) if len(known) else ():
+            dot = known[min(len(known) - 1, int(share * len(known)))]
+            row, at = row_of(float(one.line[dot]), data, len(body)), int(dot) * columns // len(one.line)
+            while (row, at) in taken and at:
+                at -= 1
+            if row >= 0 and (row, at) not in taken:
+                taken.add((row, at))
+                body[row] = _with(body[row], at, str(one.run), paint.series(one.run))
+
+
+def _with(line: Text, at: int, char: str, style: Style) -> Text:
+    """The line with another character at a place."""
+    line = line.copy()
+    line.plain = line.plain[:at] + char + line.plain[at + 1 :]
+    line.stylize(style, at, at + 1)
+    return line
+
+
 def _put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint) -> None:
     """Marks hang from the top of the plot; words only where they hide neither data nor an earlier mark."""
     line = body[0]
@@ -172,9 +203,11 @@ def _put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint) -> 
 
 
 def _legend(data: PlotData, width: int, paint: Paint, title: str) -> Text:
-    """Names with their marks and newest values; the title when there is nothing to tell apart."""
-    shown: dict[str, PlottedSeries] = {s.metric: s for s in data.series if not s.superseded}
-    shown = shown or {s.metric: s for s in data.series}
+    """Names with their marks and newest values of the open run; the title when there is nothing to tell apart."""
+    own = [s for s in data.series if not s.run]
+    several = len(own) < len(data.series)
+    shown: dict[str, PlottedSeries] = {s.metric: s for s in own if not s.superseded}
+    shown = shown or {s.metric: s for s in own}
     names = list(dict.fromkeys(data.view.metrics))
     values = {name: format_number(one.last) for name, one in shown.items()}
     spare = width - 2 - sum(len(value) + 6 for value in values.values())
@@ -185,7 +218,7 @@ def _legend(data: PlotData, width: int, paint: Paint, title: str) -> Text:
     for name, value in values.items():
         index = names.index(name) if name in names else 0
         mark = paint.glyphs.series[index % len(paint.glyphs.series)]
-        style = paint.series(index)
+        style = paint.series(0 if several else index)
         part = Text(f"{mark}{mark} {cut(named(name), max(4, room))} ", style, end="", no_wrap=True)
         part.append(value, Style(color=style.color, bold=True))
         parts.append(part)
@@ -257,8 +290,9 @@ def _x_frame(line: Text, paint: Paint) -> Text:
 
 
 def _cursor_values(data: PlotData, at: int, columns: int) -> str:
-    """Exact values under the crosshair: the line, and the extremes where they differ."""
+    """Exact values under the crosshair: the line, and the extremes where they differ; of runs drawn along the line alone."""
     words = []
+    along: dict[int, list[str]] = {}
     for one in data.series:
         span = slice(
             at * len(one.line) // columns, max(at * len(one.line) // columns + 1, (at + 1) * len(one.line) // columns)
@@ -266,11 +300,15 @@ def _cursor_values(data: PlotData, at: int, columns: int) -> str:
         line, low, high = one.line[span], one.low[span], one.high[span]
         if one.superseded or not np.isfinite(line).any():
             continue
-        text = f"{cut(named(one.metric), 20)} {format_number(float(np.nanmean(line)))}"
+        value = format_number(float(np.nanmean(line)))
+        if one.run:
+            along.setdefault(one.run, [str(one.run)]).append(value)
+            continue
+        text = f"{cut(named(one.metric), 20)} {value}"
         if np.isfinite(low).any() and np.nanmin(low) < np.nanmax(high):
             text += f" [{format_number(float(np.nanmin(low)))}, {format_number(float(np.nanmax(high)))}]"
         words.append(text)
-    return "  ".join(words)
+    return "  ".join([*words, *(" ".join(values) for values in along.values())])
 
 
 def _x_words(data: PlotData, x: float) -> str:
