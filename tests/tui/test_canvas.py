@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -121,6 +122,14 @@ def test_a_replaced_launch_lies_under_the_one_that_counts() -> None:
         both = [series(line, line=line, superseded=True), series(line, line=line)][::order]
         raster = draw(data(*both), 2, 1, "braille")
         assert not both[int(raster.series[0, 0])].superseded
+
+
+def test_a_run_drawn_along_lies_under_the_open_one() -> None:
+    line = [0.0] * 4
+    for order in (1, -1):
+        both = [dataclasses.replace(series(line, line=line), run=1), series(line, line=line)][::order]
+        raster = draw(data(*both), 2, 1, "braille")
+        assert both[int(raster.series[0, 0])].run == 0
 
 
 def test_lines_differ_by_their_dots_and_not_only_by_colour() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from nntui.session import pinned, plotting
 from nntui.session.snapshot import Mark, PlotData, PlotView
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
@@ -144,3 +147,55 @@ def test_wide_names_do_not_push_the_frame(tui: SimpleNamespace) -> None:
     data = dataclasses.replace(data, marks=(Mark(10.0, name, "error"),))
     for cursor in (math.nan, 20.0):
         assert {line.cell_len for line in plot_lines(data, 50, 12, UNICODE, title=name, cursor=cursor)} == {50}
+
+
+@pytest.fixture(scope="module")
+def together(tui: SimpleNamespace) -> Any:
+    """Two metrics of the open run and of so many others, each a little higher."""
+
+    def plot(others: int, width: int = 80, kind: str = "braille") -> PlotData:
+        nothing = tui.series("", np.zeros(0))
+        runs = [
+            plotting.Drawn(
+                [(tui.series(name, np.linspace(9, low, 500) + k), nothing) for name, low in (("a", 1), ("b", 4))],
+                plotting.XScale(0, 0.0),
+            )
+            for k in range(others + 1)
+        ]
+        return plotting.plot(PlotView("main", ("a", "b"), raster_columns(width, kind)), runs, [])
+
+    return plot
+
+
+@pytest.mark.parametrize("paint", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_every_run_drawn_along_has_its_number_and_its_colour_on_each_of_its_lines(together: Any, paint: Paint) -> None:
+    for others in range(pinned.PIN_LIMIT + 1):
+        lines = plot_lines(together(others, kind=paint.glyphs.kind), 80, 30, paint, title="t")
+        assert [line.cell_len for line in lines] == [80] * 30
+        found: dict[str, set[str]] = {}
+        for line in lines[1:-1]:
+            for at in range(8, 79):
+                if line.plain[at].isdecimal():
+                    colour = line.get_style_at_offset(Console(), at).color
+                    found.setdefault(line.plain[at], set()).add(str(colour and colour.name))
+        assert found == {str(n): {str(paint.series(n).color.name)} for n in range(1, others + 1)}
+        assert len(set().union(*found.values())) == others, "no two runs share a colour"
+        assert all(body([line.plain for line in lines]).count(number) >= 3 for number in found)
+
+
+def test_the_legend_has_the_values_of_the_open_run_and_the_crosshair_those_of_all(together: Any) -> None:
+    lines = drawn(together(2), 80, 20, cursor=499.0)
+    assert "── a 1 " in lines[0]
+    assert "·· b 4 " in lines[0]
+    assert re.search(r"a 1\.\d+ .*b 4\.\d+ .*1 2\.\d+ 5\.\d+ .*2 3\.\d+ 6\.\d+", lines[-1]), lines[-1]
+
+
+def test_runs_that_hide_each_other_and_runs_without_a_point_are_drawn(tui: SimpleNamespace) -> None:
+    scale, nothing = plotting.XScale(0, 0.0), tui.series("", np.zeros(0))
+    for values in (np.zeros(0), np.full(1, 2.0), np.full(3, math.nan), np.full(500, 2.0)):
+        run = plotting.Drawn([(tui.series("a", values), nothing)], scale)
+        for own in (plotting.Drawn.nothing(), run):
+            data = plotting.plot(PlotView("main", ("a",), 40), [own, *[run] * 7], [])
+            for width, height in ((20, 4), (30, 6), (80, 24)):
+                lines = drawn(data, width, height, cursor=2.0)
+                assert [len(line) for line in lines] == [width] * height
