@@ -14,6 +14,7 @@ from textual.theme import Theme
 from nntui.tui.glyphs import Glyphs
 from nntui.tui.safe import safe
 from nntui.tui.themes import series_style
+from nntui.tui.units import wrap
 
 LOUD = frozenset({"warning", "error"})
 SOFT = frozenset({"faint", "border"})
@@ -105,3 +106,25 @@ def spread(left: Text, right: Text, width: int) -> Text:
         line.append(" " * (width - line.cell_len - right.cell_len))
         line.append_text(right)
     return line
+
+
+def cut_line(line: Text, width: int) -> Text:
+    """The line in at most `width` cells."""
+    line.truncate(max(0, width), overflow="ellipsis")
+    return line
+
+
+def padded(line: Text, width: int) -> Text:
+    """The line in exactly `width` cells."""
+    line.truncate(max(0, width), overflow="ellipsis", pad=True)
+    return line
+
+
+def labelled(label: str, value: str, paint: Paint) -> Text:
+    """A quiet word and what it names."""
+    return joined([paint.text(label, "quiet"), paint.text(value, bold=True)], " ")
+
+
+def wrapped(words: str, width: int, paint: Paint, meaning: str, indent: int = 0) -> list[Text]:
+    """Words from anywhere in lines of at most `width` cells."""
+    return [paint.text(" " * indent + line, meaning) for line in wrap(safe(words), width - indent)]

@@ -19,10 +19,10 @@ from nntui.session.data import Data, DataView, Example, Listed, choose
 from nntui.session.examples import Shown
 from nntui.session.histogram import Histogram, of_numbers
 from nntui.session.table import Known
-from nntui.tui import data_panels as panels
 from nntui.tui.app import NntuiApp
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
+from nntui.tui.panels import data as panels
 from nntui.tui.themes import DARK
 
 PAINT = Paint(DARK, SETS["braille"])

@@ -11,9 +11,13 @@ from rich.text import Text
 
 from nntui.finding import Finding
 from nntui.session.snapshot import Head, Lost, MetricSummary, Snapshot
-from nntui.tui import panels
 from nntui.tui.glyphs import SETS, plain
 from nntui.tui.paint import Paint, fitted, spread
+from nntui.tui.panels.findings import finding_detail, finding_row, recipe_line, worst_check_line
+from nntui.tui.panels.frame import head_line, notice_line, status_line
+from nntui.tui.panels.log import event_row
+from nntui.tui.panels.metrics import metric_lines
+from nntui.tui.panels.rail import rail_lines
 from nntui.tui.themes import DARK
 
 PAINT = Paint(DARK, SETS["braille"])
@@ -27,20 +31,20 @@ def snapshot(request: pytest.FixtureRequest, tui: SimpleNamespace) -> Snapshot:
 
 def all_lines(snapshot: Snapshot, width: int) -> list[Text]:
     lines = [
-        panels.head_line(snapshot, width, PAINT, 0.4, False),
-        panels.head_line(snapshot, width, PAINT, math.nan, True),
-        panels.notice_line(snapshot, width, PAINT),
-        panels.recipe_line(snapshot, width, PAINT),
-        panels.worst_check_line(snapshot, width, PAINT),
-        panels.status_line(snapshot.head, width, PAINT, [("q", "quit"), ("?", "help")]),
+        head_line(snapshot, width, PAINT, 0.4, False),
+        head_line(snapshot, width, PAINT, math.nan, True),
+        notice_line(snapshot, width, PAINT),
+        recipe_line(snapshot, width, PAINT),
+        worst_check_line(snapshot, width, PAINT),
+        status_line(snapshot.head, width, PAINT, [("q", "quit"), ("?", "help")]),
     ]
     for height in (1, 4, 30):
         chosen = snapshot.metrics[-1].metric if snapshot.metrics else ""
-        lines += panels.metric_lines(snapshot.metrics, width, height, PAINT, chosen=chosen)
-        lines += panels.rail_lines(snapshot, width, height, PAINT)
+        lines += metric_lines(snapshot.metrics, width, height, PAINT, chosen=chosen)
+        lines += rail_lines(snapshot, width, height, PAINT)
     for one in (*snapshot.checks, *snapshot.alerts):
-        lines += [panels.finding_row(one, width, PAINT), *panels.finding_detail(one, width, PAINT)]
-    lines += [panels.event_row(event, width, PAINT) for event in snapshot.events]
+        lines += [finding_row(one, width, PAINT), *finding_detail(one, width, PAINT)]
+    lines += [event_row(event, width, PAINT) for event in snapshot.events]
     return lines
 
 
@@ -70,7 +74,7 @@ def head(width: int, *, age: float = 0.4, paused: bool = False, **changes: Any) 
         "lr": 3e-4,
         "samples_per_second": 812.0,
     }
-    return panels.head_line(Snapshot(head=Head(**(known | changes))), width, PAINT, age, paused).plain
+    return head_line(Snapshot(head=Head(**(known | changes))), width, PAINT, age, paused).plain
 
 
 def test_the_first_line_has_it_all_where_there_is_room() -> None:
@@ -118,7 +122,7 @@ def test_a_loss_that_is_nan_is_shown_as_nan() -> None:
 
 
 def notice(**changes: Any) -> str:
-    return panels.notice_line(Snapshot(**changes), 100, PAINT).plain
+    return notice_line(Snapshot(**changes), 100, PAINT).plain
 
 
 ALERT = Finding("live.plateau", "info", "train/loss is flat")
@@ -147,7 +151,7 @@ def metrics(count: int) -> list[MetricSummary]:
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 13, 200])
 @pytest.mark.parametrize(("width", "height"), [(80, 3), (56, 4), (200, 5), (30, 10), (12, 2)])
 def test_every_metric_is_listed_or_counted(count: int, width: int, height: int) -> None:
-    lines = panels.metric_lines(metrics(count), width, height, PAINT)
+    lines = metric_lines(metrics(count), width, height, PAINT)
     assert 1 <= len(lines) <= height
     text = "\n".join(line.plain for line in lines)
     if width >= 28:
@@ -158,25 +162,25 @@ def test_every_metric_is_listed_or_counted(count: int, width: int, height: int) 
 
 @pytest.mark.parametrize("chosen", [0, 7, 11, 12, 57, 199])
 def test_the_chosen_metric_is_always_in_sight(chosen: int) -> None:
-    lines = panels.metric_lines(metrics(200), 80, 3, PAINT, chosen=f"metric_{chosen:03d}")
+    lines = metric_lines(metrics(200), 80, 3, PAINT, chosen=f"metric_{chosen:03d}")
     assert sum(f"▸metric_{chosen:03d}" in line.plain for line in lines) == 1
 
 
 def test_a_long_name_gives_way_to_its_value() -> None:
     long = dataclasses.replace(metrics(1)[0], metric="a" * 300, last=-1.234567e-100)
-    (line,) = panels.metric_lines([long], 40, 1, PAINT)
+    (line,) = metric_lines([long], 40, 1, PAINT)
     assert line.plain.rstrip().endswith("-1.23e-100")
     assert "…" in line.plain
 
 
 def test_a_narrow_recipe_shows_the_stages_that_have_verdicts(tui: SimpleNamespace) -> None:
     snapshot = tui.CannedFeed("failing").snapshot()
-    assert panels.recipe_line(snapshot, 40, PAINT).plain == "recipe  skeleton 1✓ 1✗"
-    assert "squeeze –" in panels.recipe_line(snapshot, 80, PAINT).plain
+    assert recipe_line(snapshot, 40, PAINT).plain == "recipe  skeleton 1✓ 1✗"
+    assert "squeeze –" in recipe_line(snapshot, 80, PAINT).plain
 
 
 def test_the_worst_check_comes_with_the_key_to_its_evidence(tui: SimpleNamespace) -> None:
-    line = panels.worst_check_line(tui.CannedFeed("failing").snapshot(), 80, PAINT).plain
+    line = worst_check_line(tui.CannedFeed("failing").snapshot(), 80, PAINT).plain
     assert line.startswith("✗ skeleton.dependency  the output of example 3")
     assert line.endswith("…  [2] why")
 
@@ -185,7 +189,7 @@ def test_a_detail_holds_everything_a_finding_says() -> None:
     one = Finding(
         "a.b", "fail", "it is so", 1.0, 2.0, 0.5, "nats", "try this", {"x": 3.25, "list": [1.0, 2.0]}, 0.25, 7
     )
-    text = "\n".join(line.plain for line in panels.finding_detail(one, 80, PAINT))
+    text = "\n".join(line.plain for line in finding_detail(one, 80, PAINT))
     for words in ("a.b", "fail", "it is so", "1 nats ± 0.5", "2 nats", "7", "0.25 s", "try this", "x: 3.25", "[1, 2]"):
         assert words in text
 

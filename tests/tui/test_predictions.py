@@ -13,11 +13,11 @@ from rich.cells import cell_len
 from nntui.session.dependencies import Dependencies
 from nntui.session.examples import Shown
 from nntui.session.predictions import Prediction, Predictions
-from nntui.tui import predictions_panels as panels
 from nntui.tui.app import NntuiApp
-from nntui.tui.dependencies_panels import dependency_lines, room_for
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
+from nntui.tui.panels import predictions as panels
+from nntui.tui.panels.dependencies import dependency_lines, room_for
 from nntui.tui.themes import DARK, LIGHT
 
 PAINT = Paint(DARK, SETS["braille"])

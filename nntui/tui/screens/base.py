@@ -13,8 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from nntui.session.snapshot import Snapshot, View
-from nntui.tui import panels
 from nntui.tui.actions import ACTIONS, footer_keys
+from nntui.tui.panels.frame import head_line, notice_line, status_line
 from nntui.tui.widgets.lines import Draw, Lines
 
 if TYPE_CHECKING:
@@ -109,10 +109,10 @@ class RunScreen(Screen[None]):
 
     def _head(self, width: int, height: int) -> list[Text]:
         app = self.run_app
-        return [panels.head_line(self.snapshot, width, app.paint, app.data_age(), app.paused)]
+        return [head_line(self.snapshot, width, app.paint, app.data_age(), app.paused)]
 
     def _notice(self, width: int, height: int) -> list[Text]:
-        return [panels.notice_line(self.snapshot, width, self.run_app.paint)]
+        return [notice_line(self.snapshot, width, self.run_app.paint)]
 
     def _footer(self, width: int, height: int) -> list[Text]:
-        return [panels.status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND))]
+        return [status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND))]

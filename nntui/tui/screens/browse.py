@@ -14,10 +14,12 @@ from textual.app import ComposeResult
 
 from nntui.finding import Finding
 from nntui.session.snapshot import EventRow
-from nntui.tui import panels
 from nntui.tui.paint import joined
+from nntui.tui.panels.findings import finding_detail, finding_row
+from nntui.tui.panels.log import clock_of, event_row
 from nntui.tui.safe import safe_lines
 from nntui.tui.screens.base import RunScreen
+from nntui.tui.units import wrap
 
 
 class BrowseScreen(RunScreen):
@@ -87,7 +89,7 @@ class BrowseScreen(RunScreen):
         paint = self.run_app.paint
         items = self.items()
         if not items:
-            return [Text(), *(paint.text(f"  {line}", "quiet") for line in panels.wrap(self.nothing(), width - 4))]
+            return [Text(), *(paint.text(f"  {line}", "quiet") for line in wrap(self.nothing(), width - 4))]
         self._find(items)
         detail = self.detail(items[self.chosen], width - 2)
         if self.alone:
@@ -124,11 +126,11 @@ class AlertsScreen(BrowseScreen):
 
     def row(self, item: Finding, width: int) -> Text:
         """Verdict and numbers."""
-        return panels.finding_row(item, width, self.run_app.paint)
+        return finding_row(item, width, self.run_app.paint)
 
     def detail(self, item: Finding, width: int) -> list[Text]:
         """All of a finding."""
-        return panels.finding_detail(item, width, self.run_app.paint)
+        return finding_detail(item, width, self.run_app.paint)
 
     def nothing(self) -> str:
         """All is well, as far as the rules can see."""
@@ -148,13 +150,13 @@ class LogScreen(BrowseScreen):
 
     def row(self, item: EventRow, width: int) -> Text:
         """When and what."""
-        return panels.event_row(item, width, self.run_app.paint, panels.clock_of(self.snapshot.events))
+        return event_row(item, width, self.run_app.paint, clock_of(self.snapshot.events))
 
     def detail(self, item: EventRow, width: int) -> list[Text]:
         """The whole message; of a crash the traceback."""
         paint = self.run_app.paint
         words = f"{item.event} at step {item.step:,}" if item.step >= 0 else item.event
-        lines = [piece for line in safe_lines(item.message) for piece in panels.wrap(line, width)]
+        lines = [piece for line in safe_lines(item.message) for piece in wrap(line, width)]
         return [paint.text(words, bold=True), paint.text(f"from {item.writer}", "faint"), *map(paint.text, lines)]
 
     def nothing(self) -> str:

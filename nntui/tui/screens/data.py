@@ -13,9 +13,9 @@ from textual.binding import Binding, BindingType
 from nntui.session import data, filters
 from nntui.session.data import DataView, Example
 from nntui.session.snapshot import Snapshot, View
-from nntui.tui import data_panels as panels
 from nntui.tui.actions import ACTIONS
 from nntui.tui.paint import joined
+from nntui.tui.panels import data as panels
 from nntui.tui.safe import safe
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.filter import FilterScreen

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from nntui.session.dependencies import DependenciesView
 from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
-from nntui.tui.dependencies_panels import dependency_lines, room_for
+from nntui.tui.panels.dependencies import dependency_lines, room_for
 from nntui.tui.screens.base import RunScreen
 
 

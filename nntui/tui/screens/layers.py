@@ -13,8 +13,8 @@ from textual.binding import Binding, BindingType
 from nntui import names
 from nntui.session.layers import LOGARITHMIC, STATISTICS, Layer, LayersView
 from nntui.session.snapshot import PlotView, View
-from nntui.tui import layers_panels as panels
 from nntui.tui.actions import ACTIONS
+from nntui.tui.panels import layers as panels
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.plot import plot_lines, raster_columns
 

@@ -15,9 +15,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from nntui.session.snapshot import MetricSummary, PlotView, Snapshot, View
-from nntui.tui import panels
 from nntui.tui.actions import ACTIONS
 from nntui.tui.options import Options
+from nntui.tui.panels.findings import recipe_line, worst_check_line
+from nntui.tui.panels.metrics import LEAST_METRIC_CELL, metric_lines
+from nntui.tui.panels.rail import rail_lines
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.widgets.filter import FilterScreen
 from nntui.tui.widgets.plot import plot_lines, raster_columns
@@ -146,7 +148,7 @@ class LiveScreen(RunScreen):
             self.query_one(strip).set_class(self.size.height < 10, "gone")
 
     def _number_rows(self) -> int:
-        columns = max(1, self._left_width() // panels.LEAST_METRIC_CELL)
+        columns = max(1, self._left_width() // LEAST_METRIC_CELL)
         wanted = -(-len(self._listed()) // columns)
         return max(1, min(wanted, 3 + (self.size.height - 24) // 4))
 
@@ -188,13 +190,13 @@ class LiveScreen(RunScreen):
     def _numbers(self, width: int, height: int) -> list[Text]:
         options = self.options
         shown = self._listed()
-        return panels.metric_lines(shown, width, height, self.run_app.paint, chosen=options.chosen)
+        return metric_lines(shown, width, height, self.run_app.paint, chosen=options.chosen)
 
     def _rail(self, width: int, height: int) -> list[Text]:
-        return panels.rail_lines(self.snapshot, width, height, self.run_app.paint)
+        return rail_lines(self.snapshot, width, height, self.run_app.paint)
 
     def _recipe(self, width: int, height: int) -> list[Text]:
-        return [panels.recipe_line(self.snapshot, width, self.run_app.paint)]
+        return [recipe_line(self.snapshot, width, self.run_app.paint)]
 
     def _worst(self, width: int, height: int) -> list[Text]:
-        return [panels.worst_check_line(self.snapshot, width, self.run_app.paint)]
+        return [worst_check_line(self.snapshot, width, self.run_app.paint)]

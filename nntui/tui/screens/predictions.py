@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 
 from nntui.session.predictions import Order, Prediction, PredictionsView
 from nntui.session.snapshot import View
-from nntui.tui import predictions_panels as panels
 from nntui.tui.actions import ACTIONS
+from nntui.tui.panels import predictions as panels
 from nntui.tui.screens.browse import BrowseScreen
 
 

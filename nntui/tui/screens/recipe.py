@@ -10,7 +10,7 @@ from rich.text import Text
 from nntui.finding import Finding
 from nntui.session import recipe
 from nntui.session.recipe import Entry
-from nntui.tui import panels
+from nntui.tui.panels.findings import recipe_detail, recipe_row
 from nntui.tui.screens.browse import BrowseScreen
 
 URGENT = ("fail", "crash", "warn")
@@ -38,11 +38,11 @@ class RecipeScreen(BrowseScreen):
         place = items.index(item)
         stage = item.row.id.partition(".")[0]
         begins = place <= self.first or items[place - 1].row.id.partition(".")[0] != stage
-        return panels.recipe_row(item, stage if begins else "", width, self.run_app.paint)
+        return recipe_row(item, stage if begins else "", width, self.run_app.paint)
 
     def detail(self, item: Entry, width: int) -> list[Text]:
         """All of a finding, and why the row is there."""
-        return panels.recipe_detail(item, width, self.run_app.paint)
+        return recipe_detail(item, width, self.run_app.paint)
 
     def nothing(self) -> str:
         """No check was recorded."""

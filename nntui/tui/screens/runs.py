@@ -12,9 +12,10 @@ from textual.binding import Binding, BindingType
 from nntui.session.catalog import Listing
 from nntui.session.glance import Glance
 from nntui.session.snapshot import Snapshot
-from nntui.tui import panels, run_words
+from nntui.tui import run_words
 from nntui.tui.actions import ACTIONS, footer_keys
 from nntui.tui.paint import fitted, joined
+from nntui.tui.panels.frame import status_line
 from nntui.tui.run_columns import STATE_WIDTH, Columns, columns
 from nntui.tui.safe import safe
 from nntui.tui.screens.browse import BrowseScreen
@@ -181,7 +182,7 @@ class RunsScreen(BrowseScreen):
 
     def _footer(self, width: int, height: int) -> list[Text]:
         head = Snapshot().head
-        return [panels.status_line(head, width, self.run_app.paint, footer_keys(self.KIND))]
+        return [status_line(head, width, self.run_app.paint, footer_keys(self.KIND))]
 
 
 def _matches(one: Glance, listing: Listing, words: list[str]) -> bool:

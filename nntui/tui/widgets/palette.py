@@ -14,8 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from nntui.tui.actions import ACTIONS, Action
-from nntui.tui.paint import Paint, joined
-from nntui.tui.panels import padded
+from nntui.tui.paint import Paint, joined, padded
 from nntui.tui.units import fit
 from nntui.tui.widgets.lines import Lines
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from nntui.analysis.ticks import format_number
 from nntui.session.dependencies import Dependencies
-from nntui.tui.paint import Paint, joined, spread
+from nntui.tui.paint import Paint, cut_line, joined, spread
 from nntui.tui.units import fit, wrap
 
 LABEL_WIDTH = 5
@@ -42,7 +42,7 @@ def dependency_lines(data: Dependencies, width: int, height: int, paint: Paint) 
     lines.append(paint.text(f"{'':<{LABEL_WIDTH}} inputs {paint.glyphs.cursor}", "quiet"))
     lines += _matrix(data, paint)
     lines.append(_legend(data, paint))
-    return [_cut(line, width) for line in lines[:height]]
+    return [cut_line(line, width) for line in lines[:height]]
 
 
 def _title(data: Dependencies, width: int, paint: Paint) -> Text:
@@ -120,8 +120,3 @@ def _legend(data: Dependencies, paint: Paint) -> Text:
     if data.leak[0] >= 0:
         parts.append(joined([paint.text(paint.glyphs.failed * 2, "error"), paint.text("the leak", "quiet")], " "))
     return joined([Text(" " * LABEL_WIDTH), *parts])
-
-
-def _cut(line: Text, width: int) -> Text:
-    line.truncate(max(0, width), overflow="ellipsis")
-    return line

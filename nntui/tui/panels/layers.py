@@ -15,8 +15,8 @@ from rich.text import Text
 from nntui import names
 from nntui.analysis.ticks import format_count, format_number
 from nntui.session.layers import BAND, LOGARITHMIC, MUCH_DEAD, STATISTICS, TARGET, Floats, Layer, Layers
-from nntui.tui.dependencies_panels import SHADES
 from nntui.tui.paint import Paint, fitted, joined
+from nntui.tui.panels.dependencies import SHADES
 from nntui.tui.safe import safe
 from nntui.tui.units import fit
 
