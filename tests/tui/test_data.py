@@ -111,7 +111,7 @@ def test_escape_in_the_filter_changes_nothing(tui: SimpleNamespace) -> None:
 
 def test_the_histogram_goes_by_the_order_or_by_what_is_asked_for(tui: SimpleNamespace) -> None:
     async def steps(app, pilot, keys) -> None:
-        view = app._feed
+        view = app.following.feed
         assert "by factors" in await keys("6")
         assert view.view.data.column == ""
         shown = await keys("H")
@@ -136,7 +136,7 @@ def test_the_chosen_example_stays_when_the_order_of_the_list_changes_under_it(tu
         await keys("6", "j", "j", "j")
         before = chosen(app)
         screen = app.screen
-        app._feed.base = app._feed.base
+        app.following.feed.base = app.following.feed.base
         screen.wanted = DataView("place")
         app.ask()
         await keys("k")
@@ -171,7 +171,7 @@ def test_what_is_out_of_date_says_so(tui: SimpleNamespace) -> None:
 
 def test_nothing_is_asked_of_the_feed_that_no_screen_shows(tui: SimpleNamespace) -> None:
     async def steps(app, pilot, keys) -> None:
-        feed = app._feed
+        feed = app.following.feed
         await keys("6")
         assert feed.view.data is not None
         assert feed.view.predictions is feed.view.dependencies is None

@@ -96,7 +96,7 @@ def test_a_leak_is_named_and_has_a_cell_of_its_own(tui: SimpleNamespace) -> None
 
 def test_nothing_is_asked_of_the_feed_that_no_screen_shows(tui: SimpleNamespace) -> None:
     async def steps(app, pilot, keys) -> None:
-        feed = app._feed
+        feed = app.following.feed
         await keys("3")
         assert feed.view.predictions is not None
         assert feed.view.dependencies is None
