@@ -1,4 +1,4 @@
-"""What the process can tell about itself without being asked: rank, launch, versions, commit.
+"""What the process can tell about itself without being asked: rank, launch, versions, commit, command, seed.
 
 Owns reading environment variables and the loaded modules. Imports none of them. Invariant: never raises.
 """
@@ -9,12 +9,16 @@ import os
 import platform
 import re
 import secrets
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _RANKS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))
+COMMAND_LIMIT = 4096
+_SECRET = re.compile(r"(?i)(api[-_]?key|token|secret|passw)")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
 
 
@@ -40,6 +44,36 @@ def place(environ: Mapping[str, str] = os.environ) -> Place:
         job or environ.get("SLURM_JOB_ID") or secrets.token_hex(4),
         _number(environ.get("TORCHELASTIC_RESTART_COUNT")),
     )
+
+
+def facts() -> dict[str, Any]:
+    """What writer.json tells of the program besides its place: versions, commit, command and seed."""
+    return {"versions": versions(), "git_commit": git_commit(), "command": command(sys.orig_argv[1:]), "seed": seed()}
+
+
+def command(words: Sequence[str]) -> str:
+    """The command line as one would type it, at most COMMAND_LIMIT characters; what reads like a secret is `***`.
+
+    Empty in a notebook, whose command tells nothing of what it runs.
+    """
+    if "ipykernel" in sys.modules:
+        return ""
+    shown: list[str] = []
+    hidden = False
+    for word in words:
+        name, sign, value = word.partition("=")
+        secret = bool(_SECRET.search(name)) and (name.startswith("-") or bool(sign))
+        shown.append("***" if hidden else f"{name}=***" if secret and value else word)
+        hidden = secret and not sign and not hidden
+    return shlex.join(shown)[:COMMAND_LIMIT]
+
+
+def seed() -> str:
+    """The seed of torch's generator, set or drawn; empty where torch is not loaded."""
+    try:
+        return str(int(sys.modules["torch"].initial_seed()))
+    except Exception:  # noqa: BLE001 (a stand-in for torch may do anything)
+        return ""
 
 
 def versions() -> dict[str, str]:

@@ -14,12 +14,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from nntui.recorder.device import Deferred
+from nntui.recorder.extremes import Extremes
 from nntui.recorder.outbox import Outbox
 from nntui.recorder.rows import Groups, Point, Together, event_row
 from nntui.runlog.layout import Beat, End
@@ -86,6 +87,7 @@ class Handoff:
         self._notes: deque[tuple[str, str]] = deque()
         self._barriers: list[Barrier] = []
         self._newest: dict[str, float] = {}
+        self._extremes = Extremes()
         self._step = -1
         self._beats = 0
         self._end: End | None = None
@@ -273,6 +275,8 @@ class Handoff:
             return
         self._step = max(self._step, batch.step)
         self._newest.update({n: v for n, v in batch.newest.items() if n in _RATES or "loss" in n})
+        for group in batch.groups:
+            self._extremes.take(*group)
         self._outbox.put("metrics", batch.data, points=batch.points)
 
     def _put_row(self, row: Row) -> None:
@@ -318,7 +322,7 @@ class Handoff:
         self.complete = self._outbox.give_up()
         try:
             self._beat(ending.reason)
-            self.writer.end(ending)
+            self.writer.end(replace(ending, metrics=self._extremes.told()))
         except OSError as error:
             self.complete = False
             if not self._outbox.outage:

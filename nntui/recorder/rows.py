@@ -60,6 +60,8 @@ class Batch(NamedTuple):
     """The highest of the training; below every step where there is none."""
     newest: dict[str, float]
     """The last value of each metric of the training."""
+    groups: list[tuple[Names, np.ndarray, np.ndarray]]
+    """Metrics logged together, their steps (n,) and values (metrics, n)."""
 
 
 class Groups:
@@ -121,9 +123,13 @@ class Groups:
         }
         own = steps[np.repeat([not names[0].startswith(PROGRESS) for names, _, _ in encoded], lengths)]
         newest = {name: value for name, value in newest.items() if not name.startswith(PROGRESS)}
-        return Batch(
-            pa.RecordBatch.from_arrays(columns, schema=METRICS), len(values), int(own.max(initial=-(1 << 63))), newest
-        )
+        ends = np.cumsum(lengths)
+        groups = [
+            (names, steps[end - len(rows) : end], matrix)
+            for (names, rows, matrix), end in zip(encoded, ends, strict=True)
+        ]
+        data = pa.RecordBatch.from_arrays(columns, schema=METRICS)
+        return Batch(data, len(values), int(own.max(initial=-(1 << 63))), newest, groups)
 
     def _rectangles(self, names: Names, rows: list[Point]) -> list[tuple[Names, list[Point], np.ndarray]]:
         """The group as a matrix of metrics × steps; split where a value turns out to be no number."""

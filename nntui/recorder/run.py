@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nntui.finding import PROGRESS, Finding, jsonable
-from nntui.recorder import environment, hooks
+from nntui.recorder import code, environment, hooks
 from nntui.recorder.closed import Closed, Forked
 from nntui.recorder.device import Deferred, NotNow
 from nntui.recorder.examples import capture_examples
@@ -64,13 +64,14 @@ class Run:
             total_steps=total_steps,
             steps_per_epoch=steps_per_epoch,
             config=config,
-            versions=environment.versions(),
-            git_commit=environment.git_commit(),
+            **environment.facts(),
         )
         self._total_steps = total_steps or 0
         self._next = resume_step or 0
         self._exit: tuple[str, str] | None = None
-        self._handoff = Handoff(self._create(resume_step=resume_step), total_steps=self._total_steps)
+        writer = self._create(resume_step=resume_step)
+        self._code = code.record(writer)
+        self._handoff = Handoff(writer, total_steps=self._total_steps)
         self._queue: Any = self._handoff.queue
         self._handoff.start()
         hooks.watch_over(self)
@@ -263,6 +264,7 @@ class Run:
         )
         self._ask_to_end(reason, exit_code if reason == "finished" else exit_code or 1, message, FINISH_TIMEOUT * 0.8)
         self.wait_over(time.monotonic() + FINISH_TIMEOUT)
+        self._code.join(code.PATIENCE)
         hooks.let_go(self)
 
     def __enter__(self) -> Self:

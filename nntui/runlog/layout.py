@@ -1,4 +1,4 @@
-"""Names and small files of a run folder: run.json, writer.json, beat, end.json.
+"""Names and small files of a run folder: run.json, writer.json, code.json, beat, end.json.
 
 Owns where things lie and who a writing process is. Standard library only, so that a status line needs no Arrow.
 Invariant: nothing here trusts a file: every read is bounded, opens regular files only, and answers None for what
@@ -28,6 +28,7 @@ RUN_FILE = "run.json"
 WRITER_FILE = "writer.json"
 BEAT_FILE = "beat"
 END_FILE = "end.json"
+CODE_FILE = "code.json"
 WRITER_PREFIX = "w-"
 DATA_SUFFIX = ".arrows"
 SMALL_FILE_LIMIT = 1 << 20
@@ -75,6 +76,22 @@ class Manifest:
     versions: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     git_commit: str = ""
+    command: str = ""
+    """The command line, without the interpreter; empty unknown."""
+    seed: str = ""
+    """Seed of torch's generator when the run was opened, set or drawn, in digits; empty without torch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """code.json: which code runs, written once, a moment after the start."""
+
+    digest: str = ""
+    """Of all files together, 16 hex digits; empty unknown."""
+    files: Mapping[str, Any] = field(default_factory=dict)
+    """Module to the digest of its file, 12 hex digits: what was loaded and is no installed package."""
+    uncommitted: str = ""
+    """Whether tracked files differ from git_commit: yes | no; empty unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +125,8 @@ class End:
     wall_time_ns: int = 0
     message: str = ""
     """The exception's last line, or the signal's name; empty when finished."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """Metric to [points, newest, its step, minimum, its step, its error, maximum, its step, its error]; see README.md."""
 
 
 # --- finding ----------------------------------------------------------------------------------
@@ -184,6 +203,12 @@ def read_end(folder: Path) -> End | None:
     pairs = files.items() if isinstance(files, dict) else ()
     counts = {name: (v[0], v[1]) for name, v in pairs if isinstance(v, list) and [type(i) for i in v] == [int, int]}
     return dataclasses.replace(_from_json(End, raw), files=counts)
+
+
+def read_code(folder: Path) -> Code | None:
+    """code.json, or None when it is not known which code ran."""
+    raw = read_json(folder / CODE_FILE)
+    return None if raw is None else _from_json(Code, raw)
 
 
 def read_beat(folder: Path) -> Beat | None:
@@ -335,7 +360,7 @@ def _to_json(value: Any) -> dict[str, Any]:
 
 _LARGEST = 2**63 - 1
 
-_Plain = TypeVar("_Plain", Identity, Manifest, Beat, End)
+_Plain = TypeVar("_Plain", Identity, Manifest, Code, Beat, End)
 
 
 def _from_json(kind: type[_Plain], raw: dict[str, Any]) -> _Plain:

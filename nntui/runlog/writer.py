@@ -69,6 +69,8 @@ class WriterFolder:
         config: Mapping[str, Any] | None = None,
         versions: Mapping[str, Any] | None = None,
         git_commit: str = "",
+        command: str = "",
+        seed: str = "",
         segment_limit: int = SEGMENT_LIMIT,
     ) -> WriterFolder:
         """A new writer in the run at `path`, which is made when nothing is there.
@@ -93,6 +95,8 @@ class WriterFolder:
                 versions=storable(versions or {}),
                 config=storable(config or {}),
                 git_commit=git_commit,
+                command=command,
+                seed=seed,
                 **layout.process_identity(),
             )
             layout.write_once(folder / layout.WRITER_FILE, manifest)
@@ -216,9 +220,11 @@ def _plain(value: Any, depth: int, left: list[int]) -> Any:
         return value
     if isinstance(value, Mapping) and depth > 0:
         return {str(key): _plain(item, depth - 1, left) for key, item in _first(value.items(), left)}
-    if isinstance(value, list | tuple | set | frozenset) and depth > 0:
+    if isinstance(value, set | frozenset):  # in an order that is the same in every process
+        value = sorted(value, key=str)
+    if isinstance(value, list | tuple) and depth > 0:
         return [_plain(item, depth - 1, left) for item in _first(value, left)]
-    return "…" if isinstance(value, Mapping | list | tuple | set | frozenset) else str(value)[:1000]
+    return "…" if isinstance(value, Mapping | list | tuple) else str(value)[:1000]
 
 
 def _first(items: Iterable[_Item], left: list[int]) -> Iterator[_Item]:
