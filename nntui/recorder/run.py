@@ -23,11 +23,13 @@ from typing import Any, Self
 from nntui.finding import PROGRESS, Finding, jsonable
 from nntui.recorder import code, environment, hooks
 from nntui.recorder.closed import Closed, Forked
-from nntui.recorder.device import Deferred, NotNow
+from nntui.recorder.device import Deferred
 from nntui.recorder.examples import capture_examples
 from nntui.recorder.handoff import HURRY, Handoff, Row
-from nntui.recorder.rows import INT64_LIMIT, Together, check_row, dependency_row, event_row, example_rows, shown
-from nntui.recorder.scalars import PLAIN, NotAScalar, as_dict, capture, capture_array, index
+from nntui.recorder.refusals import captured, refused
+from nntui.recorder.rows import INT64_LIMIT, Together, check_row, dependency_row, event_row, example_rows
+from nntui.recorder.scalars import PLAIN, NotAScalar, as_dict, capture_array, index
+from nntui.recorder.tensors import capture_tensors, tensor_rows
 from nntui.runlog.errors import RunFolderError
 from nntui.runlog.layout import End
 from nntui.runlog.writer import WriterFolder
@@ -212,6 +214,17 @@ class Run:
             encode = functools.partial(dependency_row, str(name), at, now, str(axis), data, labels, first)
             self._row("dependencies", encode, [data])
 
+    def tensors(self, tensors: Mapping[str, Any], *, step: int | None = None) -> None:
+        """Record tensors worth a picture, by name: the weights of the first layer, filters along the first axis.
+
+        At most 65,536 numbers of each are kept, the first along its first axis. step: None is the newest logged step.
+        """
+        with self._guarded("tensors"):
+            taken = capture_tensors(tensors, self._handoff.note)
+            if taken:
+                encode = functools.partial(tensor_rows, self._at(step), time_ns(), taken)
+                self._row("tensors", encode, [one.values for one in taken])
+
     def check(self, finding: Finding) -> None:
         """Record the outcome of a check; a failed one reaches the file at once."""
         with self._guarded("check"):
@@ -333,19 +346,7 @@ class Run:
     # --- inside -------------------------------------------------------------------------------
 
     def _captured(self, values: dict[Any, Any], step: int) -> tuple[Any, ...]:
-        kept: dict[Any, Any] = {}
-        for name, number in values.items():
-            try:
-                kept[name] = number if type(number) in PLAIN else capture(number)
-            except NotNow as error:
-                self._handoff.drop(1)
-                self._handoff.note(f"{shown(name)}: {error}", f"{shown(name)}: not recorded {error}.")
-            except NotAScalar as error:
-                self._handoff.note(shown(name), f"{shown(name)}: dropped, found {error}; expected one real number.")
-            except Exception as error:  # noqa: BLE001 (a user's object may do anything when asked for its number)
-                why = f"{type(error).__name__} when asked for its number"
-                self._handoff.note(shown(name), f"{shown(name)}: dropped, {why}.")
-        waits = tuple(number for number in kept.values() if isinstance(number, Deferred))
+        kept, waits = captured(values, self._handoff)
         return (kept, step, time_ns(), waits) if waits else (kept, step, time_ns())
 
     def _examples(self, kind: str, name: str, step: int | None, parts: list[tuple[str, Any, Any]]) -> None:
@@ -387,13 +388,4 @@ class Run:
 
     def _refuse(self, what: str, error: Exception, values: Any, step: Any) -> None:
         with contextlib.suppress(Exception):
-            if what == "log" and not isinstance(values, Mapping):
-                found = f"values were a {type(values).__name__}; expected a mapping of names to numbers"
-            elif what == "log" and isinstance(error, RuntimeError):
-                found = f"values could not be copied ({error})"
-            elif what == "log":
-                found = f"step was {step!r:.100}; expected a whole number ({error})"
-            else:
-                found = str(error) if isinstance(error, NotAScalar | NotNow) else f"{type(error).__name__}: {error}"
-            cause = f"{what}: {' '.join(type(one).__name__ for one in (error, values, step))}"
-            self._handoff.note(cause, f"Run.{what}: {found:.500}. The call was dropped.")
+            self._handoff.note(*refused(what, error, values, step))

@@ -116,6 +116,17 @@ EXAMPLES = pa.schema(
 )
 """What is known of single examples. Rows add up: of each column the newest known value counts."""
 
+TENSORS = pa.schema(
+    [
+        ("name", pa.utf8()),  # of the parameter, as the model names it: `stem.conv.weight`
+        ("step", pa.int64()),  # updates completed
+        ("wall_time_ns", pa.int64()),
+        ("shape", _int64s),  # shape of data; empty for a scalar
+        ("data", _float32s),  # row-major
+    ]
+)
+"""Tensors worth a picture at a few moments: first-layer weights, (filters, channels, rows, columns) or (filters, inputs)."""
+
 SCHEMAS: dict[str, pa.Schema] = {
     "metrics": METRICS,
     "predictions": PREDICTIONS,
@@ -124,8 +135,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     "dependencies": DEPENDENCIES,
     "checks": CHECKS,
     "events": EVENTS,
+    "tensors": TENSORS,
 }
-"""Kind of file to its columns. `tensors` and `summaries` are reserved names, written by nobody yet."""
+"""Kind of file to its columns. `summaries` is a reserved name, written by nobody yet."""
 
 EVIDENCE_LIMIT = 64 * 1024
 """Most bytes of one evidence JSON; longer evidence is replaced by a note of its size."""

@@ -39,6 +39,7 @@ class RunTables:
     dependencies: pa.Table
     checks: pa.Table
     events: pa.Table
+    tensors: pa.Table
     lost: Damage
     """What the files lack."""
 

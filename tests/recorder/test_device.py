@@ -277,3 +277,21 @@ def test_examples_on_a_device_are_written_once_they_have_arrived(gpu: FakeGPU, r
     assert written.dropped() == [
         "Run.examples: index of float64; expected whole numbers. The call was dropped.",
     ]
+
+
+def test_tensors_on_a_device_are_written_as_they_were_once_they_have_arrived(
+    gpu: FakeGPU, run: Any, written: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nntui.recorder.tensors.NUMBERS", 4)
+    weight = FakeTensor(np.arange(6.0).reshape(3, 2))
+    run.tensors({"w": weight, "here": np.ones(1)}, step=4)
+    gpu.enqueue(lambda: weight.data.__imul__(0))
+    run.flush(0.1)
+    assert written.tables().tensors.num_rows == 0
+    gpu.run()
+    assert run.flush()
+    rows = written.tables().tensors.to_pylist()
+    assert [(row["name"], row["shape"], row["data"]) for row in rows] == [
+        ("w", [2, 2], [0.0, 1.0, 2.0, 3.0]),
+        ("here", [1], [1.0]),
+    ]

@@ -55,12 +55,14 @@ def test_any_values_under_any_name_come_back_bit_for_bit(make, values, name, seq
     )
 
 
-def test_every_prefix_reads_as_the_whole_frames_in_it(make):
-    frames = make.stream("events", [make.event(i, "x" * (37 * i)) for i in range(4)], NONCE)
+@pytest.mark.parametrize("kind", sorted(SCHEMAS))
+def test_every_prefix_reads_as_the_whole_frames_in_it(make, kind):
+    rows = [make.event(i, "x" * (37 * i)) if kind == "events" else make.row(kind) for i in range(4)]
+    frames = make.stream(kind, rows, NONCE)
     data = b"".join(frames)
     ends = [sum(map(len, frames[: i + 1])) for i in range(len(frames))]
     for length in range(len(data) + 1):
-        scan = frame.scan(data[:length], kind="events", nonce=NONCE)
+        scan = frame.scan(data[:length], kind=kind, nonce=NONCE)
         assert [f.end for f in scan.frames] == [end for end in ends if end <= length]
         assert scan.gaps == ()
 

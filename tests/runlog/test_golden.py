@@ -108,16 +108,35 @@ def test_its_examples_are_the_rows_that_were_written():
     assert read.examples["data"][1].as_py() == [0.0, 0.5, 1.0, -1.0]
 
 
-def test_a_reader_that_does_not_know_a_kind_skips_it_and_misses_nothing(monkeypatch):
-    monkeypatch.delitem(SCHEMAS, "examples")
-    found = RunReader(EXAMPLES).poll()
+TENSORS = Path(__file__).parents[1] / "golden" / "format1-tensors"
+"""A run of format 1 with the kind `tensors`, whose last frame kill -9 tore."""
+
+
+def test_its_tensors_are_the_rows_that_were_written():
+    read = tables.read(TENSORS)
+    assert (read.lost.frames, read.lost.torn, read.lost.ignored) == (0, 1, 0)
+    assert str([tuple(row.values()) for row in read.tensors.select(SCHEMAS["tensors"].names).to_pylist()]) == str(
+        [
+            ("stem.weight", 0, START, [2, 1, 2, 2], [0.0, 0.5, 1.0, -1.0, math.nan, math.inf, -math.inf, 0.25]),
+            ("größe [/b]\x1b", 0, START, [], [2.5]),
+            ("stem.weight", 64, START + 10**9, [0, 3], []),
+        ]
+    )
+
+
+@pytest.mark.parametrize(("path", "kind"), [(EXAMPLES, "examples"), (TENSORS, "tensors")])
+def test_a_reader_that_does_not_know_a_kind_skips_it_and_misses_nothing(monkeypatch, path, kind):
+    monkeypatch.delitem(SCHEMAS, kind)
+    found = RunReader(path).poll()
     assert found.batches == ()
     assert (found.lost.frames, found.lost.torn, found.lost.ignored) == (0, 0, 0)
 
 
-def test_a_run_without_examples_has_an_empty_table_of_them(run):
-    assert run.examples.num_rows == 0
-    assert run.examples.column_names[: len(SCHEMAS["examples"])] == SCHEMAS["examples"].names
+@pytest.mark.parametrize("kind", ["examples", "tensors"])
+def test_a_run_without_a_kind_has_an_empty_table_of_it(run, kind):
+    table = getattr(run, kind)
+    assert table.num_rows == 0
+    assert table.column_names[: len(SCHEMAS[kind])] == SCHEMAS[kind].names
 
 
 def test_reading_changes_nothing_in_the_folder(tmp_path):

@@ -19,12 +19,15 @@ from nntui.runlog.reader import RunReader
 from nntui.runlog.schema import SCHEMAS
 from nntui.runlog.writer import WriterFolder
 
-KIND = "events"
-
 
 def _event(number: int, size: int) -> pa.RecordBatch:
     row = {"step": number, "wall_time_ns": 0, "level": "", "event": "", "message": "x" * size, "data": ""}
-    return pa.RecordBatch.from_pylist([row], schema=SCHEMAS[KIND])
+    return pa.RecordBatch.from_pylist([row], schema=SCHEMAS["events"])
+
+
+def _tensor(number: int, size: int) -> pa.RecordBatch:
+    row = {"step": number, "wall_time_ns": 0, "name": "0.weight", "shape": [size // 4], "data": [0.5] * (size // 4)}
+    return pa.RecordBatch.from_pylist([row], schema=SCHEMAS["tensors"])
 
 
 @dataclass
@@ -33,7 +36,7 @@ class _Frame:
     start: int
     data: bytes
     number: int
-    """Of the event; -1 for a schema."""
+    """Of the row; -1 for a schema."""
     sequence: int
 
     def is_whole(self) -> bool:
@@ -58,6 +61,9 @@ class _Model:
 class _Life(RuleBasedStateMachine):
     """Every frame that is whole on the disk at a poll has been delivered after it, once; the rest is counted."""
 
+    kind = "events"
+    make = staticmethod(_event)
+
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
@@ -81,12 +87,12 @@ class _Life(RuleBasedStateMachine):
     def append(self, size: int) -> None:
         folder = self.current.writer.folder
         before = {path: path.stat().st_size for path in folder.glob("*.arrows")}
-        self.current.writer.append(KIND, _event(self.numbers, size))
+        self.current.writer.append(self.kind, self.make(self.numbers, size))
         for path in sorted(folder.glob("*.arrows")):
             start = before.get(path, 0)
             new = path.read_bytes()[start:]
             nonce = frame.nonce_of(folder.name, path.name)
-            for one in frame.scan(new, kind=KIND, nonce=nonce).frames:
+            for one in frame.scan(new, kind=self.kind, nonce=nonce).frames:
                 number = -1 if one.is_schema else self.numbers
                 kept = _Frame(path, start + one.start, new[one.start : one.end], number, one.sequence)
                 self.current.frames.append(kept)
@@ -165,6 +171,12 @@ class _Life(RuleBasedStateMachine):
         assert poll.lost.frames == sum(model.lost() for model in self.models)
 
 
+class _LifeOfTensors(_Life):
+    kind = "tensors"
+    make = staticmethod(_tensor)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_whatever_happens_what_is_whole_is_read_once_and_what_is_lost_is_counted():
-    run_state_machine_as_test(_Life, settings=settings(max_examples=100, stateful_step_count=20, deadline=None))
+@pytest.mark.parametrize(("life", "examples"), [(_Life, 100), (_LifeOfTensors, 40)], ids=["events", "tensors"])
+def test_whatever_happens_what_is_whole_is_read_once_and_what_is_lost_is_counted(life, examples):
+    run_state_machine_as_test(life, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None))

@@ -11,6 +11,7 @@ from nntui.runlog import layout
 from nntui.runlog.errors import NewerFormat, NotARun, RunNotFound
 from nntui.runlog.layout import Beat, End
 from nntui.runlog.reader import DORMANT_AFTER, DORMANT_INTERVAL, ENDED_INTERVAL, RunReader
+from nntui.runlog.schema import SCHEMAS
 from nntui.runlog.writer import WriterFolder
 
 
@@ -51,17 +52,9 @@ def test_a_batch_is_delivered_once_and_the_next_as_soon_as_it_is_there(run, make
 
 def test_kinds_do_not_mix(run, make):
     writer, reader, _ = run
-    for kind in ("events", "checks", "samples", "predictions", "dependencies", "examples", "metrics"):
+    for kind in reversed(SCHEMAS):
         writer.append(kind, make.row(kind))
-    assert sorted(batch.kind for batch in reader.poll().batches) == [
-        "checks",
-        "dependencies",
-        "events",
-        "examples",
-        "metrics",
-        "predictions",
-        "samples",
-    ]
+    assert sorted(batch.kind for batch in reader.poll().batches) == sorted(SCHEMAS)
 
 
 def test_the_next_file_and_the_next_writer_are_noticed(tmp_path, make):
@@ -312,7 +305,13 @@ class _Listed(list):
 def test_unknown_files_and_folders_are_left_alone(run, make):
     writer, reader, _ = run
     writer.append("events", make.event(1))
-    for name in ("tensors-00000.arrows", "events-1.arrows", "events-00000.arrows~", "notes.txt", "events-0000a.arrows"):
+    for name in (
+        "summaries-00000.arrows",
+        "events-1.arrows",
+        "events-00000.arrows~",
+        "notes.txt",
+        "events-0000a.arrows",
+    ):
         (writer.folder / name).write_bytes(b"\xff" * 100)
     (writer.folder / "folder").mkdir()
     (reader.path / "notes").mkdir()
