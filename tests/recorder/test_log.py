@@ -498,6 +498,7 @@ def _calls_of(run: Run) -> list[Callable[[], Any]]:
         lambda: run.samples([1.0], [2.0], name="n", step=1, target_texts=["a"]),
         lambda: run.examples("train", [1], label=["a"], inputs=[[1.0]], rest=0.5),
         lambda: run.dependencies([[1.0]], axis="time", leak=(0, 0, 1.0)),
+        lambda: run.tensors({"stem.weight": [[1.0]]}, step=1),
         lambda: run.check(finding),
         lambda: run.event("e", "m", level="warn", step=1, data={}),
         run.flush,

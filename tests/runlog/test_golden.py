@@ -125,9 +125,8 @@ def test_its_tensors_are_the_rows_that_were_written():
 
 
 @pytest.mark.parametrize(("path", "kind"), [(EXAMPLES, "examples"), (TENSORS, "tensors")])
-def test_a_reader_that_does_not_know_a_kind_skips_it_and_misses_nothing(monkeypatch, path, kind):
-    monkeypatch.delitem(SCHEMAS, kind)
-    found = RunReader(path).poll()
+def test_a_reader_that_does_not_know_a_kind_skips_it_and_misses_nothing(path, kind):
+    found = RunReader(path, kinds=[known for known in SCHEMAS if known != kind]).poll()
     assert found.batches == ()
     assert (found.lost.frames, found.lost.torn, found.lost.ignored) == (0, 0, 0)
 
