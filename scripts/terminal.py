@@ -88,6 +88,10 @@ class Terminal:
                 return int(found[1])
         return None
 
+    def press(self, keys: bytes) -> None:
+        """Type."""
+        os.write(self._fd, keys)
+
     def processes(self) -> list[int]:
         """The program and all that descend from it."""
         children: dict[int, list[int]] = {}

@@ -102,6 +102,7 @@ class NntuiApp(Shell):
             self._bell = Bell()
             self.snapshot = self._frozen = self.newest
             self.options = self.options.cleared()
+            self.forget_screens()
             self.following.start()
         self.action_show_screen("live")
 

@@ -106,10 +106,22 @@ class Shell(App[None]):
         below = self._screen_stack[0]
         if kind is type(below):
             self.pop_screen()
-        elif front is below:
-            self.push_screen(kind())
+            return
+        if not self.is_screen_installed(
+            name
+        ):  # one that is kept keeps its place, and Textual holds on to those it drops
+            self.install_screen(kind(), name)
+        if front is below:
+            self.push_screen(name)
         else:
-            self.switch_screen(kind())
+            self.switch_screen(name)
+
+    def forget_screens(self) -> None:
+        """Let the screens go that are not in sight, and what was chosen on them."""
+        for name, screen in list(self._installed_screens.items()):
+            if isinstance(screen, Screen) and screen not in self._screen_stack:
+                self.uninstall_screen(name)
+                screen.remove()
 
     def action_choose(self, by: int) -> None:
         """The next metric, or the next row of a list."""

@@ -125,6 +125,28 @@ def test_each_number_shows_its_screen_and_escape_leads_back(
     play(steps)
 
 
+def test_a_screen_is_made_once_and_keeps_its_place_until_another_run_is_opened(
+    play: Callable[..., NntuiApp], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        async def press(*keys: str) -> Any:
+            for key in keys:
+                await pilot.press(key)
+                await settle(pilot)
+            return app.screen
+
+        recipe = await press("2", "j")
+        assert recipe.chosen == 1
+        assert await press("1", "9", "2") is recipe
+        assert recipe.chosen == 1
+        await press("1")
+        app.open_run(Path("runs/other"))
+        assert (await press("2")).chosen == 0
+        assert app.screen is not recipe
+
+    play(steps)
+
+
 def test_keys_change_what_is_asked_of_the_feed(play: Callable[..., NntuiApp]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         async def view(*keys: str) -> Any:
