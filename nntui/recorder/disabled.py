@@ -42,6 +42,9 @@ class DisabledRun(Run):
     def dependencies(self, matrix: Any, **_: Any) -> None:
         """Does nothing."""
 
+    def tensors(self, tensors: Mapping[str, Any], **_: Any) -> None:
+        """Does nothing."""
+
     def check(self, finding: Finding) -> None:
         """Does nothing."""
 
