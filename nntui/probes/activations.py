@@ -1,12 +1,14 @@
 """What layers give: mean, spread, dead and saturated units.
 
-Owns the forward hooks, which are there only while a forward call is looked at. Invariant: outputs are read, never kept.
+Owns the forward hooks, which are there only while a forward call is looked at. Invariants: outputs are read, never kept; no
+module is kept alive; a layer whose fused path refuses hooks has none while it may take that path.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -58,10 +60,19 @@ class _Units:
 class Activations:
     """The outputs of layers and activation functions in the forward calls that are looked at."""
 
-    def __init__(self, layers: Sequence[Layer], functions: Mapping[str, nn.Module], guard: Guard) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        functions: Mapping[str, nn.Module],
+        encoders: Iterable[nn.TransformerEncoderLayer],
+        guard: Guard,
+    ) -> None:
+        """encoders: those of the model, which calculate in another order in eval mode where no hook is in them."""
         self.order: list[str] = []
         """Names of layers as the first forward call came by them."""
-        self._modules: dict[str, nn.Module] = {layer.name: layer.module for layer in layers} | dict(functions)
+        modules = {layer.name: layer.module for layer in layers} | dict(functions)
+        self._modules = weakref.WeakValueDictionary({name: m for name, m in modules.items() if m is not None})
+        self._encoders = weakref.WeakSet(encoders)
         self._layers = {layer.name for layer in layers}
         self._units = {
             name: _Units(names.SATURATED_FRACTION if bounds(module) is not None else names.DEAD_FRACTION)
@@ -78,9 +89,11 @@ class Activations:
     def listen(self) -> None:
         """Look at forward calls from here on."""
         if not self._handles:
+            fused = {id(m) for encoder in self._encoders if not encoder.training for m in encoder.modules()}
             self._handles = [
                 module.register_forward_hook(Hook(self._guard, functools.partial(self._hear, name)))
                 for name, module in self._modules.items()
+                if id(module) not in fused
             ]
 
     def stop(self) -> None:

@@ -1,12 +1,13 @@
 """What the layers of a model are, and what a probe cannot see of it.
 
-Owns names and the order of layers. Invariant: a parameter belongs to one layer, the first that `named_modules` gives.
+Owns names and the order of layers. Invariants: a parameter belongs to one layer, the first that `named_modules` gives; no
+module and no parameter is kept alive.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -19,13 +20,26 @@ WRAPPERS = ("module", "_orig_mod")
 """Attributes under which DistributedDataParallel, DataParallel and torch.compile keep the model."""
 
 
-@dataclass(frozen=True, slots=True)
 class Layer:
-    """A module with parameters of its own."""
+    """A module with parameters of its own, for as long as others keep it."""
 
-    name: str
-    module: nn.Module
-    parameters: tuple[nn.Parameter, ...]
+    __slots__ = ("_module", "_parameters", "kind", "name")
+
+    def __init__(self, name: str, module: nn.Module, parameters: Iterable[nn.Parameter]) -> None:
+        self.name = name
+        self.kind = type(module).__name__
+        self._module = weakref.ref(module)
+        self._parameters = tuple(weakref.ref(p) for p in parameters)
+
+    @property
+    def module(self) -> nn.Module | None:
+        """None once it is gone."""
+        return self._module()
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Those that still exist."""
+        return [parameter for known in self._parameters if (parameter := known()) is not None]
 
 
 def bare(model: nn.Module) -> nn.Module:
@@ -54,7 +68,7 @@ def layers_of(model: nn.Module) -> list[Layer]:
         ]
         seen.update(map(id, own))
         if own:
-            found.append(Layer(name or type(model).__name__, module, tuple(own)))
+            found.append(Layer(name or type(model).__name__, module, own))
     return found
 
 

@@ -1,10 +1,12 @@
 """What an update does: gradients, weights, how far they move.
 
-Owns the numbers of layers around one call of `optimizer.step`. Invariant: nothing is kept from one look to the next but the
-norm of the gradients, until the next forward call has compared it.
+Owns the numbers of layers around one call of `optimizer.step`. Invariants: nothing is kept from one look to the next but the
+norm of the gradients, until the next forward call has compared it; no parameter is kept alive.
 """
 
 from __future__ import annotations
+
+import weakref
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +25,7 @@ class Updates:
         self._moving: dict[int, tuple[list[nn.Parameter], list[Tensor], float]] = {}
         self._ratios: list[Tensor] = []
         self._squares: list[Tensor] = []
-        self._graded: list[nn.Parameter] = []
+        self._graded: list[weakref.ref[nn.Parameter]] = []
         self._norm: Tensor | None = None
         self._orders: dict[tuple[torch.device, tuple[int, ...]], tuple[Tensor, int]] = {}
 
@@ -45,9 +47,9 @@ class Updates:
         """Whether an optimizer that has made an update keeps something of it."""
         return any(optimizer.state.get(p) for p in self._of(optimizer))
 
-    def same(self, one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> bool:
-        """Whether two optimizers update the same parameters: the second then takes the place of the first."""
-        return {id(p) for p in self._of(one)} == {id(p) for p in self._of(other)}
+    def of(self, optimizer: torch.optim.Optimizer) -> frozenset[int]:
+        """Which parameters of the layers an optimizer updates, as ids; two with the same take each other's place."""
+        return frozenset(id(p) for p in self._of(optimizer))
 
     def before(self, optimizer: torch.optim.Optimizer, *, closure: bool = False) -> dict[str, Tensor | float]:
         """Gradient norms by metric; keeps what is needed to see how far the weights move.
@@ -69,7 +71,7 @@ class Updates:
         if isinstance(scale, Tensor):
             found = found / scale.to(found.device)
         self._squares.append(found.square().sum())
-        self._graded = graded
+        self._graded = [weakref.ref(p) for p in graded]
         return self._named(graded, found, names.GRAD_NORM)
 
     def after(self, optimizer: torch.optim.Optimizer, *, closure: bool = False) -> dict[str, Tensor | float]:
@@ -108,7 +110,8 @@ class Updates:
     def changed_since(self) -> Tensor | None:
         """The norm of the gradients divided by that which the update used; None where they are gone. Asked once."""
         before, self._norm = self._norm, None
-        graded, self._graded = [p for p in self._graded if p.grad is not None], []
+        known, self._graded = [p() for p in self._graded], []
+        graded = [p for p in known if p is not None and p.grad is not None]
         if before is None or not graded:
             return None
         return norms([p.grad for p in graded if p.grad is not None]).square().sum().sqrt() / before

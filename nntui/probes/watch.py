@@ -1,13 +1,14 @@
 """`nntui.watch`: probes inside a model, from the user's own loop.
 
-Owns what is measured when, and the step it is recorded at. Invariant: between two looks there is one hook on the model and
-two on optimizers, all of them cheap; `detach` leaves none.
+Owns what is measured when, and the step it is recorded at. Invariants: between two looks there is one hook on the model and
+two on optimizers, all of them cheap; `detach` leaves none; only the model keeps its probes, and they keep neither it nor an
+optimizer.
 """
 
 from __future__ import annotations
 
-import functools
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -25,12 +26,11 @@ from nntui.probes.cadence import GLANCES, Cadence
 from nntui.probes.hooks import Guard, Hook, weakly
 from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced, unseen
 from nntui.probes.pace import Pace
+from nntui.probes.several import Several, models_of, title
+from nntui.probes.stale import Stale
 from nntui.probes.updates import Updates
 from nntui.recorder.device import Deferred, take
 from nntui.recorder.run import Run
-
-LISTENED = 4
-"""Parameters at which a backward pass is noticed."""
 
 
 def watch(
@@ -45,8 +45,9 @@ def watch(
 ) -> Watch:
     """Record what goes on inside a model while it trains.
 
-    model: as it is called, wrapped or not. optimizer: one, several, or None for any that updates the model, as they come;
-    with several, the updates of the first are the steps. run: where to; None records nothing. scheduler: is named, no more.
+    model: as it is called, wrapped or not, or a ModuleList or ModuleDict of several. optimizer: one, several, or None for
+    any that updates the model, as they come; with several, the updates of the first are the steps. run: where to; None records
+    nothing. scheduler: is named, no more.
     scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so many updates; None looks often at
     first, then so often that looking takes less than one percent of the time; an update that is not looked at costs some
     microseconds (`scripts/bench_probes.py`). declared: what is meant, as for `nntui.Task`.
@@ -58,6 +59,8 @@ def watch(
     if not isinstance(model, nn.Module):
         raise TypeError(f"nntui.watch: model was a {type(model).__name__}; expected a torch.nn.Module.")
     known = [] if optimizer is None else [optimizer] if isinstance(optimizer, torch.optim.Optimizer) else [*optimizer]
+    if isinstance(model, nn.ModuleList | nn.ModuleDict) and type(model).forward is nn.Module.forward:
+        model = Several(dict(model.named_children()))
     return Watch(model, known, run, scheduler, scaler, every, tuple(declared))
 
 
@@ -73,8 +76,12 @@ class Watch:
         scaler: Any,
         every: int | None,
         declared: tuple[str, ...],
+        *,
+        told: bool = False,
     ) -> None:
+        """told: somebody calls `before` and `after` for each update; None else is noticed."""
         self._run = run
+        self._told_of_updates = told
         self._scaler = scaler
         self._guard = Guard(weakly(self._failed))
         self._cadence, self._glances = Cadence(every), Cadence(share=GLANCES)
@@ -82,9 +89,8 @@ class Watch:
         self._update = 0
         self._step = 0 if run is None else run.step + 1
         self._looking = False
-        self._told = self._seen_evaluation = self._renewed = False
-        self._stale: list[Tensor] = []
-        self._heard: set[int] = set()
+        self._told = self._seen_evaluation = self._renewed = self._rephased = False
+        self._entered = False
         self._norm: Deferred | None = None
         self._hunted = 0
         self._mark = self._spent = 0.0
@@ -94,8 +100,8 @@ class Watch:
         self._skipped: Tensor | float = 0.0
         self._found: dict[str, Any] = {}
         self._handles: list[RemovableHandle] = []
-        self._backward: list[RemovableHandle] = []
-        self._known: list[torch.optim.Optimizer] = []
+        self._known: list[weakref.ref[torch.optim.Optimizer]] = []
+        self._held: frozenset[int] = frozenset()
         self._words = {
             "declared": list(declared),
             "scheduler": "" if scheduler is None else type(scheduler).__name__,
@@ -105,11 +111,24 @@ class Watch:
     def detach(self) -> None:
         """Take every hook off; calling it again does nothing."""
         self._guard.over = True
-        for handle in [*self._handles, *self._backward]:
+        for handle in self._handles:
             handle.remove()
-        self._handles, self._backward = [], []
+        self._handles = []
         if hasattr(self, "_activations"):
             self._activations.stop()
+            self._stale.stop()
+
+    def enters(self, module: nn.Module) -> None:
+        """The forward call of this module is one of the whole model too."""
+        self._handles.append(module.register_forward_pre_hook(Hook(self._guard, self._forward)))
+
+    def before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
+        """An update begins, with these arguments; for one that is told of updates."""
+        self._guard.call(self._before, optimizer, given, named)
+
+    def after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
+        """It is over."""
+        self._guard.call(self._after, optimizer, given, named)
 
     def rested(self) -> None:
         """The loop has rested on purpose since the last update: that time is no waiting for data."""
@@ -126,29 +145,28 @@ class Watch:
     # --- hooks --------------------------------------------------------------------------------
 
     def _attach(self, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
-        self._model = model
-        self._survey()
+        self._model = (lambda: model) if isinstance(model, Several) else weakref.ref(model)
+        self._survey(model)
         for optimizer in optimizers:
             self._adopt(optimizer)
-        guard = self._guard
-        self._handles = [  # only the model keeps its probes: a hook on all optimizers would keep both for ever
-            model.register_forward_pre_hook(Hook(guard, self._forward)),
-            register_optimizer_step_pre_hook(Hook(guard, weakly(self._before))),
-            register_optimizer_step_post_hook(Hook(guard, weakly(self._after))),
-        ]
+        for one in models_of(model):
+            self.enters(one)
+        if not self._told_of_updates:  # a hook on all optimizers would keep the probes for ever
+            self._handles.append(register_optimizer_step_pre_hook(Hook(self._guard, weakly(self._before))))
+            self._handles.append(register_optimizer_step_post_hook(Hook(self._guard, weakly(self._after))))
         self._prepare()
 
-    def _survey(self) -> None:
+    def _survey(self, model: nn.Module) -> None:
         """Find the layers."""
-        model, inner = self._model, bare(self._model)
+        inner, guard = bare(model), self._guard
         self._lazy = any(is_lazy(p) for p in inner.parameters())
         self._layers = layers_of(inner)
-        self._two_faced = two_faced(inner)
+        self._two_faced = weakref.WeakSet(two_faced(inner))
         self._updates = Updates(self._layers)
-        compiled = is_compiled(model)
-        self._activations = Activations(
-            [] if compiled else self._layers, {} if compiled else activations_of(inner), self._guard
-        )
+        self._stale = Stale(guard)
+        encoders = [m for m in inner.modules() if isinstance(m, nn.TransformerEncoderLayer)]
+        heard = ([], {}) if is_compiled(model) else (self._layers, activations_of(inner))
+        self._activations = Activations(*heard, encoders, guard)
 
     def _failed(self, error: Exception) -> None:
         """Say so; hooks that are left do nothing, and must not be taken off while torch walks through them."""
@@ -164,19 +182,9 @@ class Watch:
             return
         self._mark = self._guard.seconds
         self._activations.hunting = broken
-        self._activations.listen()
-        self._stale, self._heard = [], set()
-        chosen = [p for layer in self._layers for p in layer.parameters if p.requires_grad and p.is_leaf]
-        for parameter in chosen[:: max(1, len(chosen) // LISTENED)][:LISTENED]:
-            heard = functools.partial(self._backward_begins, parameter)
-            self._backward.append(parameter.register_hook(Hook(self._guard, heard)))
-
-    def _backward_begins(self, parameter: nn.Parameter, gradient: Tensor) -> None:
-        """A backward pass comes by: what is there already is stale, if it is the first since the update."""
-        first = id(parameter) not in self._heard
-        self._heard.add(id(parameter))
-        if first and parameter.grad is not None:
-            self._stale.append(torch.linalg.vector_norm(parameter.grad.detach().float()))
+        if not self._entered and not self._told_of_updates:
+            self._activations.listen()
+        self._stale.listen([p for layer in self._layers for p in layer.parameters if p.requires_grad and p.is_leaf])
 
     def _forward(self, model: nn.Module, given: Any) -> None:
         """A forward call of the whole model begins."""
@@ -186,6 +194,9 @@ class Watch:
                 self._seen_evaluation = True
                 self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), self._step)
             return
+        self._entered = True
+        if self._looking:  # no earlier: an evaluation in between is calculated as if nobody looked
+            self._activations.listen()
         tensors = ranks.tensors_in(given)
         self._pace.forward(len(tensors[0]) if tensors and tensors[0].dim() else 0)
         if self._looking and self._two_faced and names.TRAINING_MODE not in self._found:
@@ -198,48 +209,49 @@ class Watch:
             self._hash = ranks.hashed(tensors)
 
     def _in_training(self) -> float:
-        return sum(m.training for m in self._two_faced) / len(self._two_faced)
+        return sum(m.training for m in self._two_faced) / max(1, len(self._two_faced))
 
     def _adopt(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether the optimizer updates the model; from here on it is one of those that do."""
-        if self._known and optimizer is self._known[0]:
+        if self._is_first(optimizer) or any(known() is optimizer for known in self._known):
             return True
-        if any(optimizer is one for one in self._known):
-            return True
-        if not self._updates.holds(optimizer):
+        model, own = self._model(), self._updates.of(optimizer)
+        if not own or model is None or not models_of(model):
             return False
-        replaced = bool(self._known) and self._updates.same(self._known[0], optimizer)
-        self._known = [optimizer, *self._known[1:]] if replaced else [*self._known, optimizer]
+        first = not self._known or not own.isdisjoint(self._held)
+        self._renewed |= bool(self._known) and own == self._held
+        self._rephased |= bool(self._known) and first and own != self._held
+        self._known = [weakref.ref(optimizer), *self._known[1:]] if first else [*self._known, weakref.ref(optimizer)]
+        self._held = own if first else self._held
         return True
+
+    def _is_first(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether its updates are the steps: it, or one before it that updated the same, was the first to be known."""
+        return bool(self._known) and self._known[0]() is optimizer
 
     def _before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update begins."""
         if self._lazy:
             self._activations.stop()
-            self._survey()
-        first = self._known[:1]
+            model = self._model()
+            if model is not None:
+                self._survey(model)
         if not self._adopt(optimizer):
             return
-        self._renewed |= bool(first) and first[0] is not self._known[0]
         if self._run is not None and self._run.step > self._step:
             self._step = self._run.step
         closure = _has_closure(given, named)
         if not closure:
-            self._stop_listening()
+            self._stop_listening(optimizer)
         if self._looking:
             self._found |= self._updates.before(optimizer, closure=closure)
-        elif optimizer is self._known[0] and self._run is not None and self._glances.due(self._update):
+        elif self._is_first(optimizer) and self._run is not None and self._glances.due(self._update):
             self._glance(optimizer)
 
-    def _stop_listening(self) -> None:
+    def _stop_listening(self, optimizer: torch.optim.Optimizer) -> None:
         """Forward and backward passes of this update are over."""
         self._activations.stop()
-        if self._backward:
-            stale = torch.stack(self._stale).square().sum().sqrt() if self._stale else 0.0
-            self._found[names.STALE_GRADIENT] = stale
-        for handle in self._backward:
-            handle.remove()
-        self._backward = []
+        self._stale.over(p for group in optimizer.param_groups for p in group["params"])
 
     def _glance(self, optimizer: torch.optim.Optimizer) -> None:
         """Keep in mind whether the gradients are finite; known once the device has told."""
@@ -262,19 +274,21 @@ class Watch:
     def _after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update is over."""
         begun = time.perf_counter()
-        if not any(optimizer is one for one in self._known):
+        if not any(known() is optimizer for known in self._known):
             return
         if self._looking:
             closure = _has_closure(given, named)
             if closure:
-                self._stop_listening()
+                self._stop_listening(optimizer)
             self._found |= self._updates.after(optimizer, closure=closure)
-        if optimizer is not self._known[0]:
+        if not self._is_first(optimizer):
             return
         if self._renewed and self._run is not None and self._updates.keeps_state(optimizer):
             self._run.observe([names.WITHOUT_STATE], np.ones(1), self._step)
             self._found.pop(names.WITHOUT_STATE, None)
-        self._renewed = False
+        if self._rephased:  # other parameters from here on: an optimizer of its own has lost nothing
+            self._found.pop(names.WITHOUT_STATE, None)
+        self._renewed = self._rephased = False
         self._pace.updated()
         self._count_skipped()
         if self._run is not None and ranks.due(self._update) and ranks.several():
@@ -296,6 +310,9 @@ class Watch:
         assert self._run is not None
         found = self._found | self._activations.readings() | self._updates.whole() | self._pace.readings()
         self._found = {}
+        stale = self._stale.reading()
+        if stale is not None:
+            found[names.STALE_GRADIENT] = stale
         norm = found.get(names.WHOLE_GRAD_NORM)
         if isinstance(norm, Tensor) and (self._norm is None or self._norm.ready()):
             self._norm = take(norm)
@@ -349,23 +366,27 @@ class Watch:
     def _tell(self) -> None:
         """What is watched, as an event."""
         assert self._run is not None
-        held = {id(p) for one in self._known for group in one.param_groups for p in group["params"]}
+        model = self._model()
+        if model is None:
+            return
+        optimizers = [one for known in self._known if (one := known()) is not None]
+        held = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
         order = {name: place for place, name in enumerate(self._activations.order)}
         layers = sorted(self._layers, key=lambda layer: order.get(layer.name, len(order)))
-        functions = activations_of(bare(self._model)) if self._activations.order else {}
+        functions = activations_of(bare(model)) if self._activations.order else {}
         self._run.event(
             names.WATCH_EVENT,
-            f"{len(layers)} layers of {type(bare(self._model)).__name__} are watched",
+            f"{len(layers)} layers of {title(model)} are watched",
             step=self._step,
             data={
                 "layers": [layer.name for layer in layers],
-                "kinds": [type(layer.module).__name__ for layer in layers],
+                "kinds": [layer.kind for layer in layers],
                 "parameters": [sum(p.numel() for p in layer.parameters) for layer in layers],
                 "trained": [sum(p.numel() for p in layer.parameters if id(p) in held) for layer in layers],
                 "functions": {name: type(module).__name__ for name, module in functions.items()},
-                "optimizers": [type(one).__name__ for one in self._known],
+                "optimizers": [type(one).__name__ for one in optimizers],
                 **self._words,
-                "blind": unseen(self._model, self._layers),
+                "blind": unseen(model, self._layers),
             },
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import weakref
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -104,14 +105,35 @@ def test_a_probe_that_fails_in_an_update_raises_nothing_into_it(recorded, loop, 
     assert len([event for event in events if event["event"] == "watch" and event["level"] == "warn"]) == 1
 
 
-def test_a_model_that_nobody_needs_is_not_kept_by_its_probes(recorded, loop, mlp) -> None:
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """Only what nothing refers to is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("updates", [0, 1, 2, 3, 7])
+def test_a_model_that_nobody_needs_is_gone_at_once(recorded, loop, mlp, without_collector, updates: int) -> None:
+    def train(run: nntui.Run) -> None:
+        training = loop(mlp())
+        nntui.watch(training.model, training.optimizer, run)
+        training.steps(updates)
+        gone = [weakref.ref(one) for one in (training.model, training.optimizer, training.model[0].weight)]
+        del training
+        assert [one() for one in gone] == [None] * 3
+
+    recorded(train)
+
+
+def test_an_optimizer_that_nobody_needs_is_gone_at_once(recorded, loop, mlp, without_collector) -> None:
     def train(run: nntui.Run) -> None:
         training = loop(mlp())
         nntui.watch(training.model, training.optimizer, run)
         training.steps(3)
-        gone = weakref.ref(training.model)
-        del training
-        gc.collect()
+        gone = weakref.ref(training.optimizer)
+        training.optimizer = None
         assert gone() is None
 
     recorded(train)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 import nntui
 from nntui import names
+from nntui.probes.several import Several
 
 
 class Shared(nn.Module):
@@ -60,6 +62,107 @@ def test_two_optimizers_are_one_step(recorded, loop, mlp) -> None:
     found, _ = recorded(run_it)
     assert [*found["layer/0/update_ratio"]] == [*found["layer/1.0/update_ratio"]] == [0, 1, 2, 3]
     assert names.LATE_CLIPPING not in found
+
+
+@pytest.mark.parametrize("cleared", [True, False])
+def test_gradients_are_stale_for_the_optimizer_that_does_not_clear_them(recorded, mlp, cleared: bool) -> None:
+    """The loss of a generator reaches the judge too, whose gradients are cleared before its own loss."""
+    generator, judge = nn.Linear(6, 6), mlp()
+    making, judging = torch.optim.SGD(generator.parameters(), 1e-3), torch.optim.SGD(judge.parameters(), 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(nn.ModuleList([generator, judge]), None, run, every=1):
+            for _ in range(4):
+                if cleared:
+                    judging.zero_grad()
+                judge(generator(torch.randn(8, 6)).detach()).square().mean().backward()
+                judging.step()
+                making.zero_grad()
+                judge(generator(torch.randn(8, 6))).square().mean().backward()
+                making.step()
+
+    found, _ = recorded(run_it)
+    stale = [*found[names.STALE_GRADIENT].values()]
+    assert len(stale) == 4
+    assert [value > 0 for value in stale[1:]] == [not cleared] * 3
+
+
+def test_a_second_phase_with_more_parameters_goes_on_counting(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model, torch.optim.Adam(model[4].parameters(), 1e-3))
+
+    def run_it(run) -> None:
+        with nntui.watch(model, None, run, every=1):
+            training.steps(3)
+            training.optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+            training.steps(3)
+
+    found, _ = recorded(run_it)
+    assert [*found["layer/4/update_ratio"]] == [0, 1, 2, 3, 4, 5]
+    assert [*found["layer/0/update_ratio"]] == [3, 4, 5]
+    assert [*found[names.WITHOUT_STATE].values()] == [1.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_several_models_are_watched_as_one(recorded, mlp) -> None:
+    making, judge = nn.Linear(6, 6), mlp()
+    optimizer = torch.optim.SGD([*making.parameters(), *judge.parameters()], 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(Several({"making": making, "judge": judge}), optimizer, run, every=1):
+            for _ in range(3):
+                optimizer.zero_grad()
+                judge(making(torch.randn(8, 6))).square().mean().backward()
+                optimizer.step()
+
+    found, events = recorded(run_it)
+    assert [*found["layer/making/grad_norm"]] == [*found["layer/judge.0/activation_std"]] == [0, 1, 2]
+    (told,) = [event for event in events if event["event"] == names.WATCH_EVENT]
+    assert told["message"] == "4 layers of Linear and Sequential are watched"
+    assert '"layers": ["making", "judge.0", "judge.2", "judge.4"]' in told["data"]
+
+
+def test_an_evaluation_is_bit_by_bit_what_it_would_be(recorded) -> None:
+    """A layer of an encoder takes another path in eval mode once there is a hook anywhere in it."""
+
+    def losses(run: nntui.Run | None) -> list[float]:
+        torch.manual_seed(0)
+        block = nn.TransformerEncoderLayer(64, 4, 256, batch_first=True, norm_first=True, dropout=0.1)
+        padding = torch.arange(5).expand(8, 5) > 2
+        frozen = nn.TransformerEncoder(copy.deepcopy(block), 1, enable_nested_tensor=False).requires_grad_(False).eval()
+        model = nn.ModuleDict({"frozen": frozen, "body": block, "head": nn.Linear(64, 2)})
+
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.parts = model
+
+            def forward(self, x):
+                with torch.no_grad():
+                    x = self.parts["frozen"](x, src_key_padding_mask=padding)
+                return self.parts["head"](self.parts["body"](x, src_key_padding_mask=padding))
+
+        net = Net()
+        optimizer = torch.optim.SGD(net.parameters(), 1e-2)
+        probes = nntui.watch(net, optimizer, run, every=1)
+        found = []
+        for _ in range(4):
+            net.train()
+            net.parts["frozen"].eval()
+            loss = net(torch.randn(8, 5, 64)).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            net.eval()
+            with torch.no_grad():
+                found += [float(loss), float(net(torch.randn(8, 5, 64)).double().sum())]
+        probes.detach()
+        return found
+
+    seen: list[float] = []
+    found, _ = recorded(lambda run: seen.extend(losses(run)))
+    assert seen == losses(None)
+    assert "layer/parts.body.linear1/activation_std" in found
+    assert "layer/parts.frozen.layers.0.linear1/activation_std" not in found
 
 
 def test_accumulated_batches_are_one_update_and_not_stale(recorded, mlp) -> None:
