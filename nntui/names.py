@@ -1,4 +1,4 @@
-"""What the metrics are called that probes write and rules and screens read.
+"""What the metrics are called that probes and the recorder write, and rules and screens read.
 
 Owns the names alone (standard library only). A layer is named as `model.named_modules()` names it.
 Invariant: a name, once recorded by a released version, keeps its meaning.
@@ -75,6 +75,46 @@ PARAMETER_HASH = "probe/parameter_hash"
 BATCH_HASH = "probe/batch_hash"
 """24 bits of a hash of what entered the network, different on every rank."""
 
+# --- of the machine -------------------------------------------------------------------------------
+
+SYSTEM = "system/"
+"""How a metric begins that the recorder takes of the machine every few seconds, at the newest step. It moves neither the run's
+step nor its beat, says nothing of whether training goes on, and no alert reads it."""
+CPU = "system/cpu"
+"""Processor time of the process per second: 1 is one core at work."""
+RESIDENT = "system/memory"
+"""Bytes of resident memory of the process."""
+WORKERS = "system/workers"
+"""Processes that the process has started, such as the workers of a loader; absent like the next two while there are none."""
+WORKERS_CPU = "system/workers_cpu"
+"""Their processor time per second."""
+WORKERS_MEMORY = "system/workers_memory"
+"""Bytes of their resident memory; what they share is counted in each."""
+MACHINE_CPU = "system/machine_cpu"
+"""Share of all cores of the machine that are at work."""
+MACHINE_MEMORY = "system/machine_memory"
+"""Share of the memory in use, without caches: of the machine, or of the process's control group if that is nearer its limit."""
+DISK_FREE = "system/disk_free"
+"""Bytes free where the run folder lies."""
+RECORDER_CPU = "system/recorder_cpu"
+"""Processor time of the recorder's thread per second."""
+RECORDED = "system/recorded"
+"""Bytes that the recorder of this process has written so far."""
+QUEUE = "system/queue"
+"""Most calls of `log` that waited for the recorder at once since the reading before."""
+GPU_UTILIZATION = "utilization"
+"""`system/gpu.0/utilization`: share of the time in which a kernel ran, 0 to 1, as NVML has it."""
+GPU_MEMORY = "memory"
+"""Bytes in use on the device, by whatever process."""
+GPU_PROCESS_MEMORY = "memory_process"
+"""Bytes that this process uses there; absent where a container hides which process is which."""
+GPU_POWER = "power_watts"
+"""What the device draws."""
+
+SYSTEM_EVENT = "system"
+"""Event that tells what the machine is. Its data: `cores` (that the process may use), `memory` (bytes, or the limit of its
+control group), `gpus` (`index` as nvidia-smi has it, `name`, `memory` in bytes), `blind` (sentences: what cannot be read)."""
+
 WATCH_EVENT = "watch"
 """Event that tells what is watched. Its data: `layers` (names, in the order of the first forward call), `kinds` (class of each),
 `parameters` (how many numbers each has), `trained` (how many of them an optimizer updates), `optimizers`, `declared`,
@@ -94,6 +134,22 @@ def layer_of(metric: str) -> tuple[str, str]:
     return (name, statistic) if name else ("", "")
 
 
+def gpu(index: int, statistic: str) -> str:
+    """The metric of one GPU: `system/gpu.0/utilization`."""
+    return f"{SYSTEM}gpu.{index}/{statistic}"
+
+
+def gpu_of(metric: str) -> tuple[int, str]:
+    """(index, statistic) of a metric of one GPU; -1 and an empty text for any other metric."""
+    number, _, statistic = metric.removeprefix(f"{SYSTEM}gpu.").partition("/")
+    return (int(number), statistic) if metric.startswith(f"{SYSTEM}gpu.") and number.isdecimal() else (-1, "")
+
+
 def is_inside(metric: str) -> bool:
     """Whether a metric was taken inside the model or the loop by a probe."""
     return metric.startswith((LAYER, PROBE))
+
+
+def is_aside(metric: str) -> bool:
+    """Whether a list leaves the metric out unless it is asked for: there are many of them."""
+    return is_inside(metric) or metric.startswith(SYSTEM)

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 import nntui
-from trainer import checkpoint, gpu, human
+from trainer import checkpoint, human
 from trainer.batches import Batches, DataError, Examples, moved
 from trainer.checkpoint import Training
 from trainer.evaluation import evaluate
@@ -60,7 +60,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
         say(f"{options.out}: already at step {begun:,} of {options.steps:,}. Go on with --steps {2 * begun}.")
         return 0
     resumed = state is not None
-    with _record(options, training, batches, resumed=resumed) as run, gpu.watch(device) as system, closing(batches):
+    with _record(options, training, batches, resumed=resumed) as run, closing(batches):
         person = human.newest(options.task, options.out)
         healthy = resumed or not options.checks or _preflight(task, options, run, person)
         if person is not None:
@@ -87,7 +87,7 @@ def train(task: nntui.Task, options: Options, stop: Stop) -> int:
                 break
             rate = training.plan.apply(step, options.fault.rate(1.0, step))
             values = loop.update(catcher)
-            run.log({**values, "lr": rate, **speed.tick(batches.examples), **system.newest()}, step=step)
+            run.log({**values, "lr": rate, **speed.tick(batches.examples)}, step=step)
             options.fault.strike(step)
             if options.pace:
                 speed.pace(options.pace)

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _view(arguments: argparse.Namespace) -> View:
     """Metrics of layers are listed only for programs, and for whoever names one."""
-    every = arguments.json or names.is_inside(arguments.plot or "")
+    every = arguments.json or names.is_aside(arguments.plot or "")
     return View(inside=sys.maxsize if every else 0, inside_pattern="" if arguments.json else arguments.plot or "")
 
 
@@ -98,7 +98,7 @@ def _page(loaded: Loaded, snapshot: Snapshot, metrics: tuple[str, ...], width: i
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         drawn = plotting.printed(plot, width, PLOT_HEIGHT, colour=colour)
         yield f"\n{drawn}" if drawn else ""
-    yield from _metrics([m for m in snapshot.metrics if not names.is_inside(m.metric)], width)
+    yield from _metrics([m for m in snapshot.metrics if not names.is_aside(m.metric)], width)
     if snapshot.inside:
         yield cut(f"and {snapshot.inside:,} metrics taken inside the model: nntui watch, key 5", width)
     yield from _findings("checks", snapshot.checks, width)

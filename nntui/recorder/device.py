@@ -77,6 +77,8 @@ class _Slot:
         self.bits = self.number.view(np.int64)
 
 
+used: dict[int, str] = {}
+"""UUID of each CUDA device from which a value was taken, by torch's number of it; empty where torch does not tell."""
 _landed: deque[_Slot] = deque()
 """Slots that were read, for the next values."""
 _spent: deque[Any] = deque()
@@ -94,6 +96,8 @@ def take(value: Any) -> Deferred:
     torch: Any = sys.modules["torch"]
     if torch.cuda.is_current_stream_capturing():
         raise NotNow("during CUDA graph capture")
+    if value.device.index not in used:
+        used[value.device.index] = _uuid(torch, value.device.index)
     _spent.clear()
     slot = _landed.popleft() if _landed else _Slot(torch)
     slot.bits[()] = NOT_YET
@@ -105,3 +109,10 @@ def take(value: Any) -> Deferred:
     array.copy_(detached.to(torch.float32), non_blocking=True)
     slot.tensor.copy_(detached.new_zeros((), dtype=torch.float64), non_blocking=True)
     return Landing(slot, array)
+
+
+def _uuid(torch: Any, index: int) -> str:
+    try:
+        return str(torch.cuda.get_device_properties(index).uuid)
+    except (AttributeError, RuntimeError, AssertionError):  # an older torch
+        return ""

@@ -13,9 +13,9 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -24,6 +24,7 @@ from nntui.recorder.extremes import Extremes
 from nntui.recorder.outbox import Outbox
 from nntui.recorder.rows import Groups, Point, Together, event_row
 from nntui.runlog.layout import Beat, End
+from nntui.runlog.mounts import NETWORK, file_system
 from nntui.runlog.writer import WriterFolder
 
 FLUSH_INTERVAL = 0.5
@@ -42,7 +43,6 @@ BATCH_LIMIT = 1 << 18
 """Points after which a batch is closed, so that its frame stays far below the largest one allowed."""
 ROWS_LIMIT = 256 << 20
 """Most bytes of rows that wait anywhere; beyond it new ones are dropped, which an event says."""
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "9p"})
 _LOSSES = ("train/loss", "loss", "train_loss")
 _RATES = ("lr", "train/lr", "learning_rate")
 
@@ -66,6 +66,17 @@ class Barrier:
     written: bool = False
 
 
+class Source(Protocol):
+    """Rows that come from elsewhere than the loop."""
+
+    def rows(self, step: int, *, ending: bool) -> Iterable[tuple[str, pa.RecordBatch]]:
+        """(kind, batch) of what is new; asked on the writer's thread at every turn. step: the newest one written."""
+        ...
+
+    def stop(self) -> None:
+        """There will be no more turns; calling it again does nothing."""
+
+
 class Handoff:
     """The queue and its thread."""
 
@@ -73,6 +84,8 @@ class Handoff:
         """The thread starts with `start`."""
         self.writer = writer
         self.queue: deque[Point | Row | Barrier] = deque()
+        self.sources: list[Source] = []
+        """Asked at every turn; complete before `start`."""
         self.over = threading.Event()
         """Set when the thread has written the end and left."""
         self.complete = False
@@ -89,12 +102,14 @@ class Handoff:
         self._newest: dict[str, float] = {}
         self._extremes = Extremes()
         self._step = -1
+        self._longest = 0
         self._beats = 0
         self._end: End | None = None
         self._deadline = self._awaited_until = 0.0
         self._landing = False
         self._next_beat = self._next_sync = 0.0
-        self._sync_interval = NETWORK_SYNC_INTERVAL if _on_network(writer.folder) else SYNC_INTERVAL
+        network = file_system(writer.folder) in NETWORK
+        self._sync_interval = NETWORK_SYNC_INTERVAL if network else SYNC_INTERVAL
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -141,6 +156,11 @@ class Handoff:
             self._noted.add(key)
             self._notes.append((key, message))
 
+    def load(self) -> tuple[int, int]:
+        """Bytes written so far, and the most calls that waited in the queue since this was asked last."""
+        longest, self._longest = self._longest, 0
+        return self.writer.written, longest
+
     def wake(self) -> None:
         """Have the thread write now."""
         with contextlib.suppress(OSError):
@@ -174,6 +194,7 @@ class Handoff:
 
     def abandon(self) -> None:
         """Forget everything in a forked child, whose parent goes on writing these files."""
+        self._stop_sources()
         self.writer.close()
         self._callers = threading.RLock()  # a thread that the child has not may have held it
         fds, self._wake_read, self._wake_write = (self._wake_read, self._wake_write), -1, -1
@@ -208,6 +229,7 @@ class Handoff:
 
     def _turn(self, ending: End | None) -> None:
         self._drain(ending)
+        self._ask_sources(ending)
         now = self._clock()
         if ending is not None or self._barriers or self._outbox.due(now):
             self._outbox.write(now, self._report)
@@ -227,6 +249,7 @@ class Handoff:
         groups = Groups(self._reject)
         self._landing = False
         queue = self.queue
+        self._longest = max(self._longest, len(queue))
         for _ in range(len(queue)):
             item = queue.popleft()
             if type(item) is tuple and len(item) == 3:
@@ -249,6 +272,22 @@ class Handoff:
                 groups = Groups(self._reject)
         self._put_points(groups)
         self._put_notes()
+
+    def _ask_sources(self, ending: End | None) -> None:
+        for source in self.sources:
+            try:
+                for kind, batch in source.rows(self._step, ending=ending is not None):
+                    if self.admit(batch.nbytes):
+                        self._outbox.put(kind, batch, size=batch.nbytes)
+            except Exception as error:  # noqa: BLE001 (what comes beside the loop must not hold it up)
+                what = f"{type(source).__name__.lower()}: {type(error).__name__}: {error!s:.200}"
+                self.note(what, f"{what}; some of its rows were not recorded.")
+        self._put_notes()
+
+    def _stop_sources(self) -> None:
+        for source in self.sources:
+            with contextlib.suppress(Exception):
+                source.stop()
 
     def _arrived(self, waits: Sequence[Deferred], ending: End | None) -> bool:
         while not all(one.ready() for one in waits):
@@ -349,19 +388,6 @@ class Handoff:
     def _leave(self) -> None:
         for barrier in [*self._barriers, *(item for item in self.queue if isinstance(item, Barrier))]:
             barrier.done.set()
+        self._stop_sources()
         self.writer.close()
         self.over.set()
-
-
-def _on_network(folder: os.PathLike[str]) -> bool:
-    """Whether the folder lies on a network file system, where data becomes visible to others only when synced."""
-    try:
-        with open("/proc/mounts", encoding="utf-8", errors="replace") as mounts:  # noqa: PTH123
-            entries = [line.split()[1:3] for line in mounts]
-        path = os.path.realpath(folder)
-    except (OSError, IndexError):
-        return False
-    around = [
-        (len(point), kind) for point, kind in entries if path == point or path.startswith(point.rstrip("/") + "/")
-    ]
-    return bool(around) and max(around)[1] in _NETWORK

@@ -23,13 +23,16 @@ def init(
     steps_per_epoch: int | None = None,
     resume_step: int | None = None,
     rank: int | None = None,
+    system: bool = True,
     enabled: bool = True,
 ) -> Run:
     """Open the run folder at `path` for recording; an existing run gets one more writer.
 
     config: what to remember of the settings (stored as JSON, at most 64 KiB). total_steps and steps_per_epoch: for
     progress and epochs. resume_step: the step this process goes on from; earlier points at or past it are shown as
-    superseded. rank: default from torch.distributed, torchrun, Slurm or Open MPI. enabled=False: a Run that does nothing.
+    superseded. rank: default from torch.distributed, torchrun, Slurm or Open MPI. system: whether the machine is read too,
+    every few seconds and never on the calling thread (processor, memory, GPU where nvidia-ml-py is installed). enabled=False:
+    a Run that does nothing.
 
     Raises RunFolderError when the folder cannot be used, ValueError or TypeError for wrong arguments. Nothing raises later.
     """
@@ -39,7 +42,7 @@ def init(
         raise TypeError(f"nntui.init: config was a {type(config).__name__}; expected a mapping such as vars(args).")
     if not enabled:
         return DisabledRun(path, numbers["resume_step"])
-    return Run(path, config=config, **numbers)
+    return Run(path, config=config, system=bool(system), **numbers)
 
 
 def _count(name: str, value: Any) -> int | None:

@@ -29,6 +29,7 @@ from nntui.recorder.handoff import HURRY, Handoff, Row
 from nntui.recorder.refusals import captured, refused
 from nntui.recorder.rows import INT64_LIMIT, Together, check_row, dependency_row, event_row, example_rows
 from nntui.recorder.scalars import PLAIN, NotAScalar, as_dict, capture_array, index
+from nntui.recorder.system import System
 from nntui.recorder.tensors import capture_tensors, tensor_rows
 from nntui.runlog.errors import RunFolderError
 from nntui.runlog.layout import End
@@ -53,6 +54,7 @@ class Run:
         steps_per_epoch: int | None = None,
         resume_step: int | None = None,
         rank: int | None = None,
+        system: bool = True,
     ) -> None:
         self.path = Path(path)
         here = environment.place()
@@ -74,6 +76,8 @@ class Run:
         writer = self._create(resume_step=resume_step)
         self._code = code.record(writer)
         self._handoff = Handoff(writer, total_steps=self._total_steps)
+        if system:
+            self._handoff.sources.append(System(self.path.absolute(), self._handoff.load, self._next))
         self._queue: Any = self._handoff.queue
         self._handoff.start()
         hooks.watch_over(self)

@@ -31,6 +31,8 @@ END_FILE = "end.json"
 CODE_FILE = "code.json"
 WRITER_PREFIX = "w-"
 DATA_SUFFIX = ".arrows"
+ASIDE = ("system", "output")
+"""Kinds of data that come whether or not training goes on: no sign of it."""
 SMALL_FILE_LIMIT = 1 << 20
 """Most bytes read of a JSON file."""
 BEAT_SIZE = 512

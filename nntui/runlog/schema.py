@@ -28,6 +28,9 @@ METRICS = pa.schema(
 )
 """One row per group of metrics logged together, per flush."""
 
+SYSTEM = METRICS
+"""What the machine does, in the same columns: readings that come whether or not training goes on."""
+
 PREDICTIONS = pa.schema(
     [
         ("name", pa.utf8()),  # which fixed batch
@@ -95,6 +98,16 @@ EVENTS = pa.schema(
 )
 """What happened: lifecycle, losses of data, log lines, tracebacks, checkpoints."""
 
+OUTPUT = pa.schema(
+    [
+        ("step", pa.int64()),  # newest step when the line was begun; -1 before the first
+        ("wall_time_ns", pa.int64()),
+        ("stream", pa.utf8()),  # stdout | stderr; empty: what the text says was left out here
+        ("text", pa.utf8()),  # one line without its end
+    ]
+)
+"""What the process printed, a row per line."""
+
 EXAMPLES = pa.schema(
     [
         ("split", pa.utf8()),  # train | validation | test | …
@@ -129,12 +142,14 @@ TENSORS = pa.schema(
 
 SCHEMAS: dict[str, pa.Schema] = {
     "metrics": METRICS,
+    "system": SYSTEM,
     "predictions": PREDICTIONS,
     "samples": SAMPLES,
     "examples": EXAMPLES,
     "dependencies": DEPENDENCIES,
     "checks": CHECKS,
     "events": EVENTS,
+    "output": OUTPUT,
     "tensors": TENSORS,
 }
 """Kind of file to its columns. `summaries` is a reserved name, written by nobody yet."""

@@ -21,6 +21,8 @@ from nntui.runlog.schema import SCHEMAS
 from nntui.runlog.writers import Writer, is_over, newest_sign_ns
 
 _GROUP_BYTES = 32 << 20
+_GROUPED = ("metrics", "system")
+"""Kinds whose rows are groups of points."""
 
 _EXPLODED = pa.schema(
     [("metric", pa.utf8()), ("step", pa.int64()), ("wall_time_ns", pa.int64()), ("value", pa.float64())]
@@ -33,6 +35,8 @@ class RunTables:
 
     metrics: pa.Table
     """metric, step, wall_time_ns, value, writer, rank, launch, superseded: one row per point, as logged."""
+    system: pa.Table
+    """Readings of the machine, `system/…`, in the same columns; several may have the same step."""
     predictions: pa.Table
     samples: pa.Table
     examples: pa.Table
@@ -40,6 +44,8 @@ class RunTables:
     checks: pa.Table
     events: pa.Table
     tensors: pa.Table
+    output: pa.Table
+    """What the processes printed, a row per line."""
     lost: Damage
     """What the files lack."""
 
@@ -59,7 +65,7 @@ def read(path: str | os.PathLike[str]) -> RunTables:
             break
     by_writer = {
         kind: {
-            name: pa.concat_tables(map(explode, _groups(found[name]))) if kind == "metrics" else _table(found[name])
+            name: pa.concat_tables(map(explode, _groups(found[name]))) if kind in _GROUPED else _table(found[name])
             for name in poll.writers  # oldest first
             if name in found
         }
@@ -155,7 +161,7 @@ def _label(kind: str, found: Mapping[str, pa.Table], writers: Mapping[str, Write
     labelled = [_label_one(table, writers[name].manifest, cut[name]) for name, table in found.items()]
     if labelled:
         return pa.concat_tables(labelled)
-    schema = _EXPLODED if kind == "metrics" else SCHEMAS[kind]
+    schema = _EXPLODED if kind in _GROUPED else SCHEMAS[kind]
     return _label_one(schema.empty_table(), layout.Manifest(), Cut())
 
 

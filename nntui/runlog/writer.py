@@ -53,6 +53,8 @@ class WriterFolder:
         self._files: dict[str, tuple[int, int]] = {}
         self._beat_fd = -1
         self._closed = False
+        self.written = 0
+        """Bytes of whole frames so far, over all files."""
 
     @classmethod
     def create(
@@ -173,6 +175,7 @@ class WriterFolder:
                 self._retire(kind, segment)  # the torn tail stays; whole frames go on in the next file
             raise
         segment.size += len(data)
+        self.written += len(data)
         segment.frames += len(frames)
         segment.dirty = True
         self._sequence[kind] = self._sequence.get(kind, 0) + len(frames)

@@ -66,12 +66,13 @@ def newest_sign_ns(writer: Writer) -> int:
 
 
 def written_at(folder: Path) -> float:
-    """Unix seconds at which a data file of a writer folder last changed, by the clock of its disk; 0 when there is none."""
+    """Unix seconds at which training last wrote in a writer folder, by the clock of its disk; 0 when it never did."""
     newest = 0.0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(layout.DATA_SUFFIX) and entry.is_file(follow_symlinks=False):
+                aside = entry.name.partition("-")[0] in layout.ASIDE
+                if entry.name.endswith(layout.DATA_SUFFIX) and not aside and entry.is_file(follow_symlinks=False):
                     newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
     except OSError:
         return newest

@@ -21,6 +21,7 @@ from nntui import names
 from nntui.analysis import roles, rules
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import PROGRESS, Finding
+from nntui.runlog import layout
 from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.reader import Damage, Poll
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
@@ -96,9 +97,12 @@ class RunState:
         return self._judge(now) or changed
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:
-        """Fold one batch; the newest wall time in it, in Unix seconds."""
-        if kind == "metrics":
+        """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""
+        if kind in ("metrics", "system"):
             self._recorded.fold(writer, data)
+        if kind in layout.ASIDE:
+            return 0.0
+        if kind == "metrics":
             times = data.column("wall_time_ns").flatten()
             return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
         if kind == "checks":
@@ -155,7 +159,7 @@ class RunState:
         primary = self._primary()
         series = {metric: self._recorded.lineage(metric, primary, self._cuts)[0] for metric in self._recorded.metrics}
         series = {metric: one for metric, one in series.items() if len(one)}
-        training = {metric: one for metric, one in series.items() if not metric.startswith(PROGRESS)}
+        training = {metric: one for metric, one in series.items() if not metric.startswith((PROGRESS, names.SYSTEM))}
         outside = {metric: one for metric, one in training.items() if not metric.startswith(names.LAYER)}
         head = self._head(lead, outside, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
         alerts = self._find_alerts(training, head, now)
@@ -341,10 +345,11 @@ class RunState:
 
 def _listed(series: Mapping[str, Series], view: View) -> tuple[list[str], int]:
     """Names of the metrics to list, and how many were taken inside the model."""
-    inside = [metric for metric in series if names.is_inside(metric)]
-    fitting = (metric for metric in inside if view.inside_pattern.lower() in metric.lower())
+    aside = [metric for metric in series if names.is_aside(metric)]
+    fitting = (metric for metric in aside if view.inside_pattern.lower() in metric.lower())
     some = islice(fitting, view.inside) if view.inside else ()
-    return [*(metric for metric in series if not names.is_inside(metric)), *some], len(inside)
+    inside = sum(names.is_inside(metric) for metric in aside)
+    return [*(metric for metric in series if not names.is_aside(metric)), *some], inside
 
 
 def _last(series: Mapping[str, Series], metric: str) -> float:

@@ -67,7 +67,7 @@ class View:
     data: DataView | None = None
     layers: LayersView | None = None
     inside: int = 0
-    """Most metrics taken inside the model that are listed among the others: there may be thousands."""
+    """Most metrics taken inside the model, or of the machine, that are listed among the others: there may be thousands."""
     inside_pattern: str = ""
     """Letters that the names of those must hold."""
     pins: tuple[Path, ...] = ()

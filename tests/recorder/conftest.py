@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import nntui
+from nntui import names
 from nntui.runlog import layout
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,7 +63,8 @@ class _Written:
         return [(row["step"], row["value"]) for row in rows if row["metric"] == metric]
 
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
-        rows = self.tables().events.to_pylist()
+        """All but that of the machine, unless it is asked for; it comes when it comes."""
+        rows = [row for row in self.tables().events.to_pylist() if event or row["event"] != names.SYSTEM_EVENT]
         return [{**row, "data": json.loads(row["data"])} for row in rows if event in (None, row["event"])]
 
     def dropped(self) -> list[str]:

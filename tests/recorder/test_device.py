@@ -20,7 +20,7 @@ class FakeTensor:
 
     def __init__(self, data: Any, on: str = "cuda", pinned: bool = False) -> None:
         self.data = np.asarray(data)
-        self.device = SimpleNamespace(type=on)
+        self.device = SimpleNamespace(type=on, index=0)
         self.is_cuda = on == "cuda"
         self.pinned = pinned
         self.shape, self.ndim, self.dtype = self.data.shape, self.data.ndim, self.data.dtype
@@ -131,12 +131,16 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGPU:
         float32=np.float32,
         empty=empty,
         inference_mode=_Mode,
-        cuda=SimpleNamespace(is_current_stream_capturing=lambda: gpu.capturing),
+        cuda=SimpleNamespace(
+            is_current_stream_capturing=lambda: gpu.capturing,
+            get_device_properties=lambda index: SimpleNamespace(uuid=f"uuid-{index}"),
+        ),
     )
     FakeTensor.gpu = gpu
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr(device, "_landed", type(device._landed)())
     monkeypatch.setattr(device, "_spent", type(device._spent)())
+    monkeypatch.setattr(device, "used", {})
     return gpu
 
 
@@ -295,3 +299,19 @@ def test_tensors_on_a_device_are_written_as_they_were_once_they_have_arrived(
         ("w", [2, 2], [0.0, 1.0, 2.0, 3.0]),
         ("here", [1], [1.0]),
     ]
+
+
+def test_it_is_known_from_which_device_values_came(gpu: FakeGPU, run: Any) -> None:
+    run.log({"loss": FakeTensor(np.array(1.0), "cpu"), "lr": 0.5})
+    assert device.used == {}
+    run.log({"loss": FakeTensor(np.array(1.0))})
+    assert device.used == {0: "uuid-0"}
+    gpu.run()
+
+
+def test_a_torch_that_does_not_tell_its_devices_apart_is_asked_once(gpu: FakeGPU, run: Any, written: Any) -> None:
+    del sys.modules["torch"].cuda.get_device_properties
+    run.log({"loss": FakeTensor(np.array(1.0))})
+    gpu.run()
+    assert run.flush()
+    assert (device.used, written.points("loss")) == ({0: ""}, [(0, 1.0)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from nntui.recorder.handoff import Handoff, Row
 from nntui.recorder.outbox import Outbox
 from nntui.recorder.rows import Groups, event_row
 from nntui.runlog import layout
+from nntui.runlog.writer import WriterFolder
 
 
 class Disk:
@@ -386,16 +386,12 @@ def test_a_removed_folder_stops_no_training(run: Any, path: Path, capsys: pytest
     assert not path.exists()
 
 
-def test_a_folder_on_a_network_is_synced_more_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not handoff._on_network(tmp_path)
-    monkeypatch.setattr(handoff, "_NETWORK", {_file_system(tmp_path)})
-    assert handoff._on_network(tmp_path)
-
-
-def _file_system(path: Path) -> str:
-    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    real = os.path.realpath(path)
-    return max((len(p), k) for p, k in mounts if real == p or real.startswith(p.rstrip("/") + "/"))[1]
+@pytest.mark.parametrize(("kind", "seconds"), [("ext4", 30.0), ("nfs4", 5.0), ("", 30.0)])
+def test_a_folder_on_a_network_is_synced_more_often(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, seconds: float
+) -> None:
+    monkeypatch.setattr(handoff, "file_system", lambda folder: kind)
+    assert Handoff(WriterFolder.create(path), total_steps=0)._sync_interval == seconds
 
 
 def test_values_that_cannot_become_floats_leave_the_other_points_of_the_flush(disk: Disk, started: Handoff) -> None:

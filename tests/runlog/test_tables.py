@@ -72,13 +72,23 @@ def test_every_point_is_one_row_with_its_writer(tmp_path, make):
 
 def test_the_other_tables_keep_their_rows_as_they_are(tmp_path, make):
     writer = WriterFolder.create(tmp_path / "run")
-    for kind in SCHEMAS:
-        if kind != "metrics":
-            writer.append(kind, make.row(kind, step=4))
+    kinds = [kind for kind in SCHEMAS if kind not in ("metrics", "system")]
+    for kind in kinds:
+        writer.append(kind, make.row(kind, step=4))
     read = nntui.read(tmp_path / "run")
-    for kind in SCHEMAS:
-        if kind != "metrics":
-            assert getattr(read, kind).select(SCHEMAS[kind].names).to_pylist() == make.row(kind, step=4).to_pylist()
+    for kind in kinds:
+        assert getattr(read, kind).select(SCHEMAS[kind].names).to_pylist() == make.row(kind, step=4).to_pylist()
+
+
+def test_readings_of_the_machine_have_a_table_of_their_own_with_a_row_per_point(tmp_path, make):
+    writer = WriterFolder.create(tmp_path / "run")
+    writer.append("system", make.metrics({"system/cpu": [0.5, 0.75], "system/memory": [1.0, 2.0]}, [3, 3]))
+    read = nntui.read(tmp_path / "run")
+    assert read.metrics.num_rows == 0
+    rows = [(row["metric"], row["step"], row["value"]) for row in read.system.to_pylist()]
+    assert rows == [
+        (f"system/{name}", 3, v) for name, pair in (("cpu", (0.5, 0.75)), ("memory", (1.0, 2.0))) for v in pair
+    ]
 
 
 def test_both_launches_are_kept_and_the_replaced_points_are_marked(tmp_path, make):

@@ -69,6 +69,33 @@ def test_the_head_says_where_the_run_is(make) -> None:
     assert head.state == "live"
 
 
+def _as(kind: str, batch: Batch) -> Batch:
+    return dataclasses.replace(batch, kind=kind)
+
+
+def test_readings_of_the_machine_move_neither_the_step_nor_the_age_of_the_data(make) -> None:
+    writer = make.writer()
+    training = make.points(steps=range(5), train__loss=0.5)
+    machine = _as("system", make.points(steps=[50], start=make.wall + 60, system__cpu=1.5, system__memory=2.0**30))
+    state = state_of(make, make.poll(training, writers=[writer]))
+    before = state.snapshot(View(), 100.0)
+    state.fold(make.poll(machine, writers=[make.writer(beat=2)]), 160.0, make.wall + 60)
+    after = state.snapshot(View(), 160.0)
+    assert (after.head.step, after.head.newest) == (4, before.head.newest)
+    assert after.head.state == "quiet"
+    assert [m.metric for m in after.metrics] == ["train/loss"]
+    assert after.inside == 0
+
+
+def test_readings_of_the_machine_are_listed_and_drawn_for_whoever_asks(make) -> None:
+    machine = _as("system", make.points(steps=[0, 0, 9], system__cpu=[0.5, 1.5, 1.0], system__memory=2.0**30))
+    view = View((PlotView("cpu", ("system/cpu",), 4, x="relative"),), inside=5, inside_pattern="CPU")
+    snapshot = state_of(make, make.poll(make.points(steps=[9], loss=1.0), machine)).snapshot(view, 100.0)
+    assert [m.metric for m in snapshot.metrics] == ["loss", "system/cpu"]
+    assert [one.metric for one in snapshot.plots["cpu"].series] == ["system/cpu"]
+    assert snapshot.plots["cpu"].series[0].last == 1.0
+
+
 def test_what_checks_measure_is_shown_and_is_not_the_training(make) -> None:
     writer = make.writer(total_steps=100)
     checks = make.points(steps=range(600), check__blind__loss=9.0)
