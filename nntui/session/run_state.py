@@ -169,6 +169,7 @@ class RunState:
         metrics = [self._summary(series[metric], view.sparkline_columns, growing) for metric in listed]
         return Snapshot(
             number=self._number,
+            view=view,
             head=head,
             plots=self._plots(view, alerts, along),
             metrics=tuple(sorted(metrics, key=lambda m: roles.order(m.metric))),

@@ -247,6 +247,8 @@ class Snapshot:
 
     number: int = 0
     """Counts up per feed; a larger one is newer."""
+    view: View = field(default_factory=View)
+    """What was asked for."""
     head: Head = field(default_factory=Head)
     plots: Mapping[str, PlotData] = field(default_factory=dict[str, PlotData])
     metrics: tuple[MetricSummary, ...] = ()

@@ -49,7 +49,7 @@ ACTIONS = (
     Action("choose(-10)", ("pageup",), "pgup", "ten back", "ten back"),
     Action("open", ("enter",), "enter", "open", "the plot alone; a finding or event alone"),
     Action("go_back", ("escape",), "esc", "back", "leave what was opened; then the live screen"),
-    Action("toggle_pause", ("space",), "space", "pause", "freeze all but the first line"),
+    Action("toggle_pause", ("space",), "space", "pause", "freeze all but the first line; keys are answered once"),
     Action("command_palette", ("colon",), ":", "palette", "every action by name"),
     Action("toggle_theme", ("t",), "t", "dark or light", "dark or light colours"),
     Action("redraw", ("ctrl+l",), "ctrl-l", "redraw", "draw everything anew, if something else wrote here"),

@@ -17,7 +17,7 @@ from textual.reactive import reactive
 
 from nntui.session.catalog import DEFAULT, Listing
 from nntui.session.feed import Feed
-from nntui.session.snapshot import EMPTY, Snapshot
+from nntui.session.snapshot import EMPTY, Snapshot, View
 from nntui.session.watchman import Watchman
 from nntui.tui.bell import Bell, call
 from nntui.tui.following import Following
@@ -58,6 +58,8 @@ class NntuiApp(Shell):
         self.following = Following(feed, self.post_message)
         self._bell = Bell()
         self._frozen: Snapshot = EMPTY
+        self._awaited: View | None = None
+        """What a paused screen has asked for since; None once it was answered."""
         if path is not None:
             self.following.open(path, wait=wait)
         self.listing = Listing(root or _above(path))
@@ -118,12 +120,14 @@ class NntuiApp(Shell):
             self._redraw()
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
-        """Take the newest snapshot, and call for a person where it says so; a paused screen keeps its plots."""
+        """Take the newest snapshot, and call for a person where it says so; a paused screen keeps its plots, unless it asked."""
         if not self.following.take(message):
             return
         words = self._bell.heard(self.newest, time.monotonic())
         if words and not self.quiet:
             self.call_out(call(words, os.environ))
+        if self.paused and self.newest.view == self._awaited:
+            self._frozen, self._awaited = self.newest, None
         self.snapshot = replace(self._frozen, head=self.newest.head) if self.paused else self.newest
 
     def watch_snapshot(self) -> None:
@@ -137,15 +141,17 @@ class NntuiApp(Shell):
 
     def watch_paused(self, paused: bool) -> None:
         """Freeze what is shown, or catch up."""
-        self._frozen = self.newest
+        self._frozen, self._awaited = self.newest, None
         self.snapshot = self.newest
         if not paused:
             self.ask()
 
     def ask(self) -> None:
-        """Tell the feed what the screen in front shows."""
-        if self.front is not None and not self.paused:
-            self.following.ask(self.front.view())
+        """Tell the feed what the screen in front shows. Whoever asks for something else while paused is answered once."""
+        if self.front is not None:
+            view = self.front.view()
+            self._awaited = view if view != self._frozen.view else None
+            self.following.ask(view)
 
     def data_age(self) -> float:
         """Seconds since the newest data arrived; NaN before any."""

@@ -385,6 +385,7 @@ class CannedFeed:
         return dataclasses.replace(
             self.base,
             number=self.number,
+            view=self.view,
             head=dataclasses.replace(self.base.head, newest=newest),
             plots={one.key: plot_of(one, known) for one in self.view.plots},
             metrics=tuple(plotting.summary(one, self.view.sparkline_columns) for one in self.curves),

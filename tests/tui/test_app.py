@@ -323,6 +323,30 @@ def test_a_paused_screen_is_drawn_at_a_new_size_too(play: Callable[..., NntuiApp
     play(steps)
 
 
+def test_a_paused_screen_answers_a_key_once_and_then_stands_still_again(
+    play: Callable[..., NntuiApp], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        await pilot.press("space", "3")
+        await settle(pilot)
+        assert "moment 30 of 30" in tui.lines(app)[2], "a screen that is opened while paused is not empty"
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        await settle(pilot)
+        assert "moment 28 of 30" in tui.lines(app)[2]
+        await pilot.press("left_square_bracket", "right_square_bracket")
+        await settle(pilot)
+        before = tui.lines(app)
+        feed.curves = []
+        feed.post()
+        await settle(pilot)
+        assert tui.lines(app)[2:] == before[2:], "what was not asked for does not move it"
+        await pilot.press("j", "escape")
+        await settle(pilot)
+        assert "No predictions were recorded" in "\n".join(tui.lines(app))
+
+    play(steps)
+
+
 def test_the_age_of_the_data_goes_on_without_snapshots(
     play: Callable[..., NntuiApp], tui: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,8 +104,9 @@ class RunScreen(Screen[None]):
         self.show(self.snapshot)
 
     def on_resize(self) -> None:
-        """More room may show more."""
-        self.run_app.ask()
+        """More room may show more; a paused screen keeps what it shows."""
+        if not self.run_app.paused:
+            self.run_app.ask()
 
     def _head(self, width: int, height: int) -> list[Text]:
         app = self.run_app
