@@ -92,7 +92,8 @@ class RunScreen(Screen[None]):
 
     def tick(self) -> None:
         """A second has passed: only the age of the data can have changed."""
-        self.query_one("#head", Lines).redraw()
+        for head in self.query("#head").results(Lines):
+            head.redraw()
 
     def on_mount(self) -> None:
         """Ask for what this screen needs."""
