@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntui.runlog.errors import RunFolderError, RunNotFound
 from nntui.session.snapshot import Head, Snapshot, View
+from nntui.session.sparing import Sparing
 
 if TYPE_CHECKING:
     from nntui.runlog.reader import RunReader
@@ -29,6 +30,8 @@ POLLING_INTERVAL = 0.25
 """Seconds between looks without file events."""
 SNAPSHOT_INTERVAL = 0.25
 """Least seconds between two snapshots, unless the view changed."""
+SNAPSHOT_SHARE = 0.2
+"""Of the thread's time that snapshots may take."""
 RETRY_INTERVAL = 0.5
 """Seconds between looks for a run that is not there."""
 
@@ -53,7 +56,7 @@ class Feed:
         self._stopped = False
         self._number = 0
         self._last = Snapshot(head=Head(name=path.name, path=str(path)))
-        self._posted_at = -SNAPSHOT_INTERVAL
+        self._posting = Sparing(SNAPSHOT_INTERVAL, SNAPSHOT_SHARE)
         self._pins: Pins | None = None
         self._thread = threading.Thread(target=self._run, name="nntui-feed", daemon=True)
 
@@ -125,13 +128,14 @@ class Feed:
         if self._behind and not poll.more:
             self._behind, self._dirty = False, True
             state.forget_alerts()
-        due = now - self._posted_at >= SNAPSHOT_INTERVAL
-        if self._view_changed or (self._dirty and due and not (poll.more and self._number)):
+        if self._view_changed or (self._dirty and self._posting.due(now) and not (poll.more and self._number)):
+            begun = time.thread_time()
             self._view_changed = False
             self._dirty = False
             called, drawn_along = pins.told(self.path)
             snapshot = state.snapshot(self._view, now, pins.drawn)
             self._post(dataclasses.replace(snapshot, complete=not self._behind, called=called, pins=drawn_along))
+            self._posting.done(now, time.thread_time() - begun)
         if poll.more or pins.behind:
             return
         if poll.bytes_read or self._dirty:
@@ -148,7 +152,6 @@ class Feed:
     def _post(self, snapshot: Snapshot) -> None:
         self._number += 1
         self._last = dataclasses.replace(snapshot, number=self._number)
-        self._posted_at = time.monotonic()
         self._on_snapshot(self._last)
 
 

@@ -8,6 +8,7 @@ Invariant: the same batches in any chunks give the same snapshot.
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -43,9 +44,12 @@ from nntui.session.snapshot import (
     Snapshot,
     View,
 )
+from nntui.session.sparing import Sparing
 
 EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0
+ALERT_SHARE = 0.03
+"""Of the viewer's time that the rules may take on a run of many points."""
 Along = Callable[[Sequence[str]], Sequence[plotting.Drawn]]
 PACE_POINTS = 200
 """Newest points from which the pace is taken."""
@@ -72,7 +76,7 @@ class RunState:
         self._summaries: dict[str, tuple[object, MetricSummary]] = {}
         self._alerts: tuple[Finding, ...] = ()
         self._alerts_key: object = None
-        self._alerts_at = -math.inf
+        self._asking = Sparing(ALERT_INTERVAL, ALERT_SHARE)
         self._number = 0
 
     # --- folding ------------------------------------------------------------------------------
@@ -187,7 +191,8 @@ class RunState:
 
     def forget_alerts(self) -> None:
         """Have the next snapshot ask the rules, however recently they were asked."""
-        self._alerts_key, self._alerts_at = None, -math.inf
+        self._alerts_key = None
+        self._asking.forget()
 
     def _lines(self) -> Lines:
         """Writers of the shown rank, oldest first, with the step from which a later one replaced each."""
@@ -255,8 +260,7 @@ class RunState:
     def _find_alerts(self, series: Mapping[str, Series], head: Head, now: float) -> tuple[Finding, ...]:
         key = (self._recorded.points, head.state, self._everything_cut())
         quiet_for = now - head.newest if head.state in ("live", "quiet") else math.nan
-        due = now - self._alerts_at >= ALERT_INTERVAL
-        if due and (key != self._alerts_key or head.state in ("live", "quiet")):
+        if self._asking.due(now) and (key != self._alerts_key or head.state in ("live", "quiet")):
             lead = self._writers.get(self._lead())
             facts = RunFacts(
                 total_steps=head.total_steps,
@@ -269,8 +273,9 @@ class RunState:
                 watched=self._inside.watched,
                 ranks=self._by_rank(),
             )
-            self._alerts = tuple(rules.find(series, facts))
-            self._alerts_key, self._alerts_at = key, now
+            begun = time.thread_time()
+            self._alerts, self._alerts_key = tuple(rules.find(series, facts)), key
+            self._asking.done(now, time.thread_time() - begun)
         return self._alerts
 
     def _by_rank(self) -> dict[int, dict[str, Series]]:
