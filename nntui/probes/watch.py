@@ -23,6 +23,7 @@ from nntui import names
 from nntui.probes import machine, ranks
 from nntui.probes.activations import Activations
 from nntui.probes.cadence import GLANCES, Cadence
+from nntui.probes.first_layer import FirstLayer
 from nntui.probes.hooks import Guard, Hook, weakly
 from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced, unseen
 from nntui.probes.pace import Pace
@@ -162,7 +163,7 @@ class Watch:
         self._lazy = any(is_lazy(p) for p in inner.parameters())
         self._layers = layers_of(inner)
         self._two_faced = weakref.WeakSet(two_faced(inner))
-        self._updates = Updates(self._layers)
+        self._updates, self._first = Updates(self._layers), FirstLayer(self._layers)
         self._stale = Stale(guard)
         encoders = [m for m in inner.modules() if isinstance(m, nn.TransformerEncoderLayer)]
         heard = ([], {}) if is_compiled(model) else (self._layers, activations_of(inner))
@@ -195,9 +196,10 @@ class Watch:
                 self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), self._step)
             return
         self._entered = True
+        tensors = ranks.tensors_in(given)
         if self._looking:  # no earlier: an evaluation in between is calculated as if nobody looked
             self._activations.listen()
-        tensors = ranks.tensors_in(given)
+            self._first.enters(tensors)
         self._pace.forward(len(tensors[0]) if tensors and tensors[0].dim() else 0)
         if self._looking and self._two_faced and names.TRAINING_MODE not in self._found:
             self._found[names.TRAINING_MODE] = self._in_training()
@@ -244,6 +246,7 @@ class Watch:
         if not closure:
             self._stop_listening(optimizer)
         if self._looking:
+            self._first.look(self._run, self._activations.order, self._update, self._step)
             self._found |= self._updates.before(optimizer, closure=closure)
         elif self._is_first(optimizer) and self._run is not None and self._glances.due(self._update):
             self._glance(optimizer)
