@@ -29,6 +29,11 @@ class Series:
     value: Floats
     """As logged: NaN and ±inf included."""
 
+    @classmethod
+    def empty(cls, metric: str = "") -> Series:
+        """No points."""
+        return cls(metric, np.empty(0, np.int64), np.empty(0), np.empty(0))
+
     def __len__(self) -> int:
         return len(self.step)
 

@@ -7,6 +7,7 @@ appended is never changed, so a Series handed out stays true while the columns g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -123,6 +124,16 @@ class Recorded:
         pieces = [(by_writer[w].series(metric), cuts.get(w, Cut()).step(metric)) for w in writers if w in by_writer]
         return _joined(metric, [_where(s, s.step < cut) for s, cut in pieces])
 
+    def own(self, writer: str, wanted: Callable[[str], bool]) -> dict[str, Series]:
+        """The points of one writer in the metrics that are wanted."""
+        return {m: by[writer].series(m) for m, by in self._columns.items() if writer in by and wanted(m)}
+
+    def longest(self, writer: str, wanted: Callable[[str], bool]) -> Series:
+        """The metric of one writer with the most points, of those wanted; empty when there is none."""
+        sizes = {m: by[writer].size for m, by in self._columns.items() if writer in by and wanted(m)}
+        metric = max(sizes, key=lambda name: sizes[name], default="")
+        return self._columns[metric][writer].series(metric) if metric else Series.empty()
+
     def lineage(self, metric: str, writers: list[str], cuts: dict[str, Cut]) -> tuple[Series, Series]:
         """The metric over these writers in order: points that count, and superseded ones."""
         by_writer = self._columns.get(metric, {})
@@ -155,7 +166,7 @@ def _joined(metric: str, pieces: list[Series]) -> Series:
     if len(pieces) == 1:
         return pieces[0]
     if not pieces:
-        return Series(metric, np.empty(0, np.int64), np.empty(0), np.empty(0))
+        return Series.empty(metric)
     return Series(
         metric,
         np.concatenate([p.step for p in pieces]),

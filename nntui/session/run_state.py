@@ -1,7 +1,7 @@
 # pyright: standard
 """A run as it becomes known: the one mutable object of the viewer, owned by the feed thread.
 
-Owns folding polls and freezing snapshots. Touches no file except to ask whether a process lives.
+Owns folding polls and freezing snapshots. Touches no file except to ask whether a process lives and which code it runs.
 Invariant: the same batches in any chunks give the same snapshot.
 """
 
@@ -30,6 +30,7 @@ from nntui.session import plotting, recipe
 from nntui.session.columns import Recorded
 from nntui.session.inside import Inside, Lines
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
+from nntui.session.machines import Machines
 from nntui.session.references import references
 from nntui.session.rows import finding_of, object_of, rows_of
 from nntui.session.snapshot import (
@@ -45,14 +46,13 @@ from nntui.session.snapshot import (
     View,
 )
 from nntui.session.sparing import Sparing
+from nntui.session.system import NOTHING, System, SystemView, pace
 
 EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0
 ALERT_SHARE = 0.03
 """Of the viewer's time that the rules may take on a run of many points."""
 Along = Callable[[Sequence[str]], Sequence[plotting.Drawn]]
-PACE_POINTS = 200
-"""Newest points from which the pace is taken."""
 
 
 class RunState:
@@ -69,6 +69,7 @@ class RunState:
         self._checks: dict[str, tuple[int, Finding]] = {}
         self._events: deque[EventRow] = deque(maxlen=EVENT_LIMIT)
         self._inside = Inside()
+        self._machines = Machines()
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
         self._newest = math.nan
@@ -129,6 +130,7 @@ class RunState:
         moment = row["wall_time_ns"] / 1e9
         self._events.append(EventRow(moment, row["step"], row["level"], row["event"], row["message"], writer))
         self._inside.fold_event(row)
+        self._machines.fold_event(writer, row)
         if row["event"] == "lost":
             points = object_of(row["data"]).get("points")
             self._lost_reported[writer] = self._lost_reported.get(writer, 0) + (
@@ -182,8 +184,12 @@ class RunState:
             alerts=alerts,
             stages=recipe.stages(checks),
             events=tuple(sorted(self._events, key=lambda event: event.wall_time)),
+            system=self._system(view.system, lead) if view.system else NOTHING,
             **self._inside.shown(view, self._lines(), training, (self._recorded.points, self._everything_cut())),
         )
+
+    def _system(self, view: SystemView, lead: str) -> System:
+        return self._machines.shown(view, lead, self._writers, self._states, self._pulses, self._recorded)
 
     def series(self, metric: str) -> Series:
         """The points of a metric that count."""
@@ -230,7 +236,7 @@ class RunState:
             step=step,
             total_steps=total,
             epoch=step / steps_per_epoch if steps_per_epoch > 0 and step >= 0 else math.nan,
-            eta=(total - step) * _pace(series) if going and total > step >= 0 else math.nan,
+            eta=(total - step) / pace(max(series.values(), key=len)) if going and total > step >= 0 else math.nan,
             loss=_last(series, loss),
             loss_metric=loss,
             lr=_last(series, lr),
@@ -320,10 +326,22 @@ class RunState:
         growing = self.state in ("live", "quiet")
         return plotting.Drawn([self._lineage(m) for m in metrics], scale, growing, {} if kept is None else kept)
 
+    def _drawn_of(self, view: PlotView) -> plotting.Drawn:
+        """What one process gives to a plot."""
+        writer = self._writers.get(view.writer)
+        own = self._recorded.own(view.writer, view.metrics.__contains__)
+        scale = plotting.XScale(0, writer.manifest.started_ns / 1e9 if writer else 0.0)
+        return plotting.Drawn(
+            [(own[m], Series.empty(m)) for m in view.metrics if m in own], scale, self.state in ("live", "quiet")
+        )
+
     def _plots(self, view: View, alerts: tuple[Finding, ...], along: Along) -> dict[str, PlotData]:
         known = references(finding for _, finding in self._checks.values())
         found: dict[str, PlotData] = {}
         for one in view.plots:
+            if one.writer:
+                found[one.key] = plotting.plot(one, [self._drawn_of(one)], ())
+                continue
             own = self.drawn(one.metrics)
             marks = self._marks(one, own.scale, alerts)
             lines = [line for metric in dict.fromkeys(one.metrics) for line in known.get(metric, ())]
@@ -360,13 +378,3 @@ def _listed(series: Mapping[str, Series], view: View) -> tuple[list[str], int]:
 
 def _last(series: Mapping[str, Series], metric: str) -> float:
     return float(series[metric].value[-1]) if metric in series else math.nan
-
-
-def _pace(series: Mapping[str, Series]) -> float:
-    """Seconds per step over the newest points of the metric with the most points, pauses included; NaN when unknown."""
-    longest = max(series.values(), key=len, default=None)
-    if longest is None or len(longest) < 2:
-        return math.nan
-    step, time = longest.step[-PACE_POINTS:], longest.wall_time[-PACE_POINTS:]
-    steps = float(step[-1] - step[0])
-    return float(time[-1] - time[0]) / steps if steps > 0 else math.nan

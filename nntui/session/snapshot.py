@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.finding import Finding
-from nntui.session import data, dependencies, layers, predictions
+from nntui.session import data, dependencies, layers, predictions, system
 from nntui.session.data import Data, DataView
 from nntui.session.dependencies import Dependencies, DependenciesView
 from nntui.session.layers import Layers, LayersView
 from nntui.session.liveness import State as State
 from nntui.session.predictions import Predictions, PredictionsView
+from nntui.session.system import System, SystemView
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,6 +54,8 @@ class PlotView:
     as many steps. 0 draws the column means."""
     clip_outliers: bool = False
     """Whether y ignores the outermost points; how many is in `PlotData.clipped`."""
+    writer: str = ""
+    """The one process whose points are drawn, relative time being its own; empty: what counts of the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class View:
     dependencies: DependenciesView | None = None
     data: DataView | None = None
     layers: LayersView | None = None
+    system: SystemView | None = None
     inside: int = 0
     """Most metrics taken inside the model, or of the machine, that are listed among the others: there may be thousands."""
     inside_pattern: str = ""
@@ -270,6 +274,8 @@ class Snapshot:
     """Empty unless the view asks for it."""
     layers: Layers = layers.NOTHING
     """Empty unless the view asks for them."""
+    system: System = system.NOTHING
+    """Empty unless the view asks for it."""
     pins: tuple[Pin, ...] = ()
     """The runs drawn along, as the view asks for them."""
     called: str = ""

@@ -40,6 +40,7 @@ ACTIONS = (
     ),
     Action("show_screen('data')", ("6",), "6", "data", "single examples: worst mistakes, outliers, suspect labels"),
     Action("show_screen('runs')", ("7",), "7", "runs", "the runs of the folder; enter opens one"),
+    Action("show_screen('system')", ("8",), "8", "system", "the machine, what recording costs, every process"),
     Action("show_screen('log')", ("9",), "9", "log", "what happened, newest first"),
     Action("next_alert", ("a",), "a", "alerts", "the alerts, the crosshair at the first; again for the next"),
     Action("show_screen('help')", ("question_mark",), "?", "help", "this page"),
@@ -83,12 +84,13 @@ ACTIONS = (
 
 _NUMBERED = ("1", "2", "3", "5", "6", "7")
 FOOTERS = {
-    "live": (*_NUMBERED, "?", "a", "q", "4", "9", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
-    "list": (*_NUMBERED, "?", "a", "q", "4", "9", "j ↓", "enter", "esc", "space"),
+    "live": (*_NUMBERED, "?", "a", "q", "4", "8", "9", "j ↓", "enter", "y", "x", "s", "l →", "+", "/", "space", "o"),
+    "list": (*_NUMBERED, "?", "a", "q", "4", "8", "9", "j ↓", "enter", "esc", "space"),
     "predictions": ("1", "2", "4", "?", "q", "j ↓", "[ ←", "w", "enter", "esc", "n", "space"),
     "dependencies": ("1", "2", "3", "?", "q", "n", "space"),
     "layers": ("1", "2", "?", "q", "j ↓", "n", "w", "enter", "esc", "space"),
     "data": ("1", "3", "?", "q", "j ↓", "w", "/", "H", "enter", "esc", "space"),
+    "system": ("1", "2", "?", "q", "9", "j ↓", "enter", "esc", "space"),
     "runs": ("enter", "j ↓", "/", "esc", "?", "q", "1", "2"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }

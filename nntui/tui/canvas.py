@@ -103,20 +103,20 @@ def column_of(x: float, data: PlotData, width: int) -> int:
     return min(column, width - 1) if low <= x <= high else -1
 
 
-def spark(values: Floats, width: int, bar: str) -> str:
-    """The values as one row of bars, lowest to highest; blank where there is no value."""
+def spark(values: Floats, width: int, bar: str, span: tuple[float, float] | None = None) -> str:
+    """The values as one row of bars, lowest to highest, or over a span they lie in; blank where there is no value."""
     if not len(values) or width < 1:
         return " " * max(0, width)
     picked = values[np.minimum((np.arange(width) * len(values)) // width, len(values) - 1)]
     finite = np.isfinite(picked)
     if not finite.any():
         return " " * width
-    low, high = float(picked[finite].min()), float(picked[finite].max())
+    low, high = span or (float(picked[finite].min()), float(picked[finite].max()))
     levels = len(bar) - 1
     spread = high / 2 - low / 2  # halved: the range may be the whole of float64
     scaled = np.full(width, 0.5) if not spread > 0 else (picked / 2 - low / 2) / spread
     return "".join(
-        bar[1 + min(int(s * levels), levels - 1)] if ok else " " for s, ok in zip(scaled, finite, strict=True)
+        bar[1 + min(max(int(s * levels), 0), levels - 1)] if ok else " " for s, ok in zip(scaled, finite, strict=True)
     )
 
 

@@ -28,6 +28,17 @@ def age(seconds: float) -> str:
     return "30 s"
 
 
+def size(count: float) -> str:
+    """Bytes in the largest unit of 1,024 that leaves a whole number: `41.2 GiB`."""
+    if not math.isfinite(count):
+        return "–"
+    for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB")):
+        shown = count / 1024**power
+        if abs(shown) < 999.5 or unit == "TiB":
+            return f"{format_number(shown, 3)} {unit}"
+    return ""
+
+
 def cut(text: str, width: int) -> str:
     """The text in at most `width` cells, with `…` where something was cut off."""
     if cell_len(text) <= width:

@@ -29,6 +29,7 @@ from nntui.session.examples import Moment, Shown
 from nntui.session.layers import Layers, Watched, layers
 from nntui.session.predictions import Predictions, predictions
 from nntui.session.snapshot import EventRow, Head, Lost, Mark, PlotView, Snapshot, View
+from nntui.session.system import Process, System, SystemView, system
 from nntui.session.table import Known
 
 EXPECTED = Path(__file__).parent / "screens"
@@ -334,6 +335,82 @@ def _depth(*, failing: bool, names_of: tuple[str, ...] = ()) -> tuple[dict[str, 
     return found, Watched(shown, kinds, size, size, ("body.1 is compiled: its activations",))
 
 
+def _readings(rank: int, *, failing: bool) -> dict[str, Series]:
+    """What a rank's recorder reads of its machine; of a failing run memory is short and nothing is watched."""
+    noise = np.random.default_rng(17)
+    levels = {
+        names.gpu(rank, names.GPU_UTILIZATION): 0.87,
+        names.gpu(rank, names.GPU_MEMORY): (77.0 if failing else 41.2) * 2**30,
+        names.gpu(rank, names.GPU_PROCESS_MEMORY): 39.8 * 2**30,
+        names.gpu(rank, names.GPU_POWER): 350.0,
+        names.CPU: 1.2,
+        names.WORKERS: 4.0,
+        names.WORKERS_CPU: 3.4,
+        names.WORKERS_MEMORY: 2.0 * 2**30,
+        names.RESIDENT: 3.1 * 2**30,
+        names.MACHINE_CPU: 0.41,
+        names.MACHINE_MEMORY: 0.99 if failing else 0.45,
+        names.DISK_FREE: (0.5 if failing else 120.0) * 2**30,
+        names.RECORDER_CPU: 0.008,
+        names.RECORDED: 3.1 * 2**20,
+        names.QUEUE: 12.0,
+    }
+    if not failing:
+        levels |= {names.DATA_WAIT: 0.03, names.OVERHEAD: 0.004, names.STEP_SECONDS: 0.0123}
+    flat = (names.WORKERS, names.GPU_POWER, names.RECORDED, names.QUEUE, names.MACHINE_MEMORY)
+    found = {
+        name: _series(name, level * (1 - (0.0 if name in flat else 0.1) * noise.random(40)), 100)
+        for name, level in levels.items()
+    }
+    speed = _series("samples_per_second", 812 + 9 * noise.standard_normal(400), 10)
+    return found | {speed.metric: speed}
+
+
+def _rank(writer: str) -> int:
+    return next((k for k in range(4) if writer == f"w-r{k}"), 0)
+
+
+def _machine(view: SystemView, *, failing: bool, foreign: tuple[str, ...] = ()) -> System:
+    """Four ranks on two hosts, one GPU each; of a failing run one lags, one is gone, and there was a launch before."""
+    series = _readings(_rank(view.writer), failing=failing)
+    steps = (4000, 3999, 3420 if failing else 4000, 2100 if failing else 3998)
+    now = time.monotonic()
+    known = [
+        Process(
+            f"w-r{k}",
+            k,
+            4,
+            "crashed" if failing and k == 3 else "live",
+            "process 4714 is gone without a word" if failing and k == 3 else "",
+            foreign[1] if foreign else f"gpu-{3 + k // 2:02d}",
+            4711 + k,
+            START,
+            now - (3600.0 if failing and k == 3 else 0.5),
+            step,
+            8.1,
+            launch="job17",
+            resume_step=2000 if failing else -1,
+            versions={"python": "3.11.7", "torch": "2.13.0", "nntui": "0.1.0"} | {name: name for name in foreign},
+            git_commit="142baf0c3d5e7f90" if not foreign else foreign[0],
+            uncommitted="yes" if failing else "no",
+            command="".join(foreign[:12]) or "train.py --lr 3e-4 --name 'two words'",
+            seed="1337",
+        )
+        for k, step in enumerate(steps)
+    ]
+    if failing:
+        known.append(
+            Process("w-old", 0, 4, "ended", "ended by SIGTERM", "gpu-01", 99, START - 86400, now - 80000, 2000, 8.0)
+        )
+    gpus = [
+        {"index": k, "name": foreign[2] if foreign else "NVIDIA H100 80GB HBM3", "memory": 80 * 2**30} for k in range(4)
+    ]
+    told = {"cores": 16, "memory": 126.0 * 2**30, "gpus": gpus, "blind": list(foreign)}
+    return dataclasses.replace(
+        system(view, series, series["samples_per_second"], known, told), writer=f"w-r{_rank(view.writer)}"
+    )
+
+
 class CannedFeed:
     """A feed whose run never changes unless a test says so; it has no thread and no clock."""
 
@@ -381,6 +458,8 @@ class CannedFeed:
         known = {one.metric: one for one in self.curves}
         if self.view.layers and self.curves:
             known |= _depth(failing=self.scene == "failing")[0]
+        if self.view.system and self.curves:
+            known |= _readings(_rank(self.view.system.writer), failing=self.scene == "failing")
         newest = time.monotonic() - self.age if known else math.nan
         return dataclasses.replace(
             self.base,
@@ -394,7 +473,14 @@ class CannedFeed:
             dependencies=self._dependencies(),
             data=self._data(),
             layers=self._layers(),
+            system=self._system(),
         )
+
+    def _system(self) -> System:
+        view = self.view.system
+        if view is None or not self.curves:
+            return System()
+        return _machine(view, failing=self.scene == "failing", foreign=HOSTILE if self.scene == "hostile" else ())
 
     def _layers(self) -> Layers:
         view = self.view.layers

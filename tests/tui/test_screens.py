@@ -12,7 +12,7 @@ from nntui.tui.app import NntuiApp
 
 SIZES = {"narrow": (40, 12), "usual": (80, 24), "rail": (120, 35), "wide": (200, 50)}
 SCREENS = {"live": "1", "recipe": "2", "alerts": "a", "log": "9", "help": "question_mark"}
-SCREENS |= {"predictions": "3", "dependencies": "4", "layers": "5", "data": "6"}
+SCREENS |= {"predictions": "3", "dependencies": "4", "layers": "5", "data": "6", "system": "8"}
 
 
 async def look(
@@ -76,6 +76,15 @@ def test_a_large_terminal_has_the_chosen_example_beside_the_list(tui: SimpleName
 @pytest.mark.parametrize(("size", "glyphs"), [("rail", "braille"), ("wide", "ascii")])
 def test_a_larger_terminal_has_more_columns_of_layers(tui: SimpleNamespace, size: str, glyphs: str) -> None:
     asyncio.run(look(tui, "failing", size, ["5", "w"], f"layers-failing-{size}", glyphs))
+
+
+@pytest.mark.parametrize(("size", "glyphs"), [("rail", "braille"), ("wide", "ascii")])
+def test_a_larger_terminal_plots_the_machine(tui: SimpleNamespace, size: str, glyphs: str) -> None:
+    asyncio.run(look(tui, "failing", size, ["8", "j", "j", "j"], f"system-failing-{size}", glyphs))
+
+
+def test_a_machine_of_any_name_is_harmless(tui: SimpleNamespace) -> None:
+    asyncio.run(look(tui, "hostile", "usual", ["8"], "system-hostile"))
 
 
 def test_the_history_of_one_layer_alone(tui: SimpleNamespace) -> None:

@@ -12,6 +12,7 @@ from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.screens.recipe import RecipeScreen
 from nntui.tui.screens.runs import RunsScreen
+from nntui.tui.screens.system import SystemScreen
 
 SCREENS: dict[str, type[RunScreen]] = {
     "live": LiveScreen,
@@ -22,6 +23,7 @@ SCREENS: dict[str, type[RunScreen]] = {
     "layers": LayersScreen,
     "data": DataScreen,
     "runs": RunsScreen,
+    "system": SystemScreen,
     "log": LogScreen,
     "help": HelpScreen,
 }

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from nntui.tui.actions import grouped
 from nntui.tui.paint import joined
 from nntui.tui.screens.base import RunScreen
-from nntui.tui.units import cut, fit
+from nntui.tui.units import fit, wrap
 
 KEY_WIDTH = 18
 COLUMN = 70
@@ -55,8 +55,9 @@ class HelpScreen(RunScreen):
         room = min(KEY_WIDTH, max(8, width // 4))
         lines = [paint.text(f" {GROUPS[group]}", "quiet", bold=True)]
         for labels, sentence in grouped(group):
-            key = paint.text(fit(labels, room, right=True), "primary", bold=True)
-            lines.append(joined([key, paint.text(cut(sentence, max(0, width - room - 2)))]))
+            for place, piece in enumerate(wrap(sentence, width - room - 2)):
+                key = paint.text(fit("" if place else labels, room, right=True), "primary", bold=True)
+                lines.append(joined([key, paint.text(piece)]))
         return lines
 
 
