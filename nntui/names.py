@@ -28,6 +28,10 @@ SATURATED_FRACTION = "saturated_fraction"
 """Share of the units of a bounded activation function whose outputs lie, on average, within 3 % of its range from a bound;
 over as many inputs."""
 
+NORM_GAP = "norm_gap"
+"""Of a batch normalisation: root of the mean square difference between what it gives a batch in training and what it would give
+the same batch in evaluation, before scale and shift and in units of the spread in training; median over channels, less what
+chance explains in a batch of that size."""
 NONFINITE = "nonfinite"
 """Share of the numbers of the layer's output that are NaN or infinite; taken in an update that follows a gradient which was not
 finite."""
@@ -62,6 +66,9 @@ STEP_SECONDS = "probe/step_seconds"
 """Seconds from one update to the next."""
 DATA_WAIT = "probe/data_wait"
 """Share of that time from the end of an update to the next forward call: waiting for data, and whatever else the loop does."""
+OWN_SECONDS = "probe/own_seconds"
+"""Seconds of an update in which a rank waits for no other: from the end of the one before to the first forward call, and the
+forward calls themselves."""
 SAMPLES_PER_SECOND = "probe/samples_per_second"
 """Examples that went through forward calls of training, per second."""
 OVERHEAD = "probe/overhead"
@@ -117,7 +124,8 @@ control group), `gpus` (`index` as nvidia-smi has it, `name`, `memory` in bytes)
 
 WATCH_EVENT = "watch"
 """Event that tells what is watched. Its data: `layers` (names, in the order of the first forward call), `kinds` (class of each),
-`parameters` (how many numbers each has), `trained` (how many of them an optimizer updates), `optimizers`, `declared`,
+`parameters` (how many numbers each has), `trained` (how many of them an optimizer updates), `functions` (class of each activation
+function), `outputs` (shape of what the model gives one example; empty where it gives no tensor), `optimizers`, `declared`,
 `blind` (sentences: what the probes cannot see here)."""
 
 

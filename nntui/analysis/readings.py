@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui import names
+from nntui.analysis import roles
 from nntui.analysis.series import Floats, Series
 
 
@@ -49,6 +50,12 @@ def since(points: Series, holds: np.ndarray) -> int:
     wrong = np.flatnonzero(~holds)
     start = int(wrong[-1]) + 1 if len(wrong) else 0
     return int(points.step[start]) if start < len(holds) else -1
+
+
+def rate_left(series: Mapping[str, Series]) -> float:
+    """The newest learning rate as a share of the largest so far, logged or probed, whichever is less; 1 where none is known."""
+    known = [series[name].finite().value for name in (names.PROBE_LR, roles.pick(series, "lr")) if name in series]
+    return min((float(rate[-1] / rate.max()) for rate in known if len(rate) and rate.max() > 0), default=1.0)
 
 
 def spread(values: Floats) -> float:

@@ -14,6 +14,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nntui.analysis.answers import Answers
+from nntui.finding import Finding
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -63,6 +66,10 @@ class RunFacts:
     """Data of the newest `watch` event (nntui.names.WATCH_EVENT); empty where nothing is watched."""
     ranks: Mapping[int, Mapping[str, Series]] = field(default_factory=dict[int, Mapping[str, "Series"]])
     """What each rank recorded of the metrics by which ranks are compared; empty where there is one rank."""
+    checks: Mapping[str, Finding] = field(default_factory=dict[str, Finding])
+    """Newest outcome of each check, by its row of the recipe."""
+    answers: Mapping[str, Answers] = field(default_factory=dict[str, Answers])
+    """What the network said about each fixed batch, by the name of the batch."""
 
     @property
     def declared(self) -> tuple[str, ...]:

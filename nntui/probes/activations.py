@@ -1,4 +1,4 @@
-"""What layers give: mean, spread, dead and saturated units.
+"""What layers give: mean, spread, dead and saturated units, and what normalisations would give in evaluation.
 
 Owns the forward hooks, which are there only while a forward call is looked at. Invariants: outputs are read, never kept; no
 module is kept alive; a layer whose fused path refuses hooks has none while it may take that path.
@@ -13,11 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from nntui import names
 from nntui.probes.hooks import Guard, Hook
 from nntui.probes.layers import RECTIFIERS, Layer, bounds
+from nntui.probes.normalization import gap
 
 ENOUGH = 512
 """Inputs of a unit from which on it may be called dead or saturated."""
@@ -64,14 +66,17 @@ class Activations:
         self,
         layers: Sequence[Layer],
         functions: Mapping[str, nn.Module],
+        normalizations: Mapping[str, nn.Module],
         encoders: Iterable[nn.TransformerEncoderLayer],
         guard: Guard,
     ) -> None:
         """encoders: those of the model, which calculate in another order in eval mode where no hook is in them."""
         self.order: list[str] = []
         """Names of layers as the first forward call came by them."""
-        modules = {layer.name: layer.module for layer in layers} | dict(functions)
+        modules = {layer.name: layer.module for layer in layers} | {**functions, **normalizations}
         self._modules = weakref.WeakValueDictionary({name: m for name, m in modules.items() if m is not None})
+        self._normalizations = frozenset(normalizations)
+        self._gaps: dict[str, list[Tensor]] = {}
         self._encoders = weakref.WeakSet(encoders)
         self._layers = {layer.name for layer in layers}
         self._units = {
@@ -111,7 +116,9 @@ class Activations:
             found[names.layer(name, names.ACTIVATION_STD)] = (mean[1] - mean[0] ** 2).clamp(min=0).sqrt()
         for name, shares in self._broken.items():
             found[names.layer(name, names.NONFINITE)] = torch.stack(shares).mean()
-        self._moments, self._broken = {}, {}
+        for name, gaps in self._gaps.items():
+            found[names.layer(name, names.NORM_GAP)] = torch.stack(gaps).mean()
+        self._moments, self._broken, self._gaps = {}, {}, {}
         for name, units in self._units.items():
             reading = units.reading()
             if reading is not None:
@@ -133,6 +140,10 @@ class Activations:
             if self.hunting:
                 self._broken.setdefault(name, []).append((~wide.isfinite()).float().mean())
             self._moments.setdefault(name, []).append(torch.stack([wide.mean(), (wide * wide).mean()]))
+        if name in self._normalizations and isinstance(module, _BatchNorm):
+            known = gap(module, inputs[0]) if inputs and isinstance(inputs[0], Tensor) else None
+            if known is not None:
+                self._gaps.setdefault(name, []).append(known)
         if name in self._units and given.dim() > 1:
             second = given.dim() >= 4 or (given.dim() == 3 and self._channels_second)
             limits = None if isinstance(module, RECTIFIERS) else bounds(module)

@@ -20,8 +20,9 @@ class Pace:
     def __init__(self) -> None:
         self._seconds: deque[float] = deque(maxlen=KEPT)
         self._waits: deque[float] = deque(maxlen=KEPT)
+        self._owns: deque[float] = deque(maxlen=KEPT)
         self._examples = 0
-        self._ended = self._began = 0.0
+        self._ended = self._began = self._entered = self._computed = 0.0
         self._mixed = False
         self._since = time.perf_counter()
         self.typical = 0.0
@@ -34,8 +35,15 @@ class Pace:
     def forward(self, examples: int) -> None:
         """A forward call of training begins."""
         self._examples += examples
+        self._entered = time.perf_counter()
         if not self._began:
-            self._began = time.perf_counter()
+            self._began = self._entered
+
+    def forward_over(self) -> None:
+        """The forward call that began last is over."""
+        if self._entered:
+            self._computed += time.perf_counter() - self._entered
+            self._entered = 0.0
 
     def updated(self) -> None:
         """An update is over."""
@@ -43,23 +51,27 @@ class Pace:
         if self._ended and self._began and not self._mixed:
             self._seconds.append(now - self._ended)
             self._waits.append(self._began - self._ended)
+            self._owns.append(self._began - self._ended + self._computed)
         self._ended, self._began, self._mixed = now, 0.0, False
+        self._entered = self._computed = 0.0
 
     def rest(self) -> None:
         """Time from the last update until now was not the loop's."""
         self._ended = time.perf_counter()
 
     def readings(self) -> dict[str, float]:
-        """Step time (median), share of waiting, examples per second; empty before there was a whole update."""
+        """Step time (median), share of waiting, own time, examples per second; empty before there was a whole update."""
         now = time.perf_counter()
         elapsed, self._since = now - self._since, now
         if not self._seconds:
             return {}
         self.typical, total = statistics.median(self._seconds), sum(self._seconds)
         found = {names.STEP_SECONDS: self.typical, names.DATA_WAIT: sum(self._waits) / total if total else 0.0}
+        found[names.OWN_SECONDS] = statistics.median(self._owns)
         if self._examples and elapsed > 0:
             found[names.SAMPLES_PER_SECOND] = self._examples / elapsed
         self._seconds.clear()
         self._waits.clear()
+        self._owns.clear()
         self._examples = 0
         return found

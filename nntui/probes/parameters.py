@@ -39,6 +39,11 @@ def some(parameters: Sequence[Tensor]) -> list[Tensor]:
     return found
 
 
+def median(values: Tensor) -> Tensor:
+    """The lower median, by an algorithm that is deterministic on every device."""
+    return values.sort().values[(len(values) - 1) // 2]
+
+
 def _plain(tensor: Tensor) -> Tensor:
     """Detached, dense, local and real."""
     tensor = tensor.detach()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nntui import names
 from nntui.probes.layers import Layer
-from nntui.probes.parameters import norms, per_layer, some
+from nntui.probes.parameters import median, norms, per_layer, some
 
 
 class Updates:
@@ -103,7 +103,7 @@ class Updates:
         if self._squares:
             self._norm = found[names.WHOLE_GRAD_NORM] = torch.stack(self._squares).sum().sqrt()
         if self._ratios:
-            found[names.WHOLE_UPDATE_RATIO] = _median(torch.cat(self._ratios))
+            found[names.WHOLE_UPDATE_RATIO] = median(torch.cat(self._ratios))
         self._squares, self._ratios = [], []
         return found
 
@@ -142,8 +142,3 @@ class Updates:
             names.layer(self._layers[place].name, statistic): value
             for place, value in zip(dict.fromkeys(places), layers, strict=True)
         }
-
-
-def _median(values: Tensor) -> Tensor:
-    """The lower median, by an algorithm that is deterministic on every device."""
-    return values.sort().values[(len(values) - 1) // 2]

@@ -23,10 +23,13 @@ from nntui import names
 from nntui.probes import machine, ranks
 from nntui.probes.activations import Activations
 from nntui.probes.cadence import GLANCES, Cadence
+from nntui.probes.description import described
 from nntui.probes.first_layer import FirstLayer
 from nntui.probes.hooks import Guard, Hook, weakly
-from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced, unseen
+from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced
+from nntui.probes.normalization import normalizations_of
 from nntui.probes.pace import Pace
+from nntui.probes.scale import Scale
 from nntui.probes.several import Several, models_of, title
 from nntui.probes.stale import Stale
 from nntui.probes.updates import Updates
@@ -83,7 +86,7 @@ class Watch:
         """told: somebody calls `before` and `after` for each update; None else is noticed."""
         self._run = run
         self._told_of_updates = told
-        self._scaler = scaler
+        self._scale = Scale(scaler)
         self._guard = Guard(weakly(self._failed))
         self._cadence, self._glances = Cadence(every), Cadence(share=GLANCES)
         self._pace = Pace()
@@ -97,9 +100,8 @@ class Watch:
         self._mark = self._spent = 0.0
         self._since = time.perf_counter()
         self._hash: Tensor | None = None
-        self._scale: Tensor | None = None
-        self._skipped: Tensor | float = 0.0
         self._found: dict[str, Any] = {}
+        self._outputs: list[list[int]] = []
         self._handles: list[RemovableHandle] = []
         self._known: list[weakref.ref[torch.optim.Optimizer]] = []
         self._held: frozenset[int] = frozenset()
@@ -122,6 +124,7 @@ class Watch:
     def enters(self, module: nn.Module) -> None:
         """The forward call of this module is one of the whole model too."""
         self._handles.append(module.register_forward_pre_hook(Hook(self._guard, self._forward)))
+        self._handles.append(module.register_forward_hook(Hook(self._guard, self._forward_over)))
 
     def before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update begins, with these arguments; for one that is told of updates."""
@@ -166,8 +169,8 @@ class Watch:
         self._updates, self._first = Updates(self._layers), FirstLayer(self._layers)
         self._stale = Stale(guard)
         encoders = [m for m in inner.modules() if isinstance(m, nn.TransformerEncoderLayer)]
-        heard = ([], {}) if is_compiled(model) else (self._layers, activations_of(inner))
-        self._activations = Activations(*heard, encoders, guard)
+        heard = (self._layers, activations_of(inner), normalizations_of(inner))
+        self._activations = Activations(*(([], {}, {}) if is_compiled(model) else heard), encoders, guard)
 
     def _failed(self, error: Exception) -> None:
         """Say so; hooks that are left do nothing, and must not be taken off while torch walks through them."""
@@ -196,6 +199,9 @@ class Watch:
                 self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), self._step)
             return
         self._entered = True
+        if self._scale.tried() and self._run is not None:
+            self._scale.count()
+            self._hand_over(self._scale.readings())
         tensors = ranks.tensors_in(given)
         if self._looking:  # no earlier: an evaluation in between is calculated as if nobody looked
             self._activations.listen()
@@ -209,6 +215,13 @@ class Watch:
                 self._run.observe([names.LATE_CLIPPING], late.reshape(1), self._step - 1)
         if self._hash is None and tensors and ranks.due(self._update) and ranks.several():
             self._hash = ranks.hashed(tensors)
+
+    def _forward_over(self, model: nn.Module, given: Any, output: Any) -> None:
+        """A forward call of the whole model is over."""
+        if torch.is_grad_enabled():
+            self._pace.forward_over()
+            if not self._told and not self._outputs and not isinstance(self._model(), Several):
+                self._outputs = [list(one.shape[1:]) for one in ranks.tensors_in(output)[:1]]
 
     def _in_training(self) -> float:
         return sum(m.training for m in self._two_faced) / max(1, len(self._two_faced))
@@ -293,7 +306,7 @@ class Watch:
             self._found.pop(names.WITHOUT_STATE, None)
         self._renewed = self._rephased = False
         self._pace.updated()
-        self._count_skipped()
+        self._scale.updated()
         if self._run is not None and ranks.due(self._update) and ranks.several():
             self._compare()
         if self._looking:
@@ -320,8 +333,7 @@ class Watch:
         if isinstance(norm, Tensor) and (self._norm is None or self._norm.ready()):
             self._norm = take(norm)
         found[names.PROBE_LR] = float(optimizer.param_groups[0].get("lr", float("nan")))
-        if self._scale is not None:
-            found |= {names.LOSS_SCALE: self._scale, names.SKIPPED: self._skipped}
+        found |= self._scale.readings()
         found |= machine.memory(self._updates.device)
         if not self._told:
             self._told = True
@@ -355,17 +367,6 @@ class Watch:
         hashes[names.BATCH_HASH] = self._hash
         self._hand_over({name: value for name, value in hashes.items() if value is not None})
 
-    def _count_skipped(self) -> None:
-        """A loss scale that shrank did so once per attempt that was skipped."""
-        scale = getattr(self._scaler, "_scale", None)
-        if not isinstance(scale, Tensor):
-            return
-        before, self._scale = self._scale, scale.detach().clone()
-        if before is not None:
-            factor = float(self._scaler.get_backoff_factor())
-            lost = torch.log(self._scale / before) / float(np.log(factor))
-            self._skipped = self._skipped + lost.clamp(min=0).round()
-
     def _tell(self) -> None:
         """What is watched, as an event."""
         assert self._run is not None
@@ -373,23 +374,14 @@ class Watch:
         if model is None:
             return
         optimizers = [one for known in self._known if (one := known()) is not None]
-        held = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
-        order = {name: place for place, name in enumerate(self._activations.order)}
-        layers = sorted(self._layers, key=lambda layer: order.get(layer.name, len(order)))
-        functions = activations_of(bare(model)) if self._activations.order else {}
         self._run.event(
             names.WATCH_EVENT,
-            f"{len(layers)} layers of {title(model)} are watched",
+            f"{len(self._layers)} layers of {title(model)} are watched",
             step=self._step,
             data={
-                "layers": [layer.name for layer in layers],
-                "kinds": [layer.kind for layer in layers],
-                "parameters": [sum(p.numel() for p in layer.parameters) for layer in layers],
-                "trained": [sum(p.numel() for p in layer.parameters if id(p) in held) for layer in layers],
-                "functions": {name: type(module).__name__ for name, module in functions.items()},
-                "optimizers": [type(one).__name__ for one in optimizers],
+                **described(model, self._layers, self._activations.order, optimizers),
                 **self._words,
-                "blind": unseen(model, self._layers),
+                "outputs": self._outputs[0] if self._outputs else [],
             },
         )
 

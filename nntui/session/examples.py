@@ -48,6 +48,8 @@ class Moment:
 
     step: int
     outputs: dict[int, Shown] = field(default_factory=dict)
+    read: Any = None
+    """What was derived from these outputs; None once there are other ones."""
 
 
 class Track:
@@ -64,7 +66,8 @@ class Track:
     def add(self, role: str, step: int, example: int, shown: Shown) -> None:
         """Take one row."""
         if role == "output":
-            self._moment(step).outputs[example] = shown
+            moment = self._moment(step)
+            moment.outputs[example], moment.read = shown, None
         elif role in ("input", "target"):
             (self.inputs if role == "input" else self.targets).setdefault(example, shown)
 

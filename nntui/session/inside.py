@@ -13,7 +13,9 @@ from typing import Any, TypedDict
 import pyarrow as pa
 
 from nntui import names
+from nntui.analysis.answers import Answers
 from nntui.analysis.series import Series
+from nntui.session.answers import answers
 from nntui.session.data import NOTHING, Data, DataView, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Examples
@@ -48,6 +50,7 @@ class Inside:
         self.watched: dict[str, Any] = {}
         """The data of the newest event of `nntui.watch`."""
         self._predictions: tuple[object, Predictions] = (None, Predictions())
+        self._answers: tuple[object, dict[str, Answers]] = (None, {})
         self._listed: tuple[object, Listed] = (None, Listed(Table()))
         self._data: tuple[object, Data] = (None, NOTHING)
         self._layers: tuple[object, Layers] = (None, Layers())
@@ -77,6 +80,14 @@ class Inside:
             "data": self._chosen(view.data, lines) if view.data else NOTHING,
             "layers": self._depth(view.layers, series, points) if view.layers else Layers(),
         }
+
+    def answers(self, lines: Lines) -> dict[str, Answers]:
+        """What rules are told of every fixed batch."""
+        key = (self._examples.rows, lines)
+        if self._answers[0] != key:
+            batches = {name: self._examples.history(name, lines)[1:] for name in self._examples.names}
+            self._answers = (key, {name: answers(*rows) for name, rows in batches.items()})
+        return self._answers[1]
 
     def _said(self, view: PredictionsView, lines: Lines) -> Predictions:
         key = (view, self._examples.rows, lines)

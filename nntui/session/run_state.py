@@ -264,22 +264,27 @@ class RunState:
         return Lost(points, self._damage.frames, self._damage.torn, self._damage.ignored)
 
     def _find_alerts(self, series: Mapping[str, Series], head: Head, now: float) -> tuple[Finding, ...]:
-        key = (self._recorded.points, head.state, self._everything_cut())
-        quiet_for = now - head.newest if head.state in ("live", "quiet") else math.nan
-        if self._asking.due(now) and (key != self._alerts_key or head.state in ("live", "quiet")):
+        if not self._asking.due(now):
+            return self._alerts
+        begun = time.thread_time()
+        going, answers = head.state in ("live", "quiet"), self._inside.answers(self._lines())
+        checked = tuple(at for at, _ in self._checks.values())
+        key = (self._recorded.points, head.state, self._everything_cut(), answers, checked)
+        if going or key != self._alerts_key:
             lead = self._writers.get(self._lead())
             facts = RunFacts(
                 total_steps=head.total_steps,
                 steps_per_epoch=lead.manifest.steps_per_epoch if lead else 0,
                 state=head.state,
                 state_reason=head.state_reason,
-                seconds_since_row=quiet_for,
+                seconds_since_row=now - head.newest if going else math.nan,
                 last_step=head.step,
                 resumes=tuple(self._resumes()),
                 watched=self._inside.watched,
                 ranks=self._by_rank(),
+                checks={row: finding for row, (_, finding) in self._checks.items()},
+                answers=answers,
             )
-            begun = time.thread_time()
             self._alerts, self._alerts_key = tuple(rules.find(series, facts)), key
             self._asking.done(now, time.thread_time() - begun)
         return self._alerts

@@ -219,6 +219,41 @@ def test_a_scale_that_shrinks_counts_what_was_skipped(recorded, loop, mlp) -> No
     assert [*found[names.SKIPPED].values()] == [0.0, 0.0, 2.0, 2.0]
 
 
+@pytest.mark.parametrize("passes", [0, 1])
+def test_a_scale_that_never_settles_is_told_without_any_update(recorded, mlp, passes: int) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    x = torch.randn(8, 6)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, scaler=scaler, every=1):
+            for attempt in range(40):
+                optimizer.zero_grad()
+                scaler.scale(model(x).sum() * (1.0 if attempt < passes else float("inf"))).backward()
+                scaler.step(optimizer)
+                scaler.update()
+
+    found, events = recorded(run_it)
+    table = [row for row in events if "stopped" in row["message"]]
+    assert not table
+    assert [*found[names.SKIPPED].values()][-1] == 31.0, "of the last reading, at the 32nd attempt"
+    assert [*found[names.LOSS_SCALE].values()][-1] == 2.0 ** (16 - 31)
+
+
+def test_attempts_are_no_updates_of_a_training_without_a_scale(recorded, mlp) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, every=1):
+            for _ in range(40):
+                model(torch.randn(8, 6)).square().mean().backward()
+
+    found, _ = recorded(run_it)
+    assert not found
+
+
 def test_the_step_is_that_of_the_users_own_log(recorded, loop, mlp) -> None:
     model = mlp()
     training = loop(model)
@@ -254,6 +289,28 @@ def test_rest_that_is_said_is_no_waiting_for_data(recorded, loop, mlp) -> None:
     assert waits(said=True) < 0.5
 
 
+def test_a_rank_s_own_time_is_that_of_data_and_forward_calls(recorded, mlp, monkeypatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    model = nn.Sequential(mlp())
+    model[0].register_forward_hook(lambda *_: clock.__setitem__(0, clock[0] + 2.0))
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, every=1):
+            for _ in range(4):
+                clock[0] += 1.0  # data
+                losses = [model(torch.randn(8, 6)).square().mean() for _ in range(2)]
+                optimizer.zero_grad()
+                sum(losses).backward()
+                clock[0] += 4.0  # the backward pass, in which ranks wait for each other
+                optimizer.step()
+
+    found, _ = recorded(run_it)
+    assert set(found[names.OWN_SECONDS].values()) == {5.0}
+    assert set(found[names.STEP_SECONDS].values()) == {9.0}
+
+
 def test_what_is_watched_is_told_once(recorded, loop, mlp) -> None:
     model = mlp()
     for p in model[0].parameters():
@@ -266,7 +323,14 @@ def test_what_is_watched_is_told_once(recorded, loop, mlp) -> None:
 
     found, events = recorded(run_it)
     (told,) = [event for event in events if event["event"] == names.WATCH_EVENT]
-    for word in ('"layers": ["0", "2", "4"]', '"trained": [0, 272, 34]', '"AdamW"', '"frozen:0"', '"blind": []'):
+    for word in (
+        '"layers": ["0", "2", "4"]',
+        '"trained": [0, 272, 34]',
+        '"AdamW"',
+        '"frozen:0"',
+        '"blind": []',
+        '"outputs": [2]',
+    ):
         assert word in told["data"], told["data"]
     assert "layer/0/grad_norm" not in found
     assert "layer/0/activation_mean" in found

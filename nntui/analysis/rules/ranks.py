@@ -2,9 +2,10 @@
 
 Tests: (1) hashes of all parameters differ at the newest step that all ranks recorded (exact): they drift apart. (2)
 Hashes of what entered the network are equal on two ranks at each of the last SAME such steps (exact, but for one in
-16 million): they are trained on the same data. (3) The update of one rank takes SLOWER times the median of all, in
-each of the last READINGS readings. Wrong when: parameters are sharded or differ by design (declare
-"different_ranks").
+16 million): they are trained on the same data. (3) The time in which one rank waits for no other (data and forward
+calls; in the backward pass all wait for the slowest, so that their updates take equally long) exceeds that of the
+lower half of the ranks by WAITED of an update, in each of its last READINGS readings: information where an update
+takes less than WORTH seconds. Wrong when: parameters are sharded or differ by design (declare "different_ranks").
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ DRIFT = "live.rank_drift"
 DATA = "live.rank_data"
 STRAGGLER = "live.straggler"
 SAME = 2
-SLOWER = 1.5
+WAITED = 0.3
 READINGS = 5
+WORTH = 0.01
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
@@ -102,29 +104,41 @@ def _same_data(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
 
 
 def _stragglers(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
-    last = {rank: newest(one, names.STEP_SECONDS, READINGS) for rank, one in ranks.items()}
-    paces = {rank: points.value for rank, points in last.items() if points is not None}
-    if len(paces) < 2:
+    last = {
+        rank: (newest(one, names.OWN_SECONDS, READINGS), newest(one, names.STEP_SECONDS, READINGS))
+        for rank, one in ranks.items()
+    }
+    own = {rank: seconds.value for rank, (seconds, _) in last.items() if seconds is not None}
+    paces = [float(np.median(pace.value)) for _, pace in last.values() if pace is not None]
+    if len(own) < 2 or not paces:
         return []
-    usual = float(np.median([np.median(values) for values in paces.values()]))
-    slow = {rank: float(np.median(values)) for rank, values in paces.items() if (values > SLOWER * usual).all()}
+    middles = {rank: float(np.median(values)) for rank, values in own.items()}
+    usual, pace = sorted(middles.values())[(len(middles) - 1) // 2], float(np.median(paces))
+    slow = {rank: middles[rank] for rank, values in own.items() if (values - usual > WAITED * pace).all()}
     if not slow:
         return []
     worst = max(slow, key=lambda rank: slow[rank])
+    waited = slow[worst] - usual
+    seconds = last[worst][0]
     return [
         Finding(
             STRAGGLER,
-            "warn",
-            f"Rank {worst} takes {format_number(slow[worst])} s per update, where the ranks take {format_number(usual)} s "
-            "in the middle: all "
-            "others wait for it.",
-            expected=f"below {format_number(SLOWER * usual)}",
+            "warn" if pace >= WORTH else "info",
+            f"All ranks wait for rank {worst}: before each backward pass it takes {format_number(slow[worst])} s, where half "
+            "of them "
+            f"take {format_number(usual)} s; an update takes {format_number(pace)} s.",
+            expected=f"below {format_number(usual + WAITED * pace)}",
             measured=slow[worst],
-            tolerance=SLOWER,
+            tolerance=WAITED * pace,
             unit="s",
-            advice="Most likely longer examples, a slower disk or a throttled device there. Refute: exchange the data of "
-            "two ranks.",
-            evidence={"ranks": {str(rank): float(np.median(values)) for rank, values in paces.items()}},
-            step=max(int(points.step[0]) for points in last.values() if points is not None),
+            advice="Most likely longer examples, a slower disk or a throttled device there. Refute: exchange the data of two "
+            "ranks; "
+            "the other one must then be the slow one.",
+            evidence={
+                "seconds": {str(rank): middle for rank, middle in middles.items()},
+                "waited": waited,
+                "update": pace,
+            },
+            step=int(seconds.step[0]) if seconds is not None else -1,
         )
     ]

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui import names
-from nntui.analysis.readings import named, of_layers, since
+from nntui.analysis.readings import named, of_layers, rate_left, since
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -71,8 +71,7 @@ def _size(series: Mapping[str, Series], moving: dict[str, float]) -> list[Findin
     middle = float(np.median([*moving.values()]))
     if LOW <= middle <= HIGH:
         return []
-    rates = series[names.PROBE_LR].finite().value if names.PROBE_LR in series else np.empty(0)
-    if middle < LOW and (not len(rates) or rates[-1] < 0.5 * rates.max()):
+    if middle < LOW and (names.PROBE_LR not in series or rate_left(series) < 0.5):
         return []
     high = middle > HIGH
     whole = series[names.WHOLE_UPDATE_RATIO].finite() if names.WHOLE_UPDATE_RATIO in series else None

@@ -1,0 +1,118 @@
+"""Validation that is right less often than by chance.
+
+Symptom: classes have other numbers in validation than in training, or its inputs belong to other labels.
+Test: answers that have nothing to do with the labels are right at least as often as the rarest class occurs, whatever they say;
+so fewer, by SIGMAS standard errors in each of the last SAME evaluations, are an answer to another question. The shares come
+from what the checks counted. Where only the number of classes K is known (outputs of the fixed batch or of the model), the
+limit is LUCK / K, since classes need not be equally common, and SURE evaluations must be below it. Only once the training loss
+has fallen beyond its noise: before, nothing is known of the labels. Where neither is known nothing is said. Wrong when:
+validation holds a few rare classes only, and K is all that is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+import numpy as np
+
+from nntui.analysis import roles
+from nntui.analysis.readings import fresh, spread
+from nntui.analysis.series import Floats, RunFacts, Series
+from nntui.analysis.ticks import format_number
+from nntui.analysis.trend import progress
+from nntui.finding import Finding
+
+ID = "live.below_chance"
+SAME = 3
+SURE = 5
+SIGMAS = 4.0
+LUCK = 0.5
+BALANCE = "data.balance"
+"""The check that counts labels."""
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """At most one finding."""
+    if not _learned(series):
+        return []
+    for metric in series:
+        if _is_accuracy(metric) and roles.is_validation(metric):
+            score = _evaluations(series[metric].finite(), series)
+            found = _by_counts(score, facts) or _by_classes(score, facts)
+            if found:
+                return [found]
+    return []
+
+
+def _is_accuracy(metric: str) -> bool:
+    parts = frozenset(roles.words(metric))
+    return bool(parts & {"acc", "accuracy"}) and not parts & {"stderr", "std"}
+
+
+def _learned(series: Mapping[str, Series]) -> bool:
+    name = roles.pick(series, "train_loss")
+    value = series[name].finite().value if name else np.empty(0)
+    return len(value) >= SAME and progress(value) > spread(np.diff(value))
+
+
+def _evaluations(score: Series, series: Mapping[str, Series]) -> Series:
+    """One point for each evaluation: where the validation loss is a new one, if there is such a loss."""
+    loss = series.get(roles.pick(series, "validation_loss"))
+    if loss is None:
+        return score
+    keep = np.isin(score.step, fresh(loss.finite()).step)
+    return Series(score.metric, score.step[keep], score.wall_time[keep], score.value[keep])
+
+
+def _by_counts(score: Series, facts: RunFacts) -> Finding | None:
+    counts = _counts(facts)
+    if len(counts) < 2 or len(score) < SAME:
+        return None
+    rarest = float(counts.min() / counts.sum())
+    limit = rarest - SIGMAS * math.sqrt(rarest * (1 - rarest) / float(counts.sum()))
+    if not (score.value[-SAME:] < limit).all():
+        return None
+    return _finding(score, limit, f"the rarest of {len(counts)} classes has a share of {rarest:.1%}", rarest)
+
+
+def _by_classes(score: Series, facts: RunFacts) -> Finding | None:
+    if len(_counts(facts)) or len(score) < SURE:
+        return None
+    shape = facts.listed("outputs")
+    known = [one.classes for one in facts.answers.values() if one.classes > 1]
+    known += [size for size in shape if len(shape) == 1 and isinstance(size, int) and size > 1]
+    if not known or not (score.value[-SURE:] < LUCK / max(known)).all():
+        return None
+    return _finding(score, LUCK / max(known), f"there are {max(known)} classes", 1 / max(known))
+
+
+def _counts(facts: RunFacts) -> Floats:
+    """How often each label occurs in validation, by what the checks found; empty when unknown."""
+    check = facts.checks.get(BALANCE)
+    counted = check.evidence.get("validation_classes") if check else None
+    if not isinstance(counted, Mapping):
+        return np.empty(0)
+    counts = [n for n in cast(Mapping[object, object], counted).values() if isinstance(n, int) and n > 0]
+    return np.array(counts, np.float64)
+
+
+def _finding(score: Series, limit: float, why: str, chance: float) -> Finding:
+    now = float(score.value[-1])
+    below = np.flatnonzero(score.value >= limit)
+    step = int(score.step[int(below[-1]) + 1 if len(below) else 0])
+    return Finding(
+        ID,
+        "warn",
+        f"{score.metric} is {format_number(now)} since step {step:,}, less than by chance: {why}.",
+        expected=f"above {format_number(limit)}",
+        measured=now,
+        tolerance=chance - limit,
+        advice="Most likely classes have other numbers in validation (another order of folders, labels from 1), argmin for "
+        "argmax, "
+        "or inputs and labels of validation in another order. Refute: evaluate a part of the training data with the "
+        "evaluation's own code; it must be as bad.",
+        evidence={"metric": score.metric, "chance": chance, "limit": limit, "since_step": step},
+        step=step,
+    )

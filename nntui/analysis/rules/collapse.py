@@ -1,0 +1,85 @@
+"""One answer for everything.
+
+Symptom: whatever comes in, the network gives the same: dead units before the output, an input that is not used, weights decayed
+to nothing, training data that hold one class only.
+Tests, on fixed batches whose labels differ: (1) the outputs of all examples were the same, to the rounding of float32 (SAME of
+their size), at each of the last MOMENTS moments after the first step: an error, since a function of its inputs tells them apart.
+(2) One class is said for every example at each of the last MOMENTS, where several were said before and more
+were right than by always saying the commonest label, by SIGMAS standard errors, and at least LOST more than now (as many coins
+that all fall on one side have a chance of 1 in 64). (3) One class has been said for all of
+them at each of at least LONG moments, and is right for half of them at most: information, as a network that has not yet learned
+anything does so too. Wrong when: the labels of the batch differ and the network must not tell its examples apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nntui.analysis.answers import Answers, trailing
+from nntui.analysis.series import RunFacts, Series
+from nntui.finding import Finding
+
+ID = "live.collapse"
+MOMENTS = 3
+SAME = 1e-6
+LOST = 6
+SIGMAS = 3.0
+LONG = 8
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """At most one finding for each fixed batch."""
+    found = [_constant(name, one) or _one_class(name, one) for name, one in facts.answers.items() if one.differ]
+    return [finding for finding in found if finding is not None]
+
+
+def _constant(name: str, said: Answers) -> Finding | None:
+    alike = trailing((said.apart <= SAME) & (said.step > 0))
+    if alike < MOMENTS:
+        return None
+    step = int(said.step[len(said) - alike])
+    return Finding(
+        ID,
+        "error",
+        f"The outputs for all examples of the batch {name!r} are the same since step {step:,}, though their labels differ.",
+        expected=f"outputs that differ by more than {SAME:g} of their size",
+        measured=float(said.apart[-1]),
+        tolerance=SAME,
+        advice="Most likely units that are all dead or saturated, an input that is overwritten or not used, or weights "
+        "decayed to "
+        "nothing. Refute: print what each layer gives for two examples; the first layer that gives the same for both is where "
+        "they get lost.",
+        evidence={"batch": name, "apart": said.apart[-alike:].tolist()[-20:], "moments": alike, "since_step": step},
+        step=step,
+    )
+
+
+def _one_class(name: str, said: Answers) -> Finding | None:
+    if said.kind != "classes" or not len(said):
+        return None
+    one = trailing((said.variety() == 1) & (said.step > 0))
+    right, first = said.right.sum(axis=1), len(said) - one
+    if one < MOMENTS:
+        return None
+    best = int(right[:first].max(initial=0))
+    lost, known = best - int(right[-1]), int(said.labelled.sum())
+    worse = lost >= LOST and said.knows(best / max(1, known), SIGMAS)
+    if not worse and (one < LONG or int(right[-1]) > known / 2):
+        return None
+    step, label = int(said.step[first]), int(np.nanmax(said.said[-1]))
+    return Finding(
+        ID,
+        "warn" if worse else "info",
+        f"Class {label} is said for every example of the batch {name!r} since step {step:,}; that is right for "
+        f"{int(right[-1])} of "
+        f"{known}" + (f", where {best} were right before." if worse else "."),
+        expected="several classes",
+        measured=1.0,
+        unit="classes",
+        advice="Most likely training data that hold one class only (a filter, a sampler), a rate that threw the weights away, or "
+        "units that are dead. Refute: count the labels of the last batches; several must be there.",
+        evidence={"batch": name, "class": label, "moments": one, "right": right[-20:].tolist(), "since_step": step},
+        step=step,
+    )

@@ -1,0 +1,1 @@
+"""The analysis, by columns made by hand."""

@@ -1,0 +1,105 @@
+"""Rules on curves and on what probes compare: underfitting, noise, clipping, normalisation, validation that falls again."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from nntui import names
+from nntui.analysis import rules
+from nntui.analysis.rules import clipping, noise, normalization, overfitting, underfitting
+from nntui.analysis.series import RunFacts
+from nntui.finding import Finding
+
+from .columns import N, falling, line, told
+
+
+def constant(value: float, error: float = 0.001) -> dict[str, Finding]:
+    evidence = {"best_constant_loss": value, "standard_error": error}
+    return {"skeleton.init_loss": Finding("skeleton.init_loss", "pass", "", evidence=evidence)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("level", "status"), [(2.0, ""), (2.3, "info"), (2.33, "info"), (2.4, "warn")])
+def test_a_loss_no_better_than_a_constant_is_underfitting(seed: int, level: float, status: str) -> None:
+    loss = line("train/loss", level + 0.05 * np.random.default_rng(seed).standard_normal(N))
+    assert told(underfitting, loss, checks=constant(2.3)) == ([("live.underfitting", status)] if status else [])
+    assert not told(underfitting, loss), "no check has measured a constant"
+    assert not told(underfitting, loss, checks=constant(math.nan))
+
+
+def test_a_loss_that_falls_still_or_in_validation_is_no_underfitting() -> None:
+    noise = 0.05 * np.random.default_rng(0).standard_normal(N)
+    slow = line("train/loss", np.linspace(4.0, 3.0, N) + noise)
+    assert not told(underfitting, slow, checks=constant(2.3))
+    dropped = line("train/loss", 2.6 + noise)
+    assert told(underfitting, dropped, checks=constant(2.3))
+    assert not told(underfitting, dropped, line("val/loss", [2.3, 1.0], 900), checks=constant(2.3))
+    assert not told(underfitting, line("train/loss", 2.6 + noise[: underfitting.LEAST - 1]), checks=constant(2.3))
+
+
+@pytest.mark.parametrize(("spread", "found"), [(0.05, False), (2.0, False), (9.0, True)])
+def test_noise_beyond_all_progress_is_information(spread: float, found: bool) -> None:
+    hits = [bool(told(noise, line("train/loss", falling(seed=seed, noise=spread)))) for seed in range(4)]
+    assert all(hits) if found else not any(hits)
+    assert not told(noise, line("train/loss", 9.0 * falling(noise=1.0)), watched={"declared": ["adversarial"]})
+
+
+@pytest.mark.parametrize(("differ", "found"), [(0.0, True), (5e-5, True), (1e-3, False)])
+@pytest.mark.parametrize(("optimizer", "status"), [("SGD", "warn"), ("Adam", "info")])
+def test_gradients_of_one_norm_are_always_clipped(differ: float, found: bool, optimizer: str, status: str) -> None:
+    norms = np.concatenate([[3.0, 2.0], 0.5 * (1 - differ * np.linspace(0, 1, 8))])
+    watched = {"optimizers": [optimizer]}
+    expected = [("live.clipping", status)] if found else []
+    assert told(clipping, line(names.WHOLE_GRAD_NORM, norms, 100), watched=watched) == expected
+    assert not told(clipping, line(names.WHOLE_GRAD_NORM, norms, 100), watched={**watched, "declared": ["clipped"]})
+    assert not told(clipping, line(names.WHOLE_GRAD_NORM, [*norms, 0.4], 100), watched=watched)
+    assert not told(clipping, line(names.WHOLE_GRAD_NORM, np.zeros(12), 100), watched=watched)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "found"),
+    [
+        ([0.6, 0.6, 0.6, 0.6], True),
+        ([0.6, 0.6, 0.6, 0.4], False),
+        ([0.4, 0.6, 0.6, 0.6], False),
+        ([0.6, 0.4, 0.1, 0.0], False),
+    ],
+)
+def test_statistics_that_are_not_those_of_the_batches_are_told(gaps, found: bool) -> None:
+    good = line("layer/a/norm_gap", [0.1] * 4, 40)
+    assert bool(told(normalization, good, line("layer/b/norm_gap", gaps, 40))) == found
+    assert not told(normalization, line("layer/b/norm_gap", gaps, 30)), "within the first hundred updates they lag"
+    adversarial = {"declared": ["adversarial"]}
+    assert not told(normalization, line("layer/b/norm_gap", gaps, 40), watched=adversarial)
+
+
+def test_validation_that_falls_again_or_was_never_better_is_information_only() -> None:
+    at = np.arange(40)
+    rises = np.where(at < 10, 2.0 - 0.15 * at, 0.5 + 0.06 * (at - 10))
+    again = np.where(at < 30, rises, rises[30] - 0.08 * (at - 30))
+    heart = 2.3 + 0.1 * at
+    train = line("train/loss", falling(2400, noise=0.01))
+    for values, status in ((rises, "warn"), (again, "info"), (heart, "info")):
+        assert [s for _, s in told(overfitting, train, line("val/loss", values, 60, first=60))] == [status]
+
+
+def test_every_alert_of_the_table_is_one_that_a_rule_gives() -> None:
+    known = {
+        value
+        for rule in rules.RULES
+        for key, value in vars(__import__(rule.__module__, fromlist=["x"])).items()
+        if key.isupper() and isinstance(value, str) and value.startswith(("live.", "regularise.", "overfit."))
+    }
+    for cause, outcomes in rules.EXPLAINS.items():
+        assert {cause, *outcomes} <= known
+        assert cause not in outcomes
+
+
+def test_what_a_cause_explains_is_silent_beside_it() -> None:
+    loss = 2.6 + 0.05 * np.random.default_rng(0).standard_normal(N)
+    series = {**line("train/loss", loss), **line("layer/a/update_ratio", [1.0] * 12, 100)}
+    ids = {f.id for f in rules.find(series, RunFacts(checks=constant(2.3))) if f.status != "info"}
+    assert ids == {"live.update_ratio"}

@@ -1,0 +1,20 @@
+"""The zoo's live half: trainings that go wrong while they run, and healthy ones that look as if they did.
+
+Every entry is a plain loop, recorded as a user would, with one method changed. `ENTRIES` has them by name.
+"""
+
+from . import (  # noqa: F401 (each registers its trainings)
+    bugs_curves,
+    bugs_evaluation,
+    bugs_inside,
+    bugs_machine,
+    bugs_of_kinds,
+    bugs_wiring,
+    healthy_digits,
+    healthy_kinds,
+    healthy_losses,
+    healthy_schedules,
+)
+from .loop import ENTRIES, Entry, Loop
+
+__all__ = ["ENTRIES", "Entry", "Loop"]
