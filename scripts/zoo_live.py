@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How the alerts do on the live half of the zoo: trainings that go wrong while they run, and healthy ones.
 
-Each entry of `tests/zoo/live.py` is trained and recorded with `nntui.init` and `nntui.watch`. The rules are asked at several
+Each entry of `tests/zoo/live/` is trained and recorded with `nntui.init` and `nntui.watch`. The rules are asked at many
 moments of the recording, as a dashboard beside it would: a bug is found at the first moment at which an alert of severity warn
-or error that names the cause stands, and its rank is that among the warnings and errors of that moment. Of a healthy training
-every warning and error of any moment is printed, also those that went away.
+or error that names the cause stands, and its rank is that among the warnings and errors of that moment. (Of a few bugs no more
+than information can be told, such as a plateau; for these information counts too.) Of a healthy training every warning and error
+of any moment is printed, also those that went away.
 
     .venv/bin/python scripts/zoo_live.py [--half develop|held-out|both] [--seeds 1] [--only NAME ...] [--jobs 2] [--json FILE]
 """
@@ -17,24 +18,23 @@ import json
 import multiprocessing
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]  # before the folder of this script, which has a `zoo` too
 
-import nntui  # noqa: E402
-from nntui import names  # noqa: E402
+
 from nntui.analysis import rules  # noqa: E402
 from nntui.analysis.series import RunFacts, Series  # noqa: E402
 
-MOMENTS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 HALVES = ("develop", "held-out")
+moments = importlib.import_module("zoo.live.moments").moments
+"""What was known of a recording at each of its moments."""
 
 
 def main() -> int:
@@ -103,7 +103,7 @@ def recorded(asked: tuple[Callable[[Any, int, Path], dict[str, Any]], str, int])
 
 def outcome(entry: Any, seed: int, recording: Path) -> dict[str, Any]:
     """What the rules said."""
-    told = [(facts.last_step, alerts(series, facts)) for series, facts in moments(recording)]
+    told = [(facts.last_step, alerts(series, facts, weights(entry))) for series, facts in moments(recording)]
     found: dict[str, Any] = {"step": -1, "rank": 0, "by": "", "said": sorted({one for _, said in told for one in said})}
     for step, said in told:
         named = [place for place, one in enumerate(said, 1) if one.partition(" ")[2] in entry.alerts]
@@ -123,36 +123,14 @@ def words(found: dict[str, Any]) -> str:
     return f"by {found['by']} at step {found['step']:,}, cause {found['rank']}{beside}"
 
 
-def moments(path: Path) -> Iterator[tuple[dict[str, Series], RunFacts]]:
-    """What was known of a recording at each of its moments."""
-    tables = nntui.read(path)
-    metrics = tables.metrics
-    columns = {name: metrics.column(name).to_numpy() for name in ("step", "value")}
-    times = metrics.column("wall_time_ns").cast("int64").to_numpy() / 1e9
-    labels = np.array(metrics.column("metric").to_pylist())
-    watched = [json.loads(row["data"]) for row in tables.events.to_pylist() if row["event"] == names.WATCH_EVENT]
-    last = int(columns["step"].max())
-    for moment in MOMENTS:
-        until = int(moment * last)
-        keep = columns["step"] <= until
-        series = {}
-        for name in dict.fromkeys(labels[keep].tolist()):
-            own = keep & (labels == name)
-            series[name] = Series(name, columns["step"][own].astype(np.int64), times[own], columns["value"][own])
-        yield (
-            series,
-            RunFacts(
-                total_steps=last + 1,
-                last_step=until,
-                watched=watched[-1] if watched else {},
-                state="live" if moment < 1 else "ended",
-            ),
-        )
+def weights(entry: Any) -> tuple[str, ...]:
+    """Severities that count."""
+    return ("info", "warn", "error") if entry.info else ("warn", "error")
 
 
-def alerts(series: dict[str, Series], facts: RunFacts) -> list[str]:
-    """Warnings and errors in the order shown."""
-    return [f"{one.status} {one.id}" for one in rules.find(series, facts) if one.status in ("warn", "error")]
+def alerts(series: dict[str, Series], facts: RunFacts, weights: Collection[str] = ("warn", "error")) -> list[str]:
+    """Alerts of such severities in the order shown."""
+    return [f"{one.status} {one.id}" for one in rules.find(series, facts) if one.status in weights]
 
 
 def table(outcomes: list[dict[str, Any]]) -> str:

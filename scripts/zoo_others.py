@@ -53,7 +53,7 @@ def outcome(entry: Any, seed: int, recording: Path) -> Outcome:
     """By system and rule: the moment at which it first spoke, and whether that names the cause."""
     fired: dict[str, dict[str, tuple[int, bool]]] = {system: {} for system in SYSTEMS}
     for series, facts in zoo_live.moments(recording):
-        for said in zoo_live.alerts(series, facts):
+        for said in zoo_live.alerts(series, facts, zoo_live.weights(entry)):
             name = said.partition(" ")[2]
             fired[OURS].setdefault(name, (facts.last_step, name in entry.alerts))
         seen = Recording(series, facts)

@@ -158,5 +158,6 @@ def script() -> Callable[..., str]:
 def test_the_script_asks_all_of_the_same_recording(script: Callable[..., str]) -> None:
     said = script("--half", "both", "--only", "ClippedAfterTheUpdate", "Plain", "--jobs", "2")
     assert "bug      ClippedAfterTheUpdate, seed 0: nntui: live.late_clipping;" in said
-    assert "| nntui | 1 of 1 | 1 of 1 | 30 | 0.00 | 0 of 1 |" in said
+    (ours,) = [line for line in said.splitlines() if line.startswith("| nntui | 1 of 1 | 1 of 1 |")]
+    assert ours.endswith("| 0.00 | 0 of 1 |")
     assert "| SageMaker Debugger: Overfit |" in said
