@@ -5,6 +5,7 @@ Owns the naming conventions of the field. Invariant: a name has at most one role
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -12,11 +13,13 @@ from nntui.finding import PROGRESS
 
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
+_SCORES = frozenset({"acc", "accuracy", "f1", "auc", "score", "r2"})
 _SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
 _TRAIN = frozenset({"train", "training"})
 _VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev", "holdout"})
 
 
+@functools.lru_cache(maxsize=1024)
 def words(metric: str) -> tuple[str, ...]:
     """The parts of a name: `train/loss_stderr` is train, loss, stderr."""
     return tuple(part for part in _SPLIT.split(metric.lower()) if part)
@@ -31,6 +34,12 @@ def is_loss(metric: str) -> bool:
 def is_validation(metric: str) -> bool:
     """Measured on data that is not trained on."""
     return bool(frozenset(words(metric)) & _VALIDATION)
+
+
+def is_score(metric: str) -> bool:
+    """Something of which more is better: an accuracy, F1, AUC, R²; not its standard error."""
+    parts = frozenset(words(metric))
+    return bool(parts & _SCORES) and not parts & (_SPREAD | _LOSS | {"error"})
 
 
 def is_train_loss(metric: str) -> bool:
@@ -77,7 +86,20 @@ def pick(metrics: Iterable[str], role: str) -> str:
     }[role]
     fitting = [name for name in metrics if test(name)]
     plain = [name for name in fitting if "loss" in words(name)] if "loss" in role else fitting
-    return min(plain or fitting, key=lambda name: (len(words(name)), len(name), name), default="")
+    return min(plain or fitting, key=_plainness, default="")
+
+
+def outcome(metrics: Iterable[str]) -> str:
+    """The metric that runs are judged by: a loss of validation, else a score of validation, any score, the loss of training."""
+    metrics = [name for name in metrics if not name.startswith(PROGRESS)]
+    scores = [name for name in metrics if is_score(name)]
+    validated = [name for name in scores if is_validation(name)]
+    score = min(validated or scores, key=_plainness, default="")
+    return pick(metrics, "validation_loss") or score or pick(metrics, "train_loss")
+
+
+def _plainness(name: str) -> tuple[int, int, str]:
+    return (len(words(name)), len(name), name)
 
 
 def order(metric: str) -> tuple[int, str]:
@@ -89,6 +111,6 @@ def order(metric: str) -> tuple[int, str]:
         return (5, metric)
     if is_loss(metric):
         return (1 if is_validation(metric) else 0, metric)
-    if parts & {"acc", "accuracy", "f1", "auc", "score", "r2", "error"}:
+    if parts & (_SCORES | {"error"}):
         return (2 if is_validation(metric) else 3, metric)
     return (4, metric)

@@ -71,6 +71,19 @@ def _watch(watch: argparse.ArgumentParser) -> None:
 
 def _ls(ls: argparse.ArgumentParser) -> None:
     ls.add_argument("path", nargs="?", help="a folder of runs (default: runs)")
+    ls.add_argument(
+        "--filter",
+        metavar="WORDS",
+        default="",
+        help="only runs of which all of these hold: name*, !letters, state=live|crashed, cfg.lr>=1e-3, val/loss<0.3 (its best), "
+        "last.train/loss<1, age<2h, ran>10m",
+    )
+    ls.add_argument(
+        "--sort",
+        metavar="NAME",
+        default="",
+        help="by best, loss, step, age, name, cfg.lr, val/loss, …; the better first, with - before it the other way round",
+    )
     ls.add_argument("--json", action="store_true", help="print JSON for programs instead")
 
 

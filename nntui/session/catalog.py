@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nntui.runlog import layout
 from nntui.runlog.errors import NotARun, RunNotFound
-from nntui.session.glance import Glance, Onlooker
+from nntui.session.glance import Glance, Onlooker, alike
 
 DEFAULT = Path("runs")
 DEPTH = 2
@@ -184,7 +184,9 @@ class _Known:
         self.looked = now
         over = self.glance is not None and self.glance.state in ("ended", "crashed") and not self.glance.problem
         if not over or changed != self.changed or not _settled(changed, wall):
-            self.glance, self.changed = self.onlooker.look(now, wall), changed
+            found, self.changed = self.onlooker.look(now, wall), changed
+            if self.glance is None or not alike(found, self.glance):  # an unchanged one stays the same object
+                self.glance = found
 
 
 def _order(one: Glance) -> tuple[float, float, str]:

@@ -232,24 +232,27 @@ class Listed:
 
     def chosen(self, condition: Condition) -> Bools:
         """Which rows a condition of a filter lets through."""
+        hit = self._hit(condition)
+        return ~hit if condition.negated else hit
+
+    def _hit(self, condition: Condition) -> Bools:
         table, sign = self.table, condition.sign
         if not sign:
-            return self._by_word(condition.text) if condition.field else self._by_letters(condition.text)
+            return self._by_word(condition.field) if condition.field else self._by_letters(condition)
         if condition.field == "split":
-            hit = np.array([name.lower() == condition.text for name in table.splits], bool)[table.split]
-            return hit if sign == "=" else ~hit
+            return np.array([condition.fits(name) for name in table.splits], bool)[table.split]
         if condition.field in ("label", "prediction"):
             ids = table.words[condition.field]
             values = np.where(ids >= 0, self.as_numbers[ids], math.nan)
             if sign not in ("=", "!="):
-                return _compared(values, sign, condition.number)
-            same = np.array([text == condition.text for text in self.lower] or [False], bool)
-            hit = ((ids >= 0) & same[ids]) | (values == condition.number)
+                return _compared(values, condition)
+            same = np.array([any(one.fits(text) for one in condition.values) for text in self.lower] or [False], bool)
+            hit = ((ids >= 0) & same[ids]) | np.isin(values, [one.number for one in condition.values])
             return hit if sign == "=" else ~hit
-        columns = {"index": table.index, "loss": self.loss, "confidence": self.confidence, "step": self.table.step}
+        columns = {"index": table.index, "loss": self.loss, "confidence": self.confidence, "step": table.step}
         columns |= {"duplicate": table.numbers["duplicate_of"]}
         found = columns.get(condition.field)
-        return _compared(table.numbers[condition.field] if found is None else found, sign, condition.number)
+        return _compared(table.numbers[condition.field] if found is None else found, condition)
 
     def longest(self, at: Ints) -> dict[str, int]:
         """Characters of the longest value in each column that has one in these rows; of numbers with fractions 0."""
@@ -284,14 +287,14 @@ class Listed:
             "suspect": numbers["suspect"] >= SUSPECT,
         }[word]
 
-    def _by_letters(self, letters: str) -> Bools:
+    def _by_letters(self, condition: Condition) -> Bools:
         table = self.table
-        holds = np.array([letters in text for text in self.lower] or [False], bool)
-        found = np.array([letters in name.lower() for name in table.splits], bool)[table.split]
+        holds = np.array([condition.fits(text) for text in self.lower] or [False], bool)
+        found = np.array([condition.fits(name) for name in table.splits], bool)[table.split]
         for ids in (self.label, self.prediction):
             found |= (ids >= 0) & holds[ids]
         for (split, index), shown in table.given.items():
-            if letters in shown.text.lower():
+            if condition.fits(shown.text):
                 found[self.row(table.splits[split], index)] = True
         return found
 
@@ -340,14 +343,10 @@ def _ordered(listed: Listed, at: Ints, order: Order) -> Ints:
     return np.lexsort(groups)
 
 
-def _compared(values: Floats | Ints, sign: str, number: float) -> Bools:
+def _compared(values: Floats | Ints, condition: Condition) -> Bools:
+    """Which values are as a condition wants them; of one that is not known nothing holds."""
     known = values > NEVER if values.dtype.kind == "i" else ~np.isnan(values)
-    found = {
-        "=": values == number,
-        "!=": values != number,
-        "<": values < number,
-        "<=": values <= number,
-        ">": values > number,
-        ">=": values >= number,
-    }[sign]
-    return known & found
+    if condition.sign in ("=", "!="):
+        return known & (np.isin(values, [one.number for one in condition.values]) == (condition.sign == "="))
+    order = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}[condition.sign]
+    return known & order(values, condition.number)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nntui.runlog import layout
 from nntui.runlog.errors import RunFolderError
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank, read_writers, written_at
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
+from nntui.session.outcome import Outcome, of_end
 
 BEAT_SLACK = 5.0
 """Seconds that data may be newer than the last beat; a data file that changed later was copied."""
@@ -50,6 +51,10 @@ class Glance:
     lost: int = 0
     """Points that the recorders had to drop."""
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    folder: Path | None = None
+    """Of the writer that the config is of; None before there is one."""
+    outcome: Outcome | None = None
+    """What its end tells of its metrics; None where they have to be read."""
     problem: str = ""
     """Why the run cannot be read, in one line; empty when it can."""
 
@@ -62,6 +67,12 @@ class Glance:
     def progress(self) -> float:
         """Share of the planned steps in [0, 1]; NaN when it is not known."""
         return min(1.0, self.step / self.total_steps) if self.total_steps > 0 and self.step >= 0 else math.nan
+
+
+def alike(one: Glance, other: Glance) -> bool:
+    """Whether nothing differs; NaN is like NaN."""
+    pairs = ((getattr(one, field.name), getattr(other, field.name)) for field in fields(Glance))
+    return all(a == b or (a != a and b != b) for a, b in pairs)
 
 
 class Onlooker:
@@ -108,6 +119,8 @@ class Onlooker:
             ranks=_by_rank(writers, states),
             lost=sum(w.beat.lost for w in writers if w.beat),
             config=manifest.config,
+            folder=known[name].folder if name else None,
+            outcome=of_end(first[0].end) if len(first) == 1 and first[0].end else None,
         )
 
     def _judge(self, writer: Writer, now: float, wall: float) -> tuple[State, str]:

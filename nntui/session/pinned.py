@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nntui.runlog.errors import RunFolderError, RunNotFound
-from nntui.runlog.reader import RunReader
+from nntui.session.followed import Followed
+from nntui.session.liveness import OVER
 from nntui.session.plotting import Drawn
-from nntui.session.run_state import RunState
 from nntui.session.snapshot import Pin, PlottedSeries
 
 PIN_LIMIT = 7
@@ -45,7 +44,7 @@ class Pins:
     @property
     def behind(self) -> bool:
         """Whether one of them has not been read to its end."""
-        return any(one.behind for one in self._pinned.values())
+        return any(one.run.behind for one in self._pinned.values())
 
     def turn(self) -> bool:
         """Read on in the run that waits longest; whether anything is new."""
@@ -69,57 +68,32 @@ class _Pinned:
     """One of them."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self.due = -math.inf
         """When to look again, on the clock."""
-        self.behind = True
-        self._reader: RunReader | None = None
-        self._state: RunState | None = None
-        self._problem = ""
+        self.run = Followed(path)
         self._kept: dict[object, PlottedSeries] = {}
 
     def look(self, now: float, wall: float) -> bool:
-        """Read on; whether anything is new. What was read of a run that is gone stays."""
-        before = self._problem
-        try:
-            changed = self._read(now, wall)
-            self._problem = ""
-        except RunNotFound:
-            changed, self._problem = False, "gone"
-        except (RunFolderError, OSError):
-            changed, self._problem = False, "unreadable"
-        except Exception as error:  # noqa: BLE001 (the open run goes on, whatever lies in this one)
-            changed, self._problem = False, f"{type(error).__name__}, a defect of nntui"
-        if self._problem:
-            self._reader, self.behind = None, False
-        over = bool(self._problem) or self._state is None or self._state.state not in ("live", "quiet", "waiting")
-        self.due = now if self.behind else now + (OVER_INTERVAL if over else PIN_INTERVAL)
+        """Read on; whether anything is new."""
+        changed, run = self.run.look(now, wall), self.run
+        over = bool(run.problem) or run.state is None or run.state.state in OVER
+        self.due = now if run.behind else now + (OVER_INTERVAL if over else PIN_INTERVAL)
         if changed or len(self._kept) > KEPT_LIMIT:
             self._kept.clear()
-        return changed or before != self._problem
-
-    def _read(self, now: float, wall: float) -> bool:
-        if self._reader is None:
-            reader = RunReader(self.path, kinds=("metrics",))
-            self._reader, self._state = reader, RunState(reader.identity.name or self.path.name, self.path)
-        assert self._state is not None
-        poll = self._reader.poll()
-        was, self.behind = self.behind, poll.more
-        return self._state.fold(poll, now, wall) or was != self.behind
+        return changed
 
     def drawn(self, metrics: Sequence[str]) -> Drawn:
         """What it gives to a plot."""
-        return Drawn.nothing() if self._state is None else self._state.drawn(metrics, self._kept)
+        return Drawn.nothing() if self.run.state is None else self.run.state.drawn(metrics, self._kept)
 
     def told(self, name: str) -> Pin:
         """How it is."""
-        state = self._state
+        path, state, loading = self.run.path, self.run.state, "loading" if self.run.behind else ""
         if state is None:
-            return Pin(self.path, name, trouble=self._problem or "loading")
+            return Pin(path, name, trouble=self.run.problem or loading)
         frames = state.lost.frames
         damaged = f"{frames:,} {'frame' if frames == 1 else 'frames'} damaged" if frames else ""
-        trouble = self._problem or ("loading" if self.behind else damaged)
-        return Pin(self.path, name, state.state, trouble)
+        return Pin(path, name, state.state, self.run.problem or loading or damaged)
 
 
 def told_apart(names: Sequence[str]) -> list[str]:

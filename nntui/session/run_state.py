@@ -195,6 +195,11 @@ class RunState:
         """The points of a metric that count."""
         return self._lineage(metric)[0]
 
+    def outside(self) -> dict[str, Series]:
+        """The points that count of every metric that was neither taken inside the model nor by a check."""
+        own = (m for m in self._recorded.metrics if not names.is_inside(m) and not m.startswith(PROGRESS))
+        return {metric: one for metric in own if len(one := self.series(metric))}
+
     def forget_alerts(self) -> None:
         """Have the next snapshot ask the rules, however recently they were asked."""
         self._alerts_key = None

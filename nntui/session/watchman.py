@@ -1,31 +1,50 @@
-"""The feed of a folder of runs: a thread that looks again and again, and hands over listings.
+"""The feed of a folder of runs: a thread that looks again and again, and hands over the runs as the screen wants them.
 
-Owns when a folder of runs is looked at. Invariant: the thread never dies silently, and does nothing while nobody asks.
+Owns when a folder of runs is looked at, and when a run of it is read. Invariant: the thread never dies silently, does
+nothing while nobody asks, and hands nothing over while nothing changes.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nntui.session.catalog import Catalog, Listing
+from nntui.session.choice import asks_time, choose, differing, needs_outcomes
+from nntui.session.glance import Glance
+from nntui.session.runs import Runs, RunsView
+
+if TYPE_CHECKING:
+    from nntui.session.outcomes import Outcomes
 
 INTERVAL = 1.0
-"""Seconds between looks."""
+"""Seconds between looks; longer where a look takes long, so that it costs no more than SHARE of a core."""
+SHARE = 0.03
 SLICE = 0.5
 """Seconds after which a look hands over what it has; the next one goes on."""
+READING = 0.2
+"""Seconds for which runs are read before what is known of them is handed over."""
 
 
 class Watchman:
-    """Watches one folder and calls `on_listing`, from its own thread, with every new Listing."""
+    """Watches one folder and calls `on_runs`, from its own thread, with new Runs."""
 
-    def __init__(self, root: Path, on_listing: Callable[[Listing], None]) -> None:
+    def __init__(self, root: Path, on_runs: Callable[[Runs], None]) -> None:
         self.root = root
-        self._on_listing = on_listing
+        self._on_runs = on_runs
+        self._view = RunsView()
         self._wanted = threading.Event()
         self._rested = threading.Event()
         self._stopped = False
+        self._catalog = Catalog(root)
+        self._listing: Listing | None = None
+        self._outcomes: Outcomes | None = None
+        self._due = 0.0
+        self._looks = 0
+        self._differing: tuple[tuple[Glance, ...], tuple[tuple[str, int], ...]] = ((), ())
         self._thread = threading.Thread(target=self._run, name="nntui-runs", daemon=True)
 
     def watch(self, wanted: bool) -> None:
@@ -33,10 +52,17 @@ class Watchman:
         if not wanted:
             self._wanted.clear()
             return
+        self._due = 0.0
         if self._thread.ident is None:
             self._thread.start()
         self._wanted.set()
         self._rested.set()
+
+    def show(self, view: RunsView) -> None:
+        """Ask for the runs that this view wants."""
+        if view != self._view:
+            self._view = view
+            self._rested.set()
 
     def stop(self) -> None:
         """Look no more; does not wait."""
@@ -44,18 +70,67 @@ class Watchman:
         self._wanted.set()
         self._rested.set()
 
+    # --- on the thread ------------------------------------------------------------------------
+
     def _run(self) -> None:
-        catalog = Catalog(self.root)
+        shown: object = None
         while not self._stopped:
             self._wanted.wait()
             self._rested.clear()
             if self._stopped:
                 return
+            view = self._view
             try:
-                listing = catalog.look(SLICE)
+                listing, read = self._look(), self._read(view)
+                now = (listing, view, self._looks if asks_time(view.pattern) else 0)
+                if now != shown or read:
+                    self._on_runs(self._chosen(listing, view))
+                shown = now
             except Exception as error:  # noqa: BLE001 (a dead thread would be a frozen list that looks alive)
                 words = f"{self.root}: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
-                listing = Listing(self.root, problem=words)
-            self._on_listing(listing)
-            if not listing.unread:
-                self._rested.wait(INTERVAL)
+                self._on_runs(Runs(Listing(self.root, problem=words), view=view))
+                self._listing, shown, self._due = None, None, time.monotonic() + INTERVAL
+            busy = self._outcomes is not None and self._outcomes.behind
+            if not busy:
+                self._rested.wait(max(0.0, self._due - time.monotonic()))
+
+    def _look(self) -> Listing:
+        """The folder as it is; the same listing as before where nothing changed, or where it is too early to look again."""
+        begun = time.monotonic()
+        if self._listing is not None and begun < self._due:
+            return self._listing
+        listing = self._catalog.look(SLICE)
+        self._looks += 1
+        took = time.monotonic() - begun
+        self._due = begun + max(INTERVAL, took / SHARE) if not listing.unread else 0.0
+        known = self._listing
+        if known is None or (known.runs, known.unread, known.problem) != (
+            listing.runs,
+            listing.unread,
+            listing.problem,
+        ):
+            self._listing = listing
+        return self._listing or listing
+
+    def _read(self, view: RunsView) -> bool:
+        """Read what the view asks for; whether anything is new."""
+        if self._outcomes is None:
+            from nntui.session.outcomes import Outcomes  # with Arrow, so that the list can be painted before
+
+            self._outcomes = Outcomes()
+            return False
+        runs = self._listing.runs if self._listing else ()
+        known = {one.path: one for one in runs}
+        self._outcomes.keep(known)
+        needed = needs_outcomes(view.pattern, view.sort)
+        self._outcomes.want([known[path] for path in view.visible if path in known], runs if needed else ())
+        return self._outcomes.turn(READING)
+
+    def _chosen(self, listing: Listing, view: RunsView) -> Runs:
+        outcomes = dict(self._outcomes.known) if self._outcomes else {}
+        choice = choose(view.pattern, view.sort, listing.runs, outcomes, self.root, time.time())
+        if self._differing[0] != choice.runs:
+            self._differing = choice.runs, differing(choice.runs)
+        return Runs(
+            listing, choice.runs, view, choice.problem, choice.unknown, choice.unread, outcomes, self._differing[1]
+        )

@@ -78,7 +78,9 @@ ACTIONS = (
     Action("filter", ("slash",), "/", "filter", "letters, or label=3 loss>1 wrong old duplicate", "data"),
     Action("order", ("w",), "w", "order", "by loss, confidently wrong, outlier, suspect, place", "data"),
     Action("histogram", ("H",), "H", "histogram", "of label, loss, confidence, outlier, suspect", "data"),
-    Action("filter", ("slash",), "/", "filter", "only runs whose name or setting holds these letters", "runs"),
+    Action("filter", ("slash",), "/", "filter", "name*, state=live, cfg.lr>=1e-3, val/loss<0.3, age<2h", "runs"),
+    Action("order", ("w",), "w", "order", "by the next column", "runs"),
+    Action("turn", ("W",), "W", "turn", "the other way round", "runs"),
 )
 """What can be done, in the order of help."""
 
@@ -91,7 +93,7 @@ FOOTERS = {
     "layers": ("1", "2", "?", "q", "j ↓", "n", "w", "enter", "esc", "space"),
     "data": ("1", "3", "?", "q", "j ↓", "w", "/", "H", "enter", "esc", "space"),
     "system": ("1", "2", "?", "q", "9", "j ↓", "enter", "esc", "space"),
-    "runs": ("enter", "j ↓", "/", "esc", "?", "q", "1", "2"),
+    "runs": ("enter", "j ↓", "/", "w", "esc", "?", "q", "W", "1", "2"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }
 """Labels of the keys that the last line of a screen shows, most useful first."""

@@ -1,4 +1,4 @@
-"""The Textual app: one snapshot, one listing, one set of options, a few screens.
+"""The Textual app: one snapshot, one list of runs, one set of options, a few screens.
 
 Owns the way from keys to options and from the feeds to the screen in front. Draws nothing itself.
 Invariant: widgets learn of a run through `show` alone.
@@ -17,11 +17,12 @@ from textual.reactive import reactive
 
 from nntui.session.catalog import DEFAULT, Listing
 from nntui.session.feed import Feed
+from nntui.session.runs import Runs, RunsView
 from nntui.session.snapshot import EMPTY, Snapshot, View
 from nntui.session.watchman import Watchman
 from nntui.tui.bell import Bell, call
 from nntui.tui.following import Following
-from nntui.tui.messages import ListingReady, SnapshotReady
+from nntui.tui.messages import RunsReady, SnapshotReady
 from nntui.tui.options import Options
 from nntui.tui.screens.browse import AlertsScreen
 from nntui.tui.screens.runs import RunsScreen
@@ -62,10 +63,10 @@ class NntuiApp(Shell):
         """What a paused screen has asked for since; None once it was answered."""
         if path is not None:
             self.following.open(path, wait=wait)
-        self.listing = Listing(root or _above(path))
+        self.runs = Runs(Listing(root or _above(path)))
         self.looked = False
         """Whether the folder of runs was looked at."""
-        self._watchman = watchman(self.listing.root, lambda listing: self.post_message(ListingReady(listing)))
+        self._watchman = watchman(self.runs.listing.root, lambda runs: self.post_message(RunsReady(runs)))
 
     @property
     def path(self) -> Path | None:
@@ -112,10 +113,14 @@ class NntuiApp(Shell):
         """Have the folder of runs looked at, or not: a list nobody sees costs nothing."""
         self._watchman.watch(wanted)
 
-    def on_listing_ready(self, message: ListingReady) -> None:
+    def show_runs(self, view: RunsView) -> None:
+        """Tell the thread that looks at the folder what is wanted of it."""
+        self._watchman.show(view)
+
+    def on_runs_ready(self, message: RunsReady) -> None:
         """Take the newest list of runs."""
         self.looked = True
-        self.listing = message.listing
+        self.runs = message.runs
         if isinstance(self.front, RunsScreen):
             self._redraw()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from nntui.session.catalog import Listing
+from nntui.session.runs import Runs
 from nntui.session.snapshot import Snapshot
 
 
@@ -22,13 +22,13 @@ class SnapshotReady(Message):
         return isinstance(message, SnapshotReady) and message.source == self.source
 
 
-class ListingReady(Message):
+class RunsReady(Message):
     """The folder of runs was looked at."""
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, runs: Runs) -> None:
         super().__init__()
-        self.listing = listing
+        self.runs = runs
 
     def can_replace(self, message: Message) -> bool:
-        """A newer listing makes an older one pointless."""
-        return isinstance(message, ListingReady)
+        """A newer answer makes an older one pointless."""
+        return isinstance(message, RunsReady)

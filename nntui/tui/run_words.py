@@ -6,13 +6,16 @@ Owns those words. No Rich and no Textual: a status line has no time for them. In
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nntui.analysis.ticks import format_duration, format_number
+from nntui.session import choice
+from nntui.session.choice import state as state
 from nntui.session.glance import Glance
+from nntui.session.outcome import Outcome
+from nntui.session.settings import flattened, short
 from nntui.tui.safe import safe
 
 GLYPHS = {
@@ -42,11 +45,6 @@ def can_write(text: str, encoding: str | None) -> bool:
     return True
 
 
-def state(one: Glance) -> str:
-    """The state, or that the run cannot be read."""
-    return "problem" if one.problem else one.state
-
-
 def why(one: Glance) -> str:
     """Why it is in that state, in one safe line; may be empty."""
     return safe(one.problem or one.reason)
@@ -54,10 +52,7 @@ def why(one: Glance) -> str:
 
 def label(one: Glance, root: Path) -> str:
     """The run as one names it from the folder above, safe."""
-    try:
-        return safe(os.fspath(one.path.relative_to(root)))
-    except ValueError:
-        return safe(os.fspath(one.path))
+    return safe(choice.label(one, root))
 
 
 def steps(one: Glance) -> str:
@@ -80,6 +75,19 @@ def loss(one: Glance) -> str:
 def lr(one: Glance) -> str:
     """The newest learning rate."""
     return format_number(one.lr) if not math.isnan(one.lr) else ""
+
+
+def ran(one: Glance) -> str:
+    """How long it ran, from its first launch to its last sign of life."""
+    return format_duration(one.active_at - one.started_at) if one.launches else ""
+
+
+def best(outcome: Outcome, *, named: bool = False) -> str:
+    """The best value of what the run is judged by; named: with its metric."""
+    if not outcome.judged_by:
+        return ""
+    value = format_number(outcome.best.value)
+    return f"{value} {safe(outcome.judged_by)}" if named else value
 
 
 def ranks(one: Glance) -> str:
@@ -108,14 +116,9 @@ def facts(one: Glance, now: float, wall: float) -> Iterator[tuple[str, str]]:
     return ((name, value) for name, value in pairs.items() if value)
 
 
-def settings(config: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, str]]:
+def settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(name, value) of a configuration, both safe; what is nested is named with dots."""
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from settings(value, f"{under}{safe(name)}.")
-        else:
-            number = isinstance(value, float) and math.isfinite(value)
-            yield f"{under}{safe(name)}", format_number(value) if number else safe(value, 300)
+    return ((safe(name), safe(short(value), 300)) for name, value in flattened(config).items())
 
 
 def launches(one: Glance) -> str:

@@ -26,6 +26,8 @@ def safe(text: object, limit: int = LIMIT) -> str:
     C0 controls become control pictures (`␛`), everything else dangerous `\\u202e`. Longer text is cut with `…`.
     """
     raw = str(text)
+    if raw.isascii() and raw.isprintable() and len(raw) <= limit:  # nearly always
+        return raw
     shown: list[str] = []
     marks = 0
     for char in raw[:limit]:

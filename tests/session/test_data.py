@@ -12,7 +12,7 @@ from nntui.runlog.reader import Batch
 from nntui.runlog.schema import EXAMPLES
 from nntui.session import table
 from nntui.session.data import OF_ORDER, Data, DataView, Listed, choose
-from nntui.session.filters import FIELDS, WORDS, parsed
+from nntui.session.filters import OF_EXAMPLES, parsed
 from nntui.session.histogram import of_classes, of_numbers
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import View
@@ -195,7 +195,7 @@ HOSTILE = [
     row(index=-1, loss=math.inf, step=7),
     row(index=-1, loss=NAN),
     row(duplicate_of=1 << 62, duplicate_split="train"),
-    dict.fromkeys(EXAMPLES.names),
+    dict.fromkeys(OF_EXAMPLES.names),
     row(label="nan", prediction="inf"),
     row(label="1e999", prediction="0x1"),
 ]
@@ -347,6 +347,13 @@ def test_orders_are_those_of_a_naive_sort(values, order) -> None:
         ("label=", []),
         ("zebra", []),
         ("loss>1 conf>0.7", [2]),
+        ("!wrong", [0, 3, 4, 5]),
+        ("!label=a", [2, 3, 4, 5]),
+        ("!loss>1", [0, 3, 4, 5]),
+        ("label=a|zebra", [0, 1]),
+        ("label=*", [0, 1, 2, 3, 4, 5]),
+        ("index=0|3", [0, 3]),
+        ("'wrong'", []),
     ],
 )
 def test_a_filter_lets_through_what_it_says(pattern, expected) -> None:
@@ -377,11 +384,14 @@ def test_duplicates_are_found() -> None:
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("loss>x", "loss>x: expected a number"),
-        ("label<x", "label<x: expected a number"),
-        ("s=1", "s=1: expected split or suspect or step"),
-        ("no=1", f"no=1: expected {', '.join(FIELDS)}"),
-        ("loss=", "loss=: expected a number"),
+        ("loss>x", "character 6: expected a number such as 0.3 or 1e-4 after loss>, found 'x'"),
+        ("  label<x", "character 9: expected a number such as 0.3 or 1e-4 after label<, found 'x'"),
+        ("    s=1", "character 5: expected split or suspect or step, found 's'"),
+        ("no=1", f"character 1: expected {' or '.join(OF_EXAMPLES.names)}, found 'no'"),
+        ("loss=", "character 6: expected a number such as 0.3 or 1e-4 after loss="),
+        ("loss>1|2", "character 6: expected one number after loss>, found '1|2'"),
+        (">1", "character 1: expected a name before >, such as split>…"),
+        ("label='a b", "character 7: expected a closing '"),
     ],
 )
 def test_what_cannot_be_understood_is_said_and_hides_nothing(pattern, said) -> None:
@@ -391,9 +401,9 @@ def test_what_cannot_be_understood_is_said_and_hides_nothing(pattern, said) -> N
 
 
 def test_every_word_of_the_language_is_understood() -> None:
-    for name in FIELDS:
+    for name in OF_EXAMPLES.names:
         assert parsed(f"{name}=1").problem == ""
-    assert [one.field for one in parsed(" ".join(WORDS)).conditions] == list(WORDS)
+    assert [one.field for one in parsed(" ".join(OF_EXAMPLES.words)).conditions] == list(OF_EXAMPLES.words)
 
 
 # --- histograms -----------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_a_filter_chooses_says_what_it_does_not_understand_and_escape_shows_all(
         assert "4 of 43 examples" in shown
         assert "/ label=dog wrong" in shown
         shown = await typed(keys, "loss>x")
-        assert "▲ loss>x: expected a number" in shown
+        assert "▲ character 6: expected a number such as 0.3 or 1e-4 after loss>, found 'x'" in shown
         assert "43 of 43 examples" in shown
         assert "None of 43 examples fits “zebra”" in await typed(keys, "zebra")
         assert "  43 examples" in await keys("escape")

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from nntui.session.catalog import Listing
+from nntui.session.choice import choose, differing
 from nntui.session.glance import Glance
+from nntui.session.outcome import Outcome
+from nntui.session.runs import Runs, RunsView
 from nntui.tui.app import NntuiApp
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.units import cell_len
@@ -40,15 +43,24 @@ def glances() -> tuple[Glance, ...]:
 class CannedWatchman:
     """Stands in for the thread that looks at a folder of runs."""
 
-    def __init__(self, runs: tuple[Glance, ...] | None = None, problem: str = "") -> None:
+    def __init__(
+        self, runs: tuple[Glance, ...] | None = None, problem: str = "", outcomes: dict[Path, Outcome] | None = None
+    ) -> None:
         self.runs = glances() if runs is None else runs
         self.problem = problem
+        self.outcomes = outcomes or {}
+        self.view = RunsView()
         self.wanted: list[bool] = []
         self.stopped = False
 
-    def __call__(self, root: Path, on_listing: Callable[[Listing], None]) -> CannedWatchman:
-        self.root, self.on_listing = root, on_listing
+    def __call__(self, root: Path, on_runs: Callable[[Runs], None]) -> CannedWatchman:
+        self.root, self.on_runs = root, on_runs
         return self
+
+    def show(self, view: RunsView) -> None:
+        if view != self.view:
+            self.view = view
+            self.post()
 
     def watch(self, wanted: bool) -> None:
         self.wanted.append(wanted)
@@ -57,7 +69,10 @@ class CannedWatchman:
 
     def post(self, runs: tuple[Glance, ...] | None = None) -> None:
         self.runs = self.runs if runs is None else runs
-        self.on_listing(Listing(self.root, self.runs, problem=self.problem))
+        listing, view = Listing(self.root, self.runs, problem=self.problem), self.view
+        found = choose(view.pattern, view.sort, self.runs, self.outcomes, self.root, time.time())
+        told = (found.problem, found.unknown, found.unread, self.outcomes, differing(found.runs))
+        self.on_runs(Runs(listing, found.runs, view, *told))
 
     def stop(self) -> None:
         self.stopped = True
@@ -187,6 +202,7 @@ def test_without_a_run_only_the_list_and_the_help_are_there(play: Callable[..., 
         ("sweep", ["a", "b"]),
         ("crashed", ["b"]),
         ("LR=3e-4 seed=7", ["exp42"]),
+        ("cfg.optimizer.lr<1", ["exp42"]),
         ("sweep ended", []),
         ("", list("xabone")),
     ],
@@ -212,7 +228,7 @@ def test_the_chosen_run_stays_chosen_while_others_come(play: Callable[..., Simpl
     async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
         await keys("j", "j")
         more = tuple(Glance(ROOT / f"more{i}", f"more{i}", "live", step=i) for i in range(40))
-        app.used.watchman.post(more + app.listing.runs)
+        app.used.watchman.post(more + app.runs.listing.runs)
         shown = await keys()
         assert app.screen.items()[app.screen.chosen].name == "b"
         assert any(line.startswith("▸ ✗ crashed  sweep/b") for line in shown)

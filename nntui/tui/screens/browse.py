@@ -30,6 +30,8 @@ class BrowseScreen(RunScreen):
     top = 0
     first = 0
     """Place of the uppermost row in sight."""
+    room = 0
+    """Rows in sight."""
     _key: object = None
 
     def body(self) -> ComposeResult:
@@ -97,7 +99,7 @@ class BrowseScreen(RunScreen):
             return [_indented(line) for line in detail[self.top : self.top + height]]
         room = min(len(items), max(1, height - len(detail) - 1, height // 2))
         first = min(max(0, self.chosen - room // 2), max(0, len(items) - room))
-        self.first = first
+        self.first, self.room = first, room
         lines = []
         for place in range(first, first + room):
             mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)

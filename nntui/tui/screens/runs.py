@@ -1,41 +1,36 @@
-"""The runs of a folder: which there are, how each is, and the way into one."""
+"""The runs of a folder: which there are, how each is, what tells them apart, and the way into one."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from nntui.session.catalog import Listing
+from nntui.session.choice import HINT
 from nntui.session.glance import Glance
+from nntui.session.runs import Runs, RunsView
 from nntui.session.snapshot import Snapshot
-from nntui.tui import run_words
 from nntui.tui.actions import ACTIONS, footer_keys
-from nntui.tui.paint import fitted, joined
 from nntui.tui.panels.frame import status_line
+from nntui.tui.panels.runs import bars, filter_line, head_line, run_detail, run_row, titles_line
 from nntui.tui.run_columns import STATE_WIDTH, Columns, columns
 from nntui.tui.safe import safe
 from nntui.tui.screens.browse import BrowseScreen
-from nntui.tui.units import cut, fit, wrap
 from nntui.tui.widgets.filter import FilterScreen
-
-LABEL_WIDTH = 9
-URGENT = ("crashed", "live", "silent", "problem", "quiet", "waiting", "ended")
-"""Whose number is told first where there is no room for all."""
 
 
 class RunsScreen(BrowseScreen):
-    """Every run with its state, step and loss; enter opens the chosen one."""
+    """Every run with its state and its numbers; enter opens the chosen one."""
 
     KIND = "runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action.name, show=False) for action in ACTIONS if action.group == "runs" for key in action.keys
     ]
-    pattern = ""
-    _shown: tuple[object, tuple[Glance, ...]] = (None, ())
+    wanted = RunsView()
     _columns: tuple[object, Columns] | None = None
 
     def body(self) -> ComposeResult:
@@ -44,17 +39,13 @@ class RunsScreen(BrowseScreen):
         yield from super().body()
 
     @property
-    def listing(self) -> Listing:
+    def runs(self) -> Runs:
         """The runs as of the last look."""
-        return self.run_app.listing
+        return self.run_app.runs
 
     def items(self) -> tuple[Glance, ...]:
         """The runs that the filter lets through."""
-        asked = (self.listing, self.pattern)
-        if self._shown[0] != asked:
-            words = self.pattern.lower().split()
-            self._shown = asked, tuple(one for one in self.listing.runs if _matches(one, self.listing, words))
-        return self._shown[1]
+        return self.runs.rows
 
     def key(self, item: Glance) -> object:
         """A run is where it is."""
@@ -62,42 +53,34 @@ class RunsScreen(BrowseScreen):
 
     def row(self, item: Glance, width: int) -> Text:
         """State, name and numbers."""
-        paint, table = self.run_app.paint, self._table(width)
-        glyph, meaning = paint.state(item.state) if not item.problem else (paint.glyphs.failed, "error")
-        state = paint.text(f"{glyph} {fit(run_words.state(item), STATE_WIDTH)}", meaning)
-        name = paint.text(table.label(item), bold=item.path == self.run_app.path)
-        numbers = paint.text(run_words.why(item) if item.problem else table.numbers(item, time.monotonic()))
-        line = joined([state, name, numbers])
+        paint, is_open = self.run_app.paint, item.path == self.run_app.path
+        table, outcome = self._table(width), self.runs.outcome(item)
+        mark = Text()
+        line = run_row(item, outcome, table, time.monotonic(), paint, mark=mark, is_open=is_open)
         line.truncate(max(0, width), overflow="ellipsis")
         return line
 
     def detail(self, item: Glance, width: int) -> list[Text]:
         """What is known of a run without opening it, and how it was started."""
-        paint = self.run_app.paint
-        lines = [paint.text(cut(safe(item.name), width), bold=True)]
-        for name, value in run_words.facts(item, time.monotonic(), time.time()):
-            room = wrap(value, width - LABEL_WIDTH)
-            label = paint.text(fit(name, LABEL_WIDTH), "quiet")
-            lines += [
-                joined([label if not at else Text(" " * LABEL_WIDTH), paint.text(w)], "") for at, w in enumerate(room)
-            ]
-        settings = list(run_words.settings(item.config))
-        if settings:
-            lines += [Text(), paint.text("config", "quiet")]
-            lines += [paint.text(cut(f"  {name}: {value}", width)) for name, value in settings]
-        return lines
+        now, outcome = time.monotonic(), self.runs.outcome(item)
+        return run_detail(item, outcome, width, now, time.time(), self.run_app.paint)
 
     def nothing(self) -> str:
-        """No run, or none with these letters."""
-        if self.listing.runs:
-            return f"None of {len(self.listing.runs):,} runs holds “{safe(self.pattern)}”. Press esc to see them all."
-        if self.listing.problem:
+        """No run, or none that the filter lets through."""
+        listing = self.runs.listing
+        if listing.runs:
+            return f"None of {len(listing.runs):,} runs fits “{safe(self.wanted.pattern)}”. Press esc to see them all."
+        if listing.problem:
             return ""
         if not self.run_app.looked:
             return "Looking for runs …"
-        return (
-            f"No runs in {safe(self.listing.root)} yet. Record one with nntui.init('{safe(self.listing.root)}/NAME')."
-        )
+        return f"No runs in {safe(listing.root)} yet. Record one with nntui.init('{safe(listing.root)}/NAME')."
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw, then ask for what came into sight."""
+        super().show(snapshot)
+        seen = tuple(one.path for one in self.items()[self.first : self.first + self.room])
+        self._want(replace(self.wanted, visible=seen))
 
     def open(self) -> None:
         """Watch the chosen run."""
@@ -108,17 +91,34 @@ class RunsScreen(BrowseScreen):
 
     def back(self) -> bool:
         """Show all runs again."""
-        was, self.pattern = self.pattern, ""
-        self.show(self.snapshot)
-        return bool(was)
+        was = bool(self.wanted.pattern)
+        self._want(replace(self.wanted, pattern=""))
+        return was
 
     def tick(self) -> None:
         """A second has passed: the ages of all the data may have changed."""
         self.show(self.snapshot)
 
     def action_filter(self) -> None:
-        """Ask for letters that a run must hold."""
-        self.app.push_screen(FilterScreen(self.pattern, "letters of a name, a state, or name=value"), self._filtered)
+        """Ask for what a run must be."""
+        self.app.push_screen(FilterScreen(self.wanted.pattern, HINT), self._filtered)
+
+    def action_order(self) -> None:
+        """By the next column; after the last, as they come."""
+        keys = [
+            "",
+            "name",
+            *(column.key for column in self._table(self._width()).shown if column.key not in ("curve", "done")),
+        ]
+        now = self.wanted.sort.removeprefix("-")
+        self._want(replace(self.wanted, sort=keys[(keys.index(now) + 1) % len(keys)] if now in keys else ""))
+
+    def action_turn(self) -> None:
+        """The other way round."""
+        now = self.wanted.sort
+        self._want(
+            replace(self.wanted, sort=now.removeprefix("-") if now.startswith("-") else f"-{now}" if now else "")
+        )
 
     def on_mount(self) -> None:
         """Have the folder looked at."""
@@ -136,59 +136,42 @@ class RunsScreen(BrowseScreen):
 
     def _filtered(self, pattern: str | None) -> None:
         if pattern is not None:
-            self.pattern, self.chosen, self._key = pattern, 0, None
-            self.show(self.snapshot)
+            self.chosen, self._key = 0, None
+            self._want(replace(self.wanted, pattern=pattern))
+
+    def _want(self, wanted: RunsView) -> None:
+        if wanted != self.wanted:
+            self.wanted = wanted
+            self.run_app.show_runs(wanted)
+
+    def _width(self) -> int:
+        return self.size.width - 2
 
     def _table(self, width: int) -> Columns:
-        """The columns for these rows: whoever lists thousands of runs measures them once per listing."""
-        items = self.items()
-        asked = (self._shown[0], width)
+        """The columns for these rows: whoever lists thousands of runs measures them once per answer."""
+        asked = (self.runs, width)
         if self._columns is None or self._columns[0] != asked:
-            self._columns = asked, columns(items, self.listing.root, width - STATE_WIDTH - 4)
+            sort, curve = self.runs.view.sort.removeprefix("-"), bars(self.run_app.glyphs.bar)
+            self._columns = asked, columns(self.runs, width - STATE_WIDTH - 5, curve=curve, sort=sort)
         return self._columns[1]
 
     def _titles(self, width: int, height: int) -> list[Text]:
-        paint, state = self.run_app.paint, fit("state", STATE_WIDTH)
-        titles = f"    {state}  {self._table(width - 2).titles}" if self.items() else ""
-        return [paint.text(cut(titles, width), "quiet")]
+        if not self.items():
+            return [Text()]
+        return [titles_line(self._table(width - 2), self.runs.view.sort, width, self.run_app.paint)]
 
     def _head(self, width: int, height: int) -> list[Text]:
-        paint, listing = self.run_app.paint, self.listing
-        counts = {state: sum(run_words.state(one) == state for one in listing.runs) for state in run_words.GLYPHS}
-        parts = [
-            (0, paint.text(cut(safe(listing.root), max(8, width // 3)), bold=True)),
-            (1, paint.text("1 run" if len(listing.runs) == 1 else f"{len(listing.runs):,} runs")),
-        ]
-        for state, count in counts.items():
-            glyph, meaning = paint.state(state) if state != "problem" else (paint.glyphs.failed, "error")
-            words = paint.text(f"{glyph} {count:,} {state}" if count else "", meaning)
-            parts.append((2 + URGENT.index(state), words))
-        parts.append((20, paint.text(f"{listing.unread:,} not read yet" if listing.unread else "", "quiet")))
-        return [fitted(parts, width)]
+        return [head_line(self.runs, width, self.run_app.paint)]
 
     def _notice(self, width: int, height: int) -> list[Text]:
         paint, app = self.run_app.paint, self.run_app
-        if self.listing.problem:
-            line = paint.text(f"{paint.glyphs.failed} {self.listing.problem}", "error", bold=True)
-        elif self.pattern:
-            words = f"{len(self.items()):,} of {len(self.listing.runs):,} runs hold “{self.pattern}”; esc shows all"
-            line = paint.text(words, "accent")
-        elif app.path is not None:
-            line = paint.text(f"esc leads back to {app.path}", "quiet")
-        else:
-            line = paint.text("enter opens a run; 7 leads back here", "quiet")
-        line.truncate(max(0, width), overflow="ellipsis")
+        line = filter_line(self.runs, width, paint)
+        if not line.cell_len:
+            words = "enter opens a run; 7 leads back here" if app.path is None else f"esc leads back to {app.path}"
+            line = paint.text(words, "quiet")
+            line.truncate(max(0, width), overflow="ellipsis")
         return [line]
 
     def _footer(self, width: int, height: int) -> list[Text]:
         head = Snapshot().head
         return [status_line(head, width, self.run_app.paint, footer_keys(self.KIND))]
-
-
-def _matches(one: Glance, listing: Listing, words: list[str]) -> bool:
-    """Whether every word is found in the run's name, its state, or one of its settings as `name=value`."""
-    if not words:
-        return True
-    settings = [f"{name}={value}".lower() for name, value in run_words.settings(one.config)]
-    texts = [run_words.label(one, listing.root).lower(), one.name.lower(), run_words.state(one), *settings]
-    return all(any(word in text for text in texts) for word in words)

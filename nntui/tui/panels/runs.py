@@ -1,0 +1,133 @@
+"""The parts of the list of runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from rich.text import Text
+
+from nntui.analysis.ticks import format_number
+from nntui.session.glance import Glance
+from nntui.session.outcome import Outcome, Point
+from nntui.session.runs import Runs
+from nntui.tui import run_words
+from nntui.tui.canvas import spark
+from nntui.tui.paint import Paint, fitted, joined
+from nntui.tui.run_columns import STATE_WIDTH, Columns
+from nntui.tui.safe import safe
+from nntui.tui.units import cut, fit, wrap
+
+LABEL_WIDTH = 9
+DECADES = 10.0
+"""Largest by smallest value from which bars stand for logarithms."""
+URGENT = ("crashed", "live", "silent", "problem", "quiet", "waiting", "ended")
+"""Whose number is told first where there is no room for all."""
+
+
+def bars(bar: str) -> Callable[[tuple[float, ...], int], str]:
+    """What makes a row of bars of a curve; of one that spans decades by its logarithms."""
+
+    def drawn(curve: tuple[float, ...], width: int) -> str:
+        values = np.array(curve)
+        known = values[np.isfinite(values)]
+        decades = len(known) > 0 and known.min() > 0 and known.max() / known.min() >= DECADES
+        return spark(np.log(values) if decades else values, width, bar) if curve else ""
+
+    return drawn
+
+
+def head_line(runs: Runs, width: int, paint: Paint) -> Text:
+    """The folder, and how many of its runs are in which state."""
+    listing = runs.listing
+    counts = {state: sum(run_words.state(one) == state for one in listing.runs) for state in run_words.GLYPHS}
+    parts = [
+        (0, paint.text(cut(safe(listing.root), max(8, width // 3)), bold=True)),
+        (1, paint.text("1 run" if len(listing.runs) == 1 else f"{len(listing.runs):,} runs")),
+    ]
+    for state, count in counts.items():
+        glyph, meaning = _sign(state, paint)
+        parts.append((2 + URGENT.index(state), paint.text(f"{glyph} {count:,} {state}" if count else "", meaning)))
+    parts.append((20, paint.text(f"{listing.unread:,} not read yet" if listing.unread else "", "quiet")))
+    return fitted(parts, width)
+
+
+def filter_line(runs: Runs, width: int, paint: Paint) -> Text:
+    """What the filter and the order do, or what of them is not understood; empty where there are none."""
+    view, total = runs.view, len(runs.listing.runs)
+    if runs.listing.problem:
+        line = paint.text(f"{paint.glyphs.failed} {runs.listing.problem}", "error", bold=True)
+    elif runs.problem or runs.unknown:
+        line = paint.text(f"{paint.glyphs.warned} {'; '.join(filter(None, (runs.problem, runs.unknown)))}", "warning")
+    else:
+        shown = f"{len(runs.rows):,} of {total:,} runs: {view.pattern}  esc shows all" if view.pattern else ""
+        order = (
+            f"by {view.sort.removeprefix('-')}{', turned round' if view.sort.startswith('-') else ''}"
+            if view.sort
+            else ""
+        )
+        reading = f"reading {runs.unread:,} of {total:,} …" if runs.unread else ""
+        line = joined([paint.text(shown, "accent"), paint.text(order, "accent"), paint.text(reading, "quiet")])
+    line.truncate(max(0, width), overflow="ellipsis")
+    return line
+
+
+def titles_line(table: Columns, sort: str, width: int, paint: Paint) -> Text:
+    """The titles, from the state on; that of the column by which the runs are ordered stands out."""
+    name, turned = sort.removeprefix("-"), sort.startswith("-")
+    line = paint.text(f"    {fit('state', STATE_WIDTH)}  ", "quiet")
+    line.append_text(paint.text(fit("run", table.name), "accent" if name == "name" else "quiet"))
+    for column in table.shown:
+        chosen = column.key == name
+        title = f"{column.title}{'↑' if turned else '↓'}" if chosen else column.title
+        line.append("  ")
+        line.append_text(paint.text(fit(title, column.width, right=column.right), "accent" if chosen else "quiet"))
+    line.truncate(max(0, width), overflow="ellipsis")
+    return line
+
+
+def run_row(
+    one: Glance, outcome: Outcome, table: Columns, now: float, paint: Paint, *, mark: Text, is_open: bool
+) -> Text:
+    """State, name and numbers. mark: of one cell, before them; now: monotonic seconds."""
+    glyph, meaning = _sign(run_words.state(one), paint)
+    line = joined([mark, paint.text(f"{glyph} {fit(run_words.state(one), STATE_WIDTH)}", meaning)], "")
+    line.append("  ")
+    line.append_text(paint.text(table.label(one), bold=is_open))
+    if one.problem:
+        line.append("  ")
+        line.append_text(paint.text(run_words.why(one)))
+        return line
+    for column, cell in zip(table.shown, table.cells(one, outcome, now), strict=True):
+        line.append("  ")
+        line.append_text(paint.text(cell, "primary" if column.key == "curve" else "foreground"))
+    return line
+
+
+def run_detail(one: Glance, outcome: Outcome, width: int, now: float, wall: float, paint: Paint) -> list[Text]:
+    """What is known of a run without opening it, and how it was started."""
+    lines = [paint.text(cut(safe(one.name), width), bold=True)]
+    facts = dict(run_words.facts(one, now, wall))
+    if outcome.judged_by:
+        facts = {"best": f"{safe(outcome.judged_by)} {point_words(outcome.best)}"} | facts
+    for name, value in facts.items():
+        label = paint.text(fit(name, LABEL_WIDTH), "quiet")
+        for at, words in enumerate(wrap(value, width - LABEL_WIDTH)):
+            lines.append(joined([Text(" " * LABEL_WIDTH) if at else label, paint.text(words)], ""))
+    settings = list(run_words.settings(one.config))
+    if settings:
+        lines += [Text(), paint.text("config", "quiet")]
+        lines += [paint.text(cut(f"  {name}: {value}", width)) for name, value in settings]
+    return lines
+
+
+def point_words(point: Point) -> str:
+    """`0.1713 ± 0.021 at step 300`."""
+    error = f" ± {format_number(point.error, 2)}" if math.isfinite(point.error) else ""
+    step = f" at step {point.step:,}" if point.step >= 0 else ""
+    return f"{format_number(point.value)}{error}{step}"
+
+
+def _sign(state: str, paint: Paint) -> tuple[str, str]:
+    return paint.state(state) if state != "problem" else (paint.glyphs.failed, "error")
