@@ -16,6 +16,8 @@ from torch.utils.checkpoint import checkpoint
 import nntui
 from nntui import names
 from nntui.probes.several import Several
+from nntui.session.load import Loaded
+from nntui.session.snapshot import View
 
 
 class Shared(nn.Module):
@@ -284,29 +286,32 @@ def test_a_model_that_is_compiled_after_it_is_watched_still_compiles_whole(recor
     assert "layer/0/grad_norm" in found
 
 
+RANK_ALERTS = {"live.rank_drift", "live.rank_data", "live.straggler"}
 RANKS = """
-import sys, torch, torch.distributed as dist, nntui
+import sys, time, torch, torch.distributed as dist, nntui
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel as DDP
 
 dist.init_process_group("gloo")
 rank, wrapped, same = dist.get_rank(), sys.argv[2] == "ddp", sys.argv[3] == "same"
+slow = rank == 1 and sys.argv[3] == "slow"
 torch.manual_seed(0)
 inner = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
 model = DDP(inner) if wrapped else inner
 optimizer = torch.optim.SGD(model.parameters(), 1e-2)
 generator = torch.Generator().manual_seed(0 if same else rank)
 with nntui.init(sys.argv[1]) as run, nntui.watch(model, optimizer, run):
-    for step in range(12):
+    for step in range(40 if sys.argv[3] == "slow" else 12):
         optimizer.zero_grad()
+        time.sleep(0.03 * slow)  # stands for the work of its loader
         model(torch.randn(8, 6, generator=generator)).square().mean().backward()
         optimizer.step()
 dist.destroy_process_group()
 """
 
 
-@pytest.mark.parametrize(("wrapped", "data"), [("ddp", "other"), ("alone", "other"), ("ddp", "same")])
-def test_ranks_are_told_apart_by_their_hashes(tmp_path, wrapped: str, data: str) -> None:
+@pytest.mark.parametrize(("wrapped", "data"), [("ddp", "other"), ("alone", "other"), ("ddp", "same"), ("ddp", "slow")])
+def test_ranks_are_told_apart_and_what_is_wrong_with_them_is_told(tmp_path, wrapped: str, data: str) -> None:
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(RANKS))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
@@ -329,3 +334,10 @@ def test_ranks_are_told_apart_by_their_hashes(tmp_path, wrapped: str, data: str)
         first, second = by_rank[names.BATCH_HASH][step]
         assert (first == second) == (data == "same"), step
     assert "layer/0/grad_norm" in by_rank
+    alerts = {one.id for one in Loaded(tmp_path / "run").snapshot(View()).alerts if one.id in RANK_ALERTS}
+    wrong = {
+        ("alone", "other"): {"live.rank_drift"},
+        ("ddp", "same"): {"live.rank_data"},
+        ("ddp", "slow"): {"live.straggler"},
+    }
+    assert alerts == wrong.get((wrapped, data), set())

@@ -8,6 +8,8 @@ import torch
 
 import nntui
 from nntui import names
+from nntui.session.load import Loaded
+from nntui.session.snapshot import View
 from trainer.__main__ import main
 
 TASKS = """
@@ -111,6 +113,7 @@ class Visited(Net):
 
 visited = Task(Visited, nn.CrossEntropyLoss(), Noisy(), TensorDataset(X, Y))
 plain = task()
+easy = task(train=TensorDataset(X, Y))
 shuffled = loaded(shuffle=True, batch_size=10)
 ordered = loaded()
 lazy = loaded(sampler=Lazy())
@@ -242,6 +245,33 @@ def test_a_loader_of_ones_own_changes_no_bit(run, tmp_path, name, words) -> None
         assert run(name, "parts", words, stop=stop, phase="train") == 143
     assert run(name, "parts", words) == 0
     assert_the_same_run(tmp_path)
+
+
+def alerts(path) -> dict[str, str]:
+    return {one.id: one.status for one in Loaded(path).snapshot(View()).alerts if one.status != "info"}
+
+
+LOST = {
+    "nothing": lambda state: None,
+    "live.optimizer_state": lambda state: state["optimizer"].update(state={}),
+    "live.resume": lambda state: state["model"]["0.weight"].neg_(),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_what_a_checkpoint_has_lost_is_told_after_the_resume(run, tmp_path, lost) -> None:
+    steps = {"steps": 120}
+    assert run("easy", "parts", ("--lr", "0.02"), stop=60, phase="train", **steps) == 143
+    path = tmp_path / "parts" / "checkpoints" / "last.pt"
+    state = torch.load(path, weights_only=True)
+    LOST[lost](state)
+    torch.save(state, path)
+    assert run("easy", "parts", ("--lr", "0.02"), **steps) == 0
+    assert alerts(tmp_path / "parts") == ({} if lost == "nothing" else {lost: "warn"})
+    head = Loaded(tmp_path / "parts").snapshot(View()).head
+    assert head.resumes == (state["step"],)
+    rows = nntui.read(tmp_path / "parts").metrics.to_pylist()
+    assert head.superseded == sum(row["superseded"] for row in rows)
 
 
 def test_the_number_of_workers_changes_no_bit(run, tmp_path) -> None:

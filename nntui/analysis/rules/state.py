@@ -1,10 +1,10 @@
 """Things that a training carries along and loses: the optimizer's state, the loss scale, its place after a restart.
 
-Tests: (1) an optimizer that keeps state had none before an update which is not the first of the run (exact); once is
-a resume without it, again and again an optimizer that is made anew. (2) The loss scale has come down to LOWEST or
-below, or by COLLAPSED from its largest, and attempts are still skipped: the gradients are not finite at any scale.
-(3) The median training loss of the POINTS after a restart lies SIGMAS robust deviations above that of the POINTS
-before it, and by JUMP of it. Wrong when: a second phase begins with a fresh optimizer on purpose (declare
+Tests: (1) an optimizer that keeps state had none before an update which is not the first of the run (exact); once is a resume
+without it, again and again an optimizer that is made anew. (2) The loss scale has come down to LOWEST or below, or by COLLAPSED
+from its largest, and attempts are still skipped: the gradients are not finite at any scale. (3) The median training loss of the
+FEW points after a restart lies above that of the POINTS before it, by SIGMAS of the noise from point to point (a training that
+was thrown back recovers fast) and by JUMP of it. Wrong when: a second phase begins with a fresh optimizer on purpose (declare
 "fresh_optimizer").
 """
 
@@ -27,6 +27,7 @@ RESUME = "live.resume"
 LOWEST = 1.0
 COLLAPSED = 2.0**12
 POINTS = 20
+FEW = 5
 SIGMAS = 5.0
 JUMP = 0.05
 
@@ -101,10 +102,11 @@ def _resume(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         return []
     points, step = series[name].finite(), facts.resumes[-1]
     before, after = points.value[points.step < step][-POINTS:], points.value[points.step >= step][:POINTS]
-    if min(len(before), len(after)) < POINTS // 2:
+    if len(before) < POINTS // 2 or len(after) < FEW:
         return []
-    then, now = float(np.median(before)), float(np.median(after))
-    if now - then <= max(SIGMAS * max(spread(before), spread(after)), JUMP * abs(then)):
+    then, now = float(np.median(before)), float(np.median(after[:FEW]))
+    noise = max(spread(np.diff(before)), spread(np.diff(after))) / np.sqrt(2)
+    if now - then <= max(SIGMAS * noise, JUMP * abs(then)):
         return []
     return [
         Finding(
@@ -113,7 +115,7 @@ def _resume(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             f"{name} jumped at the restart of step {step:,}: from {format_number(then)} to {format_number(now)}.",
             expected=f"about {format_number(then)}",
             measured=now,
-            tolerance=max(SIGMAS * spread(before), JUMP * abs(then)),
+            tolerance=max(SIGMAS * float(noise), JUMP * abs(then)),
             advice="Most likely something was not restored: the optimizer's state, the place in the schedule, the statistics of "
             "normalization layers, an older checkpoint. Refute: the loss of one batch before saving and after loading must "
             "be equal.",
