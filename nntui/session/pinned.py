@@ -16,10 +16,8 @@ from pathlib import Path
 from nntui.session.followed import Followed
 from nntui.session.liveness import OVER
 from nntui.session.plotting import Drawn
-from nntui.session.snapshot import Pin, PlottedSeries
+from nntui.session.snapshot import PIN_LIMIT, Pin, PlottedSeries
 
-PIN_LIMIT = 7
-"""Most runs drawn along: with the open one as many as there are colours."""
 PIN_INTERVAL = 2.0
 """Seconds between looks at a run that goes on."""
 OVER_INTERVAL = 10.0

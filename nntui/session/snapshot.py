@@ -28,6 +28,9 @@ from nntui.session.system import System, SystemView
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+PIN_LIMIT = 7
+"""Most runs drawn along: with the open one as many as there are colours."""
+
 XAxis = Literal["step", "epoch", "relative", "wall"]
 
 

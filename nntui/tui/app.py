@@ -18,7 +18,7 @@ from textual.reactive import reactive
 from nntui.session.catalog import DEFAULT, Listing
 from nntui.session.feed import Feed
 from nntui.session.runs import Runs, RunsView
-from nntui.session.snapshot import EMPTY, Snapshot, View
+from nntui.session.snapshot import EMPTY, PIN_LIMIT, Snapshot, View
 from nntui.session.watchman import Watchman
 from nntui.tui.bell import Bell, call
 from nntui.tui.following import Following
@@ -64,6 +64,8 @@ class NntuiApp(Shell):
         if path is not None:
             self.following.open(path, wait=wait)
         self.runs = Runs(Listing(root or _above(path)))
+        self.pins: tuple[Path, ...] = ()
+        """Runs that are drawn along with whichever is open."""
         self.looked = False
         """Whether the folder of runs was looked at."""
         self._watchman = watchman(self.runs.listing.root, lambda runs: self.post_message(RunsReady(runs)))
@@ -108,6 +110,15 @@ class NntuiApp(Shell):
             self.forget_screens()
             self.following.start()
         self.action_show_screen("live")
+
+    def toggle_pin(self, path: Path) -> None:
+        """Draw this run along with whichever is open, or no longer; one too many is not taken."""
+        if path in self.pins:
+            self.pins = tuple(one for one in self.pins if one != path)
+        elif len(self.pins) < PIN_LIMIT:
+            self.pins = (*self.pins, path)
+        self.ask()
+        self._redraw()
 
     def watch_runs(self, wanted: bool) -> None:
         """Have the folder of runs looked at, or not: a list nobody sees costs nothing."""

@@ -28,7 +28,7 @@ from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Moment, Shown
 from nntui.session.layers import Layers, Watched, layers
 from nntui.session.predictions import Predictions, predictions
-from nntui.session.snapshot import EventRow, Head, Lost, Mark, PlotView, Snapshot, View
+from nntui.session.snapshot import EventRow, Head, Lost, Mark, Pin, PlotView, Snapshot, View
 from nntui.session.system import Process, System, SystemView, system
 from nntui.session.table import Known
 
@@ -424,6 +424,8 @@ class CannedFeed:
         self.number = 0
         self.started = self.stopped = False
         self.age = 0.4
+        self.trouble: dict[str, str] = {}
+        """What is wrong with pinned runs, by name."""
         self.on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
 
     def __call__(self, path: Path, on_snapshot: Callable[[Snapshot], None], *, wait: bool = False) -> CannedFeed:
@@ -466,7 +468,9 @@ class CannedFeed:
             number=self.number,
             view=self.view,
             head=dataclasses.replace(self.base.head, newest=newest),
-            plots={one.key: plot_of(one, known) for one in self.view.plots},
+            plots={one.key: plot_of(one, known, len(self.view.pins)) for one in self.view.plots},
+            called="mine" if self.view.pins else "",
+            pins=tuple(Pin(path, path.name, "ended", self.trouble.get(path.name, "")) for path in self.view.pins),
             metrics=tuple(plotting.summary(one, self.view.sparkline_columns) for one in self.curves),
             stages=self.base.stages or recipe.stages(self.base.checks),
             predictions=self._predictions(),
@@ -502,15 +506,19 @@ class CannedFeed:
         return _matrices(leak=self.scene == "failing").shown(view) if view and self.curves else Dependencies()
 
 
-def plot_of(view: PlotView, known: dict[str, Series]) -> Any:
-    """The plot of the named curves, with a mark where the learning rate falls."""
+def plot_of(view: PlotView, known: dict[str, Series], others: int = 0) -> Any:
+    """The plot of the named curves, with a mark where the learning rate falls, and of so many runs that did worse."""
     none = np.zeros(0)
     nothing = Series("", none.astype(np.int64), none, none)
     lineages = [(known[m], nothing) for m in view.metrics if m in known]
     scale = plotting.XScale(1600, START)
     lr = known.get("lr")
     marks = plotting.lr_marks(lr, scale.values(lr, view.x)) if lr is not None else [Mark(0.0, "start")]
-    return plotting.plot(view, [plotting.Drawn(lineages, scale)], marks)
+    along = [
+        plotting.Drawn([(dataclasses.replace(s, value=s.value + 0.2 * n), nothing) for s, _ in lineages], scale)
+        for n in range(1, others + 1)
+    ]
+    return plotting.plot(view, [plotting.Drawn(lineages, scale), *along], marks)
 
 
 def screen_lines(app: Any) -> list[str]:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from nntui.session import pinned, plotting
-from nntui.session.snapshot import Mark, PlotData, PlotView
+from nntui.session import plotting
+from nntui.session.snapshot import PIN_LIMIT, Mark, PlotData, PlotView
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
 from nntui.tui.themes import DARK
@@ -169,7 +169,7 @@ def together(tui: SimpleNamespace) -> Any:
 
 @pytest.mark.parametrize("paint", [UNICODE, ASCII], ids=["unicode", "ascii"])
 def test_every_run_drawn_along_has_its_number_and_its_colour_on_each_of_its_lines(together: Any, paint: Paint) -> None:
-    for others in range(pinned.PIN_LIMIT + 1):
+    for others in range(PIN_LIMIT + 1):
         lines = plot_lines(together(others, kind=paint.glyphs.kind), 80, 30, paint, title="t")
         assert [line.cell_len for line in lines] == [80] * 30
         found: dict[str, set[str]] = {}

@@ -17,6 +17,7 @@ from nntui.session.choice import choose, differing
 from nntui.session.glance import Glance
 from nntui.session.outcome import Outcome
 from nntui.session.runs import Runs, RunsView
+from nntui.session.snapshot import PIN_LIMIT
 from nntui.tui.app import NntuiApp
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.units import cell_len
@@ -270,3 +271,69 @@ def test_every_size_and_every_name_is_survived(
             assert all(cell_len(line) <= size[0] for line in shown)
 
     play(steps, size=size, runs=hostile if scene == "hostile" else (), problem="it is gone" if scene == "gone" else "")
+
+
+# --- runs drawn along -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=["usual", "wide"])
+def test_pinned_runs_are_drawn_along_and_what_is_wrong_with_one_is_said(
+    size: tuple[int, int], play: Callable[..., SimpleNamespace], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        await keys("7", "j", "p", "j", "p", "j", "p")
+        (feed,) = app.used.feeds
+        feed.trouble = {"b": "gone", "old": "2 frames damaged"}
+        shown = await keys("1")
+        assert feed.view.pins == (ROOT / "sweep" / "a", ROOT / "sweep" / "b", ROOT / "old")
+        tui.assert_screen(f"overlay-{size[0]}", app)
+        legend = next(line for line in shown if line.startswith("── mine"))
+        assert all(part in legend for part in ("1 a", "2 b gone", "3 old 2 frames damaged"))
+        await keys("7", "k", "p", "1")
+        assert feed.view.pins == (ROOT / "sweep" / "a", ROOT / "old")
+
+    play(steps, path=ROOT / "exp42", size=size)
+
+
+def test_the_open_run_that_is_pinned_stays_when_another_is_opened(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        assert any("this run is pinned" in line for line in await keys("p"))
+        assert app.used.feeds[0].view.pins == ()
+        listed = await keys("7")
+        assert any(line.startswith("▸ p ● live") for line in listed)
+        await keys("j", "enter")
+        assert app.used.feeds[1].view.pins == (ROOT / "exp42",)
+        assert any(line.startswith("── mine") for line in await keys())
+        await keys("7", "k", "p", "1")
+        assert app.used.feeds[1].view.pins == ()
+        assert app.pins == ()
+
+    play(steps, path=ROOT / "exp42")
+
+
+def test_no_more_runs_are_pinned_than_there_are_colours(play: Callable[..., SimpleNamespace]) -> None:
+    many = tuple(Glance(ROOT / f"run{n}", f"run{n}", "ended") for n in range(12))
+
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        for _ in range(12):
+            await keys("p", "j")
+        assert len(app.pins) == PIN_LIMIT
+
+    play(steps, runs=many)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 8), (60, 16), (61, 17), (250, 70)])
+def test_pins_survive_every_size_and_every_name(
+    size: tuple[int, int], play: Callable[..., SimpleNamespace], tui: SimpleNamespace
+) -> None:
+    hostile = tuple(Glance(ROOT / name.replace("\0", ""), name, "ended") for name in tui.HOSTILE[:PIN_LIMIT])
+
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        for one in hostile:
+            app.toggle_pin(one.path)
+        for key in ("enter", "p", "1", "enter", "x"):
+            shown = await keys(key)
+            assert "defect" not in "".join(shown)
+            assert all(cell_len(line) <= size[0] for line in shown)
+
+    play(steps, path=ROOT / "exp42", size=size, runs=hostile)

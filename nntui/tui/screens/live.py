@@ -19,6 +19,7 @@ from nntui.tui.actions import ACTIONS
 from nntui.tui.options import Options
 from nntui.tui.panels.findings import recipe_line, worst_check_line
 from nntui.tui.panels.metrics import LEAST_METRIC_CELL, metric_lines
+from nntui.tui.panels.pins import pins_line
 from nntui.tui.panels.rail import rail_lines
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.widgets.filter import FilterScreen
@@ -42,6 +43,7 @@ class LiveScreen(RunScreen):
 
     def body(self) -> ComposeResult:
         """Plot over numbers, with a rail beside them."""
+        yield self.lines(self._pins, id="pins", classes="one")
         with Container(id="body"):
             with Container(id="left"):
                 yield self.lines(self._plots, id="plots")
@@ -54,7 +56,9 @@ class LiveScreen(RunScreen):
         """The plots that fit."""
         pattern = self.options.pattern
         plots = tuple(view for view, *_ in self._layout())
-        return View(plots=plots, inside=MOST_INSIDE if pattern else 0, inside_pattern=pattern)
+        inside = MOST_INSIDE if pattern else 0
+        along = tuple(path for path in self.run_app.pins if path != self.run_app.path)
+        return View(plots=plots, inside=inside, inside_pattern=pattern, pins=along)
 
     def show(self, snapshot: Snapshot) -> None:
         """Lay out for this size, ask for the plots that fit, draw."""
@@ -90,6 +94,11 @@ class LiveScreen(RunScreen):
         left = replace(options, full=False) if options.full else options.cleared()
         self.options = left
         return left != options
+
+    def action_pin(self) -> None:
+        """Keep this run in the plots when another one is opened, or no longer."""
+        if self.run_app.path is not None:
+            self.run_app.toggle_pin(self.run_app.path)
 
     def action_filter(self) -> None:
         """Ask for letters that a metric's name must hold."""
@@ -141,6 +150,7 @@ class LiveScreen(RunScreen):
         full, small = self.options.full, self._small()
         self.query_one("#rail").set_class(full or small or self.size.width < RAIL, "gone")
         self.query_one("#plots").set_class(small, "gone")
+        self.query_one("#pins").set_class(not self._pin_rows(), "gone")
         numbers = self.query_one("#numbers")
         numbers.set_class(full and not small, "gone")
         numbers.styles.height = "1fr" if small else self._number_rows()
@@ -152,6 +162,9 @@ class LiveScreen(RunScreen):
         wanted = -(-len(self._listed()) // columns)
         return max(1, min(wanted, 3 + (self.size.height - 24) // 4))
 
+    def _pin_rows(self) -> int:
+        return int(bool(self.run_app.pins) and not self._small())
+
     def _left_width(self) -> int:
         rail = RAIL_WIDTH if self.size.width >= RAIL and not self.options.full else 0
         return max(1, self.size.width - rail)
@@ -162,7 +175,7 @@ class LiveScreen(RunScreen):
             return []
         options, kind = self.options, self.run_app.glyphs.kind
         width = self._left_width()
-        height = max(1, self.size.height - 5 - (0 if options.full else self._number_rows()))
+        height = max(1, self.size.height - 5 - self._pin_rows() - (0 if options.full else self._number_rows()))
         main = options.main(self.snapshot.metrics)
         others = [m.metric for m in options.visible(self.snapshot.metrics) if m.metric not in main]
         rows = 0 if options.full or self.size.width < GRID else max(0, (height - GRID_PLOT_ROWS - 3) // GRID_PLOT_ROWS)
@@ -186,6 +199,9 @@ class LiveScreen(RunScreen):
                 if y + row < height:
                     lines[y + row].append_text(line)
         return lines
+
+    def _pins(self, width: int, height: int) -> list[Text]:
+        return [pins_line(self.snapshot, self.snapshot.plots.get("main"), width, self.run_app.paint)]
 
     def _numbers(self, width: int, height: int) -> list[Text]:
         options = self.options

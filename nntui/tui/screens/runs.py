@@ -15,6 +15,7 @@ from nntui.session.glance import Glance
 from nntui.session.runs import Runs, RunsView
 from nntui.session.snapshot import Snapshot
 from nntui.tui.actions import ACTIONS, footer_keys
+from nntui.tui.paint import joined
 from nntui.tui.panels.frame import status_line
 from nntui.tui.panels.runs import bars, filter_line, head_line, run_detail, run_row, titles_line
 from nntui.tui.run_columns import STATE_WIDTH, Columns, columns
@@ -55,7 +56,7 @@ class RunsScreen(BrowseScreen):
         """State, name and numbers."""
         paint, is_open = self.run_app.paint, item.path == self.run_app.path
         table, outcome = self._table(width), self.runs.outcome(item)
-        mark = Text()
+        mark = self._mark(item)
         line = run_row(item, outcome, table, time.monotonic(), paint, mark=mark, is_open=is_open)
         line.truncate(max(0, width), overflow="ellipsis")
         return line
@@ -98,6 +99,13 @@ class RunsScreen(BrowseScreen):
     def tick(self) -> None:
         """A second has passed: the ages of all the data may have changed."""
         self.show(self.snapshot)
+
+    def action_pin(self) -> None:
+        """Draw the chosen run along with whichever is open, or no longer."""
+        items = self.items()
+        if items:
+            self._find(items)
+            self.run_app.toggle_pin(items[self.chosen].path)
 
     def action_filter(self) -> None:
         """Ask for what a run must be."""
@@ -144,21 +152,32 @@ class RunsScreen(BrowseScreen):
             self.wanted = wanted
             self.run_app.show_runs(wanted)
 
+    def _mark(self, item: Glance) -> Text:
+        """The number of a pinned run, as plots have it; a cell for it in every row once there is one."""
+        pins = [path for path in self.run_app.pins if path != self.run_app.path]
+        if item.path in pins:
+            number = pins.index(item.path) + 1
+            return Text(f"{number} ", self.run_app.paint.series(number))
+        drawn = item.path in self.run_app.pins
+        return self.run_app.paint.text(f"{'p' if drawn else ' '} " if self.run_app.pins else "", "accent")
+
     def _width(self) -> int:
         return self.size.width - 2
 
     def _table(self, width: int) -> Columns:
         """The columns for these rows: whoever lists thousands of runs measures them once per answer."""
-        asked = (self.runs, width)
+        room = width - STATE_WIDTH - 4 - (2 if self.run_app.pins else 0)
+        asked = (self.runs, room)
         if self._columns is None or self._columns[0] != asked:
             sort, curve = self.runs.view.sort.removeprefix("-"), bars(self.run_app.glyphs.bar)
-            self._columns = asked, columns(self.runs, width - STATE_WIDTH - 5, curve=curve, sort=sort)
+            self._columns = asked, columns(self.runs, room, curve=curve, sort=sort)
         return self._columns[1]
 
     def _titles(self, width: int, height: int) -> list[Text]:
         if not self.items():
             return [Text()]
-        return [titles_line(self._table(width - 2), self.runs.view.sort, width, self.run_app.paint)]
+        line = titles_line(self._table(width - 2), self.runs.view.sort, width, self.run_app.paint)
+        return [joined([Text("  " if self.run_app.pins else ""), line], "")]
 
     def _head(self, width: int, height: int) -> list[Text]:
         return [head_line(self.runs, width, self.run_app.paint)]
