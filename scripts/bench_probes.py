@@ -1,101 +1,260 @@
 #!/usr/bin/env python3
-"""What `nntui.watch` costs a training at its default settings, in one run on one machine.
+"""What looking inside a model costs its training: `nntui.watch` at its default settings, beside others, in one run.
 
-    .venv/bin/python scripts/bench_probes.py [--blocks 20] [--seconds 3] [--only mlp,conv,transformer]
+    .venv/bin/python scripts/bench_probes.py [--seconds 60] [--block 0.03] [--only tiny,mlp,conv,transformer,wide]
+        [--systems nntui,torch,wandb] [--peers /path/to/python]
 
-Trains the models of the trainer's tasks at their default sizes. Blocks of updates with probes and blocks of as many without
-alternate, so that whatever else the machine does meets both; which comes first alternates too. A figure is the
-time of a block with probes divided by that of its neighbour without, minus one: the median of all pairs and their
-quartiles. Two models of equal size take turns, one with probes, since a pause would look like slow updates; a hook on all
-optimizers is there for both. The first looks, at updates 0, 1, 2, 4, …, are denser on
-purpose: 40 updates before the first pair are not counted.
+One model is trained in one process. Short blocks of updates in which it is watched and blocks in which every hook is taken off
+take turns, so that whatever else the machine does meets both; which comes first changes too. What is shown is the time of
+all watched blocks divided by that of all others, less one, in percent, with an interval of 95 % from a bootstrap over the pairs:
+by the time that the training thread had a processor, which other programs disturb less, and by the clock. Beside it stand the
+looks of a thousand updates, and what the probes say of themselves (`probe/overhead`, mean of the last half). The first
+looks are denser on purpose: --warm seconds of training before the first pair are not counted.
+
+torch: the norm of all gradients at every update, read at every hundredth, as a plain loop does it. wandb: `wandb.watch(model)`
+offline with its defaults (a histogram of each gradient at every thousandth update). --peers: a Python with torch, wandb and
+numpy, in which that one runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import json
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch import nn
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import nntui
-from trainer import tasks
 
-CASES = {"mlp": "digits", "conv": "digits-conv", "transformer": "stdlib-chars"}
-WIDTH = 128
-BATCH = 64
-WARM = 40
-"""Updates before the first block, over which the first looks come."""
+Watched = tuple[Callable[[], dict[str, float]], Callable[[], object]]
+"""What a system says of itself at the end, and what it is told after a pause."""
+EVERY = 100
+"""Updates from one reading of a plain loop's own norm to the next."""
 
 
 class Training:
-    """One task's model, and a plain loop over its data."""
+    """A model, and a plain loop over a few batches of random data."""
 
-    def __init__(self, task: nntui.Task) -> None:
-        torch.manual_seed(0)
-        self.task = task
-        self.model = task.build(0)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=3e-4)
-        examples: Any = task.train
-        self._batches: Iterator[Any] = itertools.cycle(itertools.islice(DataLoader(examples, BATCH), 16))
+    def __init__(
+        self, model: nn.Module, inputs: torch.Tensor, classes: int, optimizer: Callable[..., torch.optim.Optimizer]
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer(model.parameters(), lr=1e-3)
+        self.batches = [(inputs, torch.randint(0, classes, inputs.shape[:1])) for _ in range(4)]
+        self.count = 0
+        self.after: Callable[[int], None] | None = None
+        """Called after each backward pass with the number of the update."""
 
-    def updates(self, count: int) -> float:
-        """Seconds of so many updates."""
-        begun = time.perf_counter()
+    def updates(self, count: int) -> None:
+        """Train for so many updates."""
         for _ in range(count):
-            inputs, targets = self.task.split_batch(next(self._batches))
+            inputs, targets = self.batches[self.count % len(self.batches)]
             self.optimizer.zero_grad()
-            self.task.loss(self.task.call(self.model, inputs), targets).backward()
+            nn.functional.cross_entropy(self.model(inputs), targets).backward()
+            if self.after is not None:
+                self.after(self.count)
             self.optimizer.step()
-        return time.perf_counter() - begun
+            self.count += 1
 
 
-def _measure(name: str, blocks: int, seconds: float) -> tuple[np.ndarray, float]:
-    """Ratio of each pair of blocks, and the seconds of one update."""
-    plain, watched = (Training(tasks.named(CASES[name], WIDTH)) for _ in range(2))
-    with tempfile.TemporaryDirectory() as folder, nntui.init(Path(folder) / "run") as run:
-        probes = nntui.watch(watched.model, watched.optimizer, run)
-        watched.updates(WARM)
-        one = plain.updates(WARM) / WARM
-        count = max(1, round(seconds / one))
-        ratios = []
-        for block in range(blocks):
-            both: list[Callable[[int], float]] = [plain.updates, watched.updates]
-            first, second = both if block % 2 else both[::-1]
-            times = first(count), second(count)
-            without, with_probes = times if block % 2 else times[::-1]
-            ratios.append(with_probes / without)
+class Sequence(nn.Module):
+    """A small transformer that tells one of ten classes from 64 symbols."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(64, width)
+        layer = nn.TransformerEncoderLayer(width, 4, 4 * width, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, symbols: torch.Tensor) -> torch.Tensor:
+        """(n, 64) -> (n, 10)"""
+        return self.head(self.blocks(self.embed(symbols)).mean(dim=1))
+
+
+def _mlp(width: int, depth: int, dropout: float = 0.0) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before in [64, *[width] * (depth - 1)]:
+        layers += [nn.Linear(before, width), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
+    return nn.Sequential(*layers, nn.Linear(width, 10))
+
+
+def _conv() -> nn.Sequential:
+    block = [nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(nn.Unflatten(1, (1, 8, 8)), *block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+CASES: dict[str, Callable[[], Training]] = {
+    "tiny": lambda: Training(_mlp(16, 1), torch.randn(8, 64), 10, torch.optim.SGD),
+    "mlp": lambda: Training(_mlp(128, 2, 0.1), torch.randn(64, 64), 10, torch.optim.Adam),
+    "conv": lambda: Training(_conv(), torch.randn(64, 64), 10, torch.optim.Adam),
+    "transformer": lambda: Training(Sequence(), torch.randint(0, 64, (16, 64)), 10, torch.optim.AdamW),
+    "wide": lambda: Training(_mlp(1024, 3), torch.randn(64, 64), 10, torch.optim.Adam),
+}
+
+
+def _nntui(training: Training, folder: Path) -> Watched:
+    import nntui
+    from nntui import names
+
+    run = nntui.init(folder / "run")
+    probes = nntui.watch(training.model, training.optimizer, run)
+
+    def said() -> dict[str, float]:
         probes.detach()
-    return np.array(ratios) - 1, one
+        run.finish()
+        metrics = nntui.read(folder / "run").metrics.to_pylist()
+        told = [(row["step"], row["value"]) for row in metrics if row["metric"] == names.OVERHEAD]
+        last = [value for _, value in told[len(told) // 2 :]]
+        return {"looks": len(told) / (told[-1][0] + 1), "says": 100 * statistics.mean(last)}
+
+    return said, probes.rested
+
+
+def _torch(training: Training, folder: Path) -> Watched:
+    read: list[float] = []
+
+    def norm(update: int) -> None:
+        grads = [p.grad for p in training.model.parameters() if p.grad is not None]
+        found = torch.nn.utils.get_total_norm(grads)
+        if update % EVERY == 0:
+            read.append(float(found))
+
+    training.after = norm
+    return lambda: {"looks": 1.0}, lambda: None
+
+
+def _wandb(training: Training, folder: Path) -> Watched:
+    import wandb  # pyright: ignore[reportMissingImports]
+
+    run = wandb.init(project="bench", mode="offline", dir=str(folder), settings=wandb.Settings(silent=True))
+    run.watch(training.model)
+    training.after = lambda update: run.log({"update": update}) if update % EVERY == 0 else None
+
+    def said() -> dict[str, float]:
+        run.finish()
+        return {"looks": 1e-3}
+
+    return said, lambda: None
+
+
+SYSTEMS: dict[str, Callable[[Training, Path], Watched]] = {"nntui": _nntui, "torch": _torch, "wandb": _wandb}
+
+
+@contextmanager
+def _bare(training: Training) -> Iterator[None]:
+    """Nothing looks at the training."""
+    places: list[dict[Any, Any]] = [_global_optimizer_pre_hooks, _global_optimizer_post_hooks]
+    for module in training.model.modules():
+        places += [module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks]
+    places += [hooks for p in training.model.parameters() if (hooks := p._backward_hooks) is not None]
+    kept, after = [dict(place) for place in places], training.after
+    for place in places:
+        place.clear()
+    training.after = None
+    try:
+        yield
+    finally:
+        training.after = after
+        for place, hooks in zip(places, kept, strict=True):
+            place.update(hooks)
+
+
+def _measure(case: str, system: str, seconds: float, block: float, warm: float) -> dict[str, Any]:
+    """Times of pairs of blocks, the seconds of an update, and what the system says."""
+    torch.manual_seed(0)
+    training = CASES[case]()
+    training.updates(10)
+    one = _timed(training, 50)[1] / 50
+    with tempfile.TemporaryDirectory() as folder:
+        said, after = SYSTEMS[system](training, Path(folder))
+        training.updates(max(10, round(warm / one)))
+        count, pairs = max(1, round(block / one)), []
+        ends = time.perf_counter() + seconds
+        while time.perf_counter() < ends or len(pairs) < 2:
+            times = {True: [0.0, 0.0], False: [0.0, 0.0]}
+            for watched in (True, False) if len(pairs) % 2 else (False, True):
+                if watched:
+                    times[True] = _timed(training, count)
+                    continue
+                with _bare(training):
+                    times[False] = _timed(training, count)
+                after()
+            pairs.append([*times[True], *times[False]])
+        return {"pairs": pairs, "one": sum(pair[2] for pair in pairs) / len(pairs) / count, **said()}
+
+
+def _timed(training: Training, count: int) -> list[float]:
+    """Seconds of so many updates: of the training thread on a processor, and by the clock."""
+    begun = time.thread_time(), time.perf_counter()
+    training.updates(count)
+    return [time.thread_time() - begun[0], time.perf_counter() - begun[1]]
+
+
+def _interval(watched: np.ndarray, plain: np.ndarray) -> str:
+    """How much longer all watched blocks took, and its interval, in percent."""
+    chosen = np.random.default_rng(0).integers(0, len(plain), (2000, len(plain)))
+    low, high = np.percentile(100 * (watched[chosen].sum(axis=1) / plain[chosen].sum(axis=1) - 1), [2.5, 97.5])
+    return f"{100 * (watched.sum() / plain.sum() - 1):+7.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def _asked(options: argparse.Namespace, case: str, system: str) -> dict[str, Any] | str:
+    """Measure in a process of its own; one line where that cannot be."""
+    python = options.peers if system == "wandb" else sys.executable
+    words = ["--one", case, system, "--seconds", options.seconds, "--block", options.block, "--warm", options.warm]
+    done = subprocess.run([python, __file__, *map(str, words)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["no word"])[-1]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> int:
-    """Measure every model and print the table."""
-    parser = argparse.ArgumentParser(description="What nntui.watch costs a training.")
-    parser.add_argument("--blocks", type=int, default=20, help="pairs of blocks (default 20)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of a block (default 3)")
+    """Measure every model with every system and print the table."""
+    parser = argparse.ArgumentParser(description="What looking inside a model costs its training.")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of a measurement (default 60)")
+    parser.add_argument("--block", type=float, default=0.03, help="seconds of a block (default 0.03)")
+    parser.add_argument("--warm", type=float, default=2.0, help="seconds of training before the first pair (default 2)")
     parser.add_argument("--only", default=",".join(CASES), help="models to measure, separated by commas")
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help="what watches, separated by commas")
+    parser.add_argument("--peers", default=sys.executable, help="a Python with torch, wandb and numpy")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    names = options.only.split(",")
-    unknown = [name for name in names if name not in CASES]
-    if unknown:
-        parser.error(f"--only was {unknown[0]!r}; expected some of {', '.join(CASES)}")
     torch.set_num_threads(1)
-    print(f"what probes add to the time of training, in percent; {options.blocks} pairs of {options.seconds:g} s\n")
-    print(f"{'':<16}{'one update':>12}{'median':>10}{'quartiles':>18}")
-    for name in names:
-        added, one = _measure(name, options.blocks, options.seconds)
-        low, middle, high = np.percentile(100 * added, [25, 50, 75])
-        print(f"  {name:<14}{1e3 * one:9.2f} ms{middle:+9.2f}%{low:+9.2f}{high:+8.2f} %")
+    if options.one:
+        case, system = options.one
+        print(json.dumps(_measure(case, system, options.seconds, options.block, options.warm)))
+        return 0
+    for given, known in ((options.only, CASES), (options.systems, SYSTEMS)):
+        unknown = [name for name in given.split(",") if name not in known]
+        if unknown:
+            parser.error(f"{unknown[0]!r} is not known; expected some of {', '.join(known)}")
+    print(f"what is added to the time of training, in percent; {options.seconds:g} s each\n")
+    print(f"{'':<22}{'an update':>11}{'of the processor':>25}{'by the clock':>25}{'looks/1000':>12}{'says':>8}")
+    for case in options.only.split(","):
+        for system in options.systems.split(","):
+            found = _asked(options, case, system)
+            if isinstance(found, str):
+                print(f"  {case:<12}{system:<8} not measured ({found})", flush=True)
+                continue
+            times = np.array(found["pairs"])
+            processor, clock = (_interval(times[:, k], times[:, 2 + k]) for k in range(2))
+            share = times[:, 1].sum() / times[:, [1, 3]].sum()  # of the time between two looks it was watched for that
+            looks, says = 1e3 * found["looks"], f"{found['says'] / share:.2f}" if "says" in found else ""
+            line = (
+                f"  {case:<12}{system:<8}{1e3 * found['one']:8.2f} ms{processor:>25}{clock:>25}{looks:12.1f}{says:>8}"
+            )
+            print(line, flush=True)
     return 0
 
 

@@ -1,35 +1,43 @@
 """When to look: often at first, then as often as the overhead allows.
 
-Owns the time that probes take. Invariant: beyond the first looks, what they take is at most a share of the time of training.
+Owns the time that probes take. Invariant: beyond the first looks, looking, glancing and what is watched between two looks each
+take at most their share of the time of training.
 """
 
 from __future__ import annotations
 
-SHARE = 0.006
-"""Of the time of training that looking may take; the rest of one percent is for glances and the hooks that are always there."""
+import math
+
+SHARE = 0.005
+"""Of the time of training that looking may take; what is left of one percent is for the rest and for what no clock sees."""
 GLANCES = 0.001
 """The same for glances: is the norm of the gradients finite?"""
+WATCHED = 0.0015
+"""The same for updates that are timed, and watched for evaluations, without being looked at."""
 SMOOTH = 0.3
 """Weight of the newest measurement."""
+SAMPLE = 8
+"""Updates that are watched before each look at the least, so that it can say how long one takes."""
 
 
 class Cadence:
-    """Which updates are looked at."""
+    """Which updates are looked at, and which are watched."""
 
-    def __init__(self, every: int | None = None, share: float = SHARE) -> None:
-        """every: look at each so many updates; None adapts. share: of the time of training."""
+    def __init__(self, every: int | None = None, share: float = SHARE, held: float = 0.0) -> None:
+        """every: look at each so many updates; None adapts. share: of the time of training. held: seconds of watching one."""
         self.every = every
-        self._share = share
+        self._share, self._held = share, held
         self.cost = 0.0
         """Seconds of one look, smoothed; 0 before the second."""
         self.gap = every or 1
         """Updates from one look to the next, once the first looks are over."""
-        self._next = 0
+        self.next = self.wake = 0
+        """The update that is looked at next, and that from which on each is watched until then."""
         self._looks = 0
 
     def due(self, update: int) -> bool:
         """Whether the update, counted from where watching began, is to be looked at."""
-        return update >= self._next
+        return update >= self.next
 
     def looked(self, update: int, seconds: float, step_seconds: float) -> None:
         """Take in what the look at this update took, and how long an update takes; decides on the next.
@@ -39,9 +47,10 @@ class Cadence:
         self._looks += 1
         if self._looks > 1:  # the first warms up caches and kernels
             self.cost = seconds if not self.cost else (1 - SMOOTH) * self.cost + SMOOTH * seconds
-        if self.every is not None:
-            self._next = update + self.every
-            return
-        gap = self.cost / (self._share * step_seconds) if step_seconds > 0 else 1.0
-        self.gap = max(1, round(gap + 0.5))
-        self._next = update + max(1, min(update, self.gap))
+        if self.every is None:
+            gap = self.cost / (self._share * step_seconds) if step_seconds > 0 else 1.0
+            self.gap = max(1, round(gap + 0.5))
+        ahead = self.gap if self.every is not None else max(1, min(update, self.gap))
+        share = min(1.0, WATCHED * step_seconds / self._held) if self._held > 0 and step_seconds > 0 else 1.0
+        self.next = update + ahead
+        self.wake = self.next - max(SAMPLE, math.ceil(share * ahead))

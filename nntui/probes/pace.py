@@ -1,6 +1,7 @@
 """How long updates take, and what the loop waits for.
 
-Owns the clock of the training thread. Invariant: time spent in evaluation is none of an update.
+Owns the clock of the training thread. Invariant: time spent in evaluation is none of an update. Updates that pass unseen are as
+many examples as those that were seen, and take as long.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Pace:
         self._seconds: deque[float] = deque(maxlen=KEPT)
         self._waits: deque[float] = deque(maxlen=KEPT)
         self._owns: deque[float] = deque(maxlen=KEPT)
-        self._examples = 0
+        self._examples = self._seen = self._unseen = 0
         self._ended = self._began = self._entered = self._computed = 0.0
         self._mixed = False
         self._since = time.perf_counter()
@@ -48,11 +49,18 @@ class Pace:
     def updated(self) -> None:
         """An update is over."""
         now = time.perf_counter()
+        self._seen += 1
         if self._ended and self._began and not self._mixed:
             self._seconds.append(now - self._ended)
             self._waits.append(self._began - self._ended)
             self._owns.append(self._began - self._ended + self._computed)
         self._ended, self._began, self._mixed = now, 0.0, False
+        self._entered = self._computed = 0.0
+
+    def passed(self, updates: int) -> None:
+        """So many updates have passed unseen, until now."""
+        self._unseen += updates
+        self._ended, self._began, self._mixed = 0.0, 0.0, False
         self._entered = self._computed = 0.0
 
     def rest(self) -> None:
@@ -69,9 +77,10 @@ class Pace:
         found = {names.STEP_SECONDS: self.typical, names.DATA_WAIT: sum(self._waits) / total if total else 0.0}
         found[names.OWN_SECONDS] = statistics.median(self._owns)
         if self._examples and elapsed > 0:
-            found[names.SAMPLES_PER_SECOND] = self._examples / elapsed
+            whole = 1 + self._unseen / max(1, self._seen)
+            found[names.SAMPLES_PER_SECOND] = whole * self._examples / elapsed
         self._seconds.clear()
         self._waits.clear()
         self._owns.clear()
-        self._examples = 0
+        self._examples = self._seen = self._unseen = 0
         return found

@@ -28,6 +28,11 @@ class Scale:
         self._skipped: Tensor | float = 0.0
         self._attempts = 0
 
+    @property
+    def there(self) -> bool:
+        """Whether there is one."""
+        return self._scaler is not None
+
     def tried(self) -> bool:
         """A forward call of training begins; whether so many came without an update that it is worth telling."""
         self._attempts += 1

@@ -30,6 +30,11 @@ class Stale:
         self._least: dict[int, Tensor | float] = {}
         self._heard: list[Tensor | float] = []
 
+    @property
+    def listening(self) -> bool:
+        """Whether any backward pass would be noticed."""
+        return bool(self._handles)
+
     def listen(self, parameters: Sequence[nn.Parameter]) -> None:
         """Notice backward passes from here on, at a few of these."""
         self.stop()
@@ -52,11 +57,16 @@ class Stale:
             return 0.0 if heard else None
         return torch.stack([norm.to(norms[0].device, non_blocking=True) for norm in norms]).square().sum().sqrt()
 
-    def stop(self) -> None:
-        """Notice nothing more; the hooks are gone."""
+    def quiet(self) -> None:
+        """Notice nothing more: the hooks are gone, and what is known of parameters that no optimizer has updated."""
         for handle in self._handles.values():
             handle.remove()
-        self._handles, self._least, self._heard = {}, {}, []
+        self._handles, self._least = {}, {}
+
+    def stop(self) -> None:
+        """Notice nothing more and forget what was noticed."""
+        self.quiet()
+        self._heard = []
 
     def _begins(self, known: weakref.ref[nn.Parameter], gradient: Tensor) -> None:
         parameter = known()

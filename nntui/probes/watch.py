@@ -1,8 +1,7 @@
 """`nntui.watch`: probes inside a model, from the user's own loop.
 
-Owns what is measured when, and the step it is recorded at. Invariants: between two looks there is one hook on the model and
-two on optimizers, all of them cheap; `detach` leaves none; only the model keeps its probes, and they keep neither it nor an
-optimizer.
+Owns what is measured when, and the step it is recorded at. Invariants: between two looks there are as few hooks as their time
+allows, and one that counts; `detach` leaves none; only the model keeps its probes, and they keep neither it nor an optimizer.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from torch.utils.hooks import RemovableHandle
 
 from nntui import names
 from nntui.probes import machine, ranks
 from nntui.probes.activations import Activations
-from nntui.probes.cadence import GLANCES, Cadence
+from nntui.probes.attached import Attached, counting
+from nntui.probes.cadence import Cadence
 from nntui.probes.description import described
 from nntui.probes.first_layer import FirstLayer
-from nntui.probes.hooks import Guard, Hook, weakly
+from nntui.probes.glances import Glances
+from nntui.probes.hooks import Guard, Hook, calling, weakly
 from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced
 from nntui.probes.normalization import normalizations_of
 from nntui.probes.pace import Pace
@@ -33,8 +32,12 @@ from nntui.probes.scale import Scale
 from nntui.probes.several import Several, models_of, title
 from nntui.probes.stale import Stale
 from nntui.probes.updates import Updates
-from nntui.recorder.device import Deferred, take
 from nntui.recorder.run import Run
+
+HELD = 8
+"""Times that calling a hook takes: what an update takes on which all hooks are there and nothing is looked at."""
+SHORTEST = 8
+"""Updates of a stretch for which it is worth to take hooks off."""
 
 
 def watch(
@@ -53,8 +56,8 @@ def watch(
     any that updates the model, as they come; with several, the updates of the first are the steps. run: where to; None records
     nothing. scheduler: is named, no more.
     scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so many updates; None looks often at
-    first, then so often that looking takes less than one percent of the time; an update that is not looked at costs some
-    microseconds (`scripts/bench_probes.py`). declared: what is meant, as for `nntui.Task`.
+    first, then so often that all takes less than one percent of the time (`scripts/bench_probes.py`). declared: what is
+    meant, as for `nntui.Task`.
 
     Metrics are those of `nntui.names`, at the step of the update (updates completed before it). NaN and infinities are
     recorded as they are. Raises TypeError when the model is no Module; never anything later. Training stays what it was,
@@ -88,21 +91,19 @@ class Watch:
         self._told_of_updates = told
         self._scale = Scale(scaler)
         self._guard = Guard(weakly(self._failed))
-        self._cadence, self._glances = Cadence(every), Cadence(share=GLANCES)
+        self._attached = Attached(self._guard, self._forward, self._forward_over)
+        self._cadence, self._glances = Cadence(every, held=HELD * calling()), Glances()
         self._pace = Pace()
         self._update = 0
         self._step = 0 if run is None else run.step + 1
         self._looking = False
-        self._told = self._seen_evaluation = self._renewed = self._rephased = False
-        self._entered = False
-        self._norm: Deferred | None = None
-        self._hunted = 0
-        self._mark = self._spent = 0.0
+        self._told = self._renewed = self._rephased = self._broken = False
+        self._entered, self._evaluated = False, -1
+        self._mark = self._spent = self._counted = 0.0
         self._since = time.perf_counter()
         self._hash: Tensor | None = None
         self._found: dict[str, Any] = {}
         self._outputs: list[list[int]] = []
-        self._handles: list[RemovableHandle] = []
         self._known: list[weakref.ref[torch.optim.Optimizer]] = []
         self._held: frozenset[int] = frozenset()
         self._words = {
@@ -114,17 +115,14 @@ class Watch:
     def detach(self) -> None:
         """Take every hook off; calling it again does nothing."""
         self._guard.over = True
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        self._attached.remove()
         if hasattr(self, "_activations"):
             self._activations.stop()
             self._stale.stop()
 
     def enters(self, module: nn.Module) -> None:
         """The forward call of this module is one of the whole model too."""
-        self._handles.append(module.register_forward_pre_hook(Hook(self._guard, self._forward)))
-        self._handles.append(module.register_forward_hook(Hook(self._guard, self._forward_over)))
+        self._attached.enter(module)
 
     def before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update begins, with these arguments; for one that is told of updates."""
@@ -156,8 +154,7 @@ class Watch:
         for one in models_of(model):
             self.enters(one)
         if not self._told_of_updates:  # a hook on all optimizers would keep the probes for ever
-            self._handles.append(register_optimizer_step_pre_hook(Hook(self._guard, weakly(self._before))))
-            self._handles.append(register_optimizer_step_post_hook(Hook(self._guard, weakly(self._after))))
+            self._attached.update(Hook(self._guard, weakly(self._before)), Hook(self._guard, weakly(self._after)))
         self._prepare()
 
     def _survey(self, model: nn.Module) -> None:
@@ -180,11 +177,11 @@ class Watch:
 
     def _prepare(self) -> None:
         """Get ready for the next update: hooks where it is to be looked at."""
-        broken = self._is_broken()
+        broken, self._broken = self._broken or self._glances.broken(self._update), False
         self._looking = self._run is not None and (broken or self._cadence.due(self._update))
         if not self._looking:
             return
-        self._mark = self._guard.seconds
+        self._mark = self._guard.total
         self._activations.hunting = broken
         if not self._entered and not self._told_of_updates:
             self._activations.listen()
@@ -194,9 +191,7 @@ class Watch:
         """A forward call of the whole model begins."""
         if not torch.is_grad_enabled():
             self._pace.evaluated()
-            if not self._seen_evaluation and self._two_faced and self._run is not None:
-                self._seen_evaluation = True
-                self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), self._step)
+            self._evaluates()
             return
         self._entered = True
         if self._scale.tried() and self._run is not None:
@@ -223,6 +218,14 @@ class Watch:
             if not self._told and not self._outputs and not isinstance(self._model(), Several):
                 self._outputs = [list(one.shape[1:]) for one in ranks.tensors_in(output)[:1]]
 
+    def _evaluates(self) -> None:
+        """A forward call without gradients: the first since an update tells the mode."""
+        passed = self._attached.passed
+        if self._evaluated != self._update + passed and self._two_faced and self._run is not None:
+            self._evaluated = self._update + passed
+            step = max(self._step + passed, self._run.step)
+            self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), step)
+
     def _in_training(self) -> float:
         return sum(m.training for m in self._two_faced) / max(1, len(self._two_faced))
 
@@ -234,7 +237,7 @@ class Watch:
         if not own or model is None or not models_of(model):
             return False
         first = not self._known or not own.isdisjoint(self._held)
-        self._renewed |= bool(self._known) and own == self._held
+        self._renewed |= bool(self._known) and own == self._held and not self._updates.keeps_state(optimizer)
         self._rephased |= bool(self._known) and first and own != self._held
         self._known = [weakref.ref(optimizer), *self._known[1:]] if first else [*self._known, weakref.ref(optimizer)]
         self._held = own if first else self._held
@@ -253,39 +256,46 @@ class Watch:
                 self._survey(model)
         if not self._adopt(optimizer):
             return
+        first = self._is_first(optimizer)
+        if self._attached.resting:
+            if not first:
+                return
+            self._catch_up()
         if self._run is not None and self._run.step > self._step:
             self._step = self._run.step
         closure = _has_closure(given, named)
-        if not closure:
+        if not closure and (self._looking or self._stale.listening):
             self._stop_listening(optimizer)
         if self._looking:
             self._first.look(self._run, self._activations.order, self._update, self._step)
             self._found |= self._updates.before(optimizer, closure=closure)
-        elif self._is_first(optimizer) and self._run is not None and self._glances.due(self._update):
-            self._glance(optimizer)
+        elif first and self._run is not None:
+            self._glances.glance(self._update, self._updates, optimizer, self._pace.typical)
+            self._rest_or_wake()
+
+    def _catch_up(self) -> None:
+        """Take in the updates of a stretch in which nothing was measured; one more begins."""
+        passed = self._attached.passed
+        self._update, self._step = self._update + passed, self._step + passed
+        self._counted += passed * counting()
+        self._pace.passed(passed)
+
+    def _rest_or_wake(self) -> None:
+        """Have all hooks there, or only few until something is to be measured. An update begins that is not looked at."""
+        resting = self._attached.resting
+        self._broken = resting and self._glances.broken(self._update)
+        awake = self._broken or self._renewed or self._rephased or self._lazy or self._scale.there
+        if awake or self._update + (1 if resting else SHORTEST) > self._cadence.wake or ranks.several():
+            self._attached.wake()
+            return
+        self._stale.quiet()
+        until = min(self._cadence.wake, self._glances.next(self._update))
+        self._attached.rest(self._known[0], until - self._update, evaluations=bool(self._two_faced))
 
     def _stop_listening(self, optimizer: torch.optim.Optimizer) -> None:
         """Forward and backward passes of this update are over."""
         self._activations.stop()
         self._stale.over(p for group in optimizer.param_groups for p in group["params"])
-
-    def _glance(self, optimizer: torch.optim.Optimizer) -> None:
-        """Keep in mind whether the gradients are finite; known once the device has told."""
-        begun = time.perf_counter()
-        norm = self._updates.glance(optimizer)
-        if norm is not None and (self._norm is None or self._norm.ready()):
-            self._norm = take(norm)
-        self._glances.looked(self._update, time.perf_counter() - begun, self._pace.typical)
-
-    def _is_broken(self) -> bool:
-        """Whether a gradient was not finite, as far as the device has told; said at updates farther and farther apart."""
-        if self._norm is None or self._update < self._hunted or not self._norm.ready():
-            return False
-        broken = not np.isfinite(self._norm.read()).all()
-        self._norm = None
-        if broken:
-            self._hunted = 2 * self._update + 1
-        return broken
 
     def _after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update is over."""
@@ -313,7 +323,7 @@ class Watch:
             self._record(optimizer, begun)
         self._update += 1
         self._step += 1
-        self._seen_evaluation, self._hash = False, None
+        self._hash = None
         looked = self._looking
         self._prepare()
         if looked:
@@ -329,9 +339,7 @@ class Watch:
         stale = self._stale.reading()
         if stale is not None:
             found[names.STALE_GRADIENT] = stale
-        norm = found.get(names.WHOLE_GRAD_NORM)
-        if isinstance(norm, Tensor) and (self._norm is None or self._norm.ready()):
-            self._norm = take(norm)
+        self._glances.keep(found.get(names.WHOLE_GRAD_NORM))
         found[names.PROBE_LR] = float(optimizer.param_groups[0].get("lr", float("nan")))
         found |= self._scale.readings()
         found |= machine.memory(self._updates.device)
@@ -339,11 +347,11 @@ class Watch:
             self._told = True
             self._tell()
         now = time.perf_counter()
-        total = self._guard.seconds + now - begun
+        total = self._guard.total + self._counted + now - begun
         found[names.OVERHEAD] = (total - self._spent) / (now - self._since)
         self._spent, self._since = total, now
         self._hand_over(found)
-        spent = self._guard.seconds - self._mark + time.perf_counter() - begun
+        spent = self._guard.total - self._mark + time.perf_counter() - begun
         self._cadence.looked(self._update, spent, self._pace.typical)
 
     def _hand_over(self, found: Mapping[str, Any]) -> None:

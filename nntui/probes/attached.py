@@ -1,0 +1,142 @@
+"""Which hooks there are: all of them, or the few of a stretch of updates in which nothing is measured.
+
+Owns taking hooks on and off a model and optimizers, and counting the updates of a stretch. Invariants: in a stretch an update
+costs one call of `Count`, and one more where an evaluation would tell something; whatever is not the next update of the optimizer
+that is counted is passed on at once; `remove` leaves no hook.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.compiler import is_compiling
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from nntui.probes.hooks import Guard, Hook, fastest
+
+
+class Count:
+    """The one hook that is always there: counts so many updates of one optimizer, and passes on all else."""
+
+    __slots__ = ("_else", "known", "most", "passed")
+
+    def __init__(self, otherwise: Callable[..., None]) -> None:
+        self._else = otherwise
+        self.known: Callable[[], Any] = _nobody
+        """The optimizer that is counted, weakly."""
+        self.passed = 0
+        """Updates of it that have begun since the stretch did."""
+        self.most = 0
+        """Updates of the stretch."""
+
+    def __call__(self, optimizer: Any, given: Any, named: Any) -> None:
+        """An update of some optimizer begins."""
+        if is_compiling():
+            return
+        if self.passed < self.most and self.known() is optimizer:
+            self.passed += 1
+        else:
+            self._else(optimizer, given, named)
+
+
+def _nobody() -> Any:
+    return Count  # is no optimizer
+
+
+@functools.cache
+def counting() -> float:
+    """Seconds that counting an update takes."""
+    count, counted = Count(_nobody), Count
+    count.most = 1 << 62
+    return fastest(lambda: count(counted, (), None))
+
+
+class Evaluations(Hook):
+    """A hook on a model that minds only forward calls without gradients."""
+
+    def __call__(self, *given: Any) -> None:
+        """A forward call begins."""
+        if not torch.is_grad_enabled():
+            super().__call__(*given)
+
+
+class Attached:
+    """The hooks of one watch."""
+
+    def __init__(self, guard: Guard, enters: Callable[..., None], leaves: Callable[..., None]) -> None:
+        """enters, leaves: bound methods, called as forward pre-hook and forward hook; models keep their object."""
+        self._guard = guard
+        self._enters, self._leaves = weakref.WeakMethod(enters), weakref.WeakMethod(leaves)
+        self._ends: Hook | None = None
+        self._count: Count | None = None
+        self._models: list[weakref.ref[nn.Module]] = []
+        self._always: list[RemovableHandle] = []
+        self._now: list[RemovableHandle] = []
+        self.resting = False
+        """Whether this is a stretch in which nothing is measured."""
+
+    @property
+    def passed(self) -> int:
+        """Updates that have begun in this stretch."""
+        return 0 if self._count is None else self._count.passed
+
+    def enter(self, model: nn.Module) -> None:
+        """Notice forward calls of this model as well."""
+        self._models.append(weakref.ref(model))
+        keeps = Hook(None, self._enters())  # does nothing, and in a stretch it alone keeps whoever is told
+        self._always.append(model.register_state_dict_pre_hook(keeps))
+        self._listen(model)
+
+    def update(self, begins: Hook, ends: Hook) -> None:
+        """Notice updates of all optimizers."""
+        self._count, self._ends = Count(begins), ends
+        self._always.append(register_optimizer_step_pre_hook(self._count))
+        self._now.append(register_optimizer_step_post_hook(ends))
+
+    def rest(self, optimizer: Callable[[], Any], updates: int, *, evaluations: bool) -> None:
+        """Only count the updates of an optimizer, this one and so many in all; evaluations: notice calls without gradients."""
+        if self._count is None:
+            return
+        if not self.resting:
+            self.resting = True
+            self._quiet()
+            for model in self._there() if evaluations else []:
+                self._now.append(model.register_forward_pre_hook(Evaluations(self._guard, self._enters())))
+        self._count.known, self._count.passed, self._count.most = optimizer, 1, updates
+
+    def wake(self) -> None:
+        """Every hook, from here on."""
+        if self._count is None or not self.resting:
+            return
+        self.resting = False
+        self._count.passed = self._count.most = 0
+        self._quiet()
+        for model in self._there():
+            self._listen(model)
+        if self._ends is not None:
+            self._now.append(register_optimizer_step_post_hook(self._ends))
+
+    def remove(self) -> None:
+        """No hook."""
+        self._quiet()
+        for handle in self._always:
+            handle.remove()
+        self._always = []
+
+    def _there(self) -> list[nn.Module]:
+        return [model for known in self._models if (model := known()) is not None]
+
+    def _listen(self, model: nn.Module) -> None:
+        self._now.append(model.register_forward_pre_hook(Hook(self._guard, self._enters())))
+        self._now.append(model.register_forward_hook(Hook(self._guard, self._leaves())))
+
+    def _quiet(self) -> None:
+        for handle in self._now:
+            handle.remove()
+        self._now = []
