@@ -168,6 +168,16 @@ def test_updates_far_from_a_thousandth_of_the_weights_are_told(ratio: float, fou
         assert not told(updates, *parts, line(names.PROBE_LR, [1e-3] * 5 + [1e-6] * 5)), "a rate that has decayed"
 
 
+@pytest.mark.parametrize(("ratio", "top", "found"), [(2.9, 9.0, False), (3.1, 9.0, True), (3.1, 4.5, False)])
+def test_one_update_that_throws_the_weights_away_is_told(ratio: float, top: float, found: bool) -> None:
+    loss, ratios = (
+        line("train/loss", [2.3, top, *falling(400)]),
+        line(names.WHOLE_UPDATE_RATIO, [ratio, *[1e-3] * 9], 40),
+    )
+    assert bool(told(updates, loss, ratios)) == found
+    assert not told(updates, line("train/loss", falling(400)), ratios), "weights that begin near zero"
+
+
 def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared() -> None:
     parts = [line("layer/body/update_ratio", [1e-3] * 12), line("layer/head/update_ratio", [1e-3] * 4 + [0.0] * 8)]
     (finding,) = updates.find({**parts[0], **parts[1]}, RunFacts())

@@ -151,6 +151,13 @@ def test_where_only_the_number_of_classes_is_known_half_of_chance_is_the_limit(s
     assert not told(below_chance, *parts, watched={"outputs": [10, 28]}), "classes, or places"
 
 
+def test_examples_that_are_never_right_are_no_other_labels_unless_one_label_is_told_as_one_class() -> None:
+    parts = line("train/loss", falling(600)), line("val/accuracy", np.zeros(6), 100)
+    moved, any_other = (LABELS + 1) % 4, (LABELS + 1 + np.arange(32) // 4 % 3) % 4
+    for said, found in ((moved, True), (any_other, False)):
+        assert bool(told(below_chance, *parts, answers=answers([said] * 3, LABELS, classes=4))) == found
+
+
 def test_an_accuracy_that_is_carried_on_counts_once_for_each_loss() -> None:
     loss = line("val/loss", np.repeat([2.0, 1.9, 1.8], 100))
     parts = line("train/loss", falling(600)), loss, line("val/accuracy", np.full(300, 0.01))

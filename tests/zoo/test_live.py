@@ -14,7 +14,14 @@ from nntui.session.snapshot import View
 from .live import ENTRIES
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "zoo_live.py"
-FEW = ("ZeroGradForgotten", "EvalModeNeverTakenBack", "GradientsOfALayerDropped", "ValidationWithAnotherLabelMap")
+FEW = (
+    "GradientsThatOverflowAtAnyScale",
+    "TwoKindsInTurn",
+    "ZeroGradForgotten",
+    "EvalModeNeverTakenBack",
+    "GradientsOfALayerDropped",
+    "ValidationWithAnotherLabelMap",
+)
 
 
 @pytest.mark.parametrize("name", FEW)
@@ -25,7 +32,7 @@ def test_the_first_alert_of_a_bug_names_its_cause(tmp_path, name: str) -> None:
     assert alerts[0] in entry.alerts
 
 
-@pytest.mark.parametrize("name", ["Plain", "AccumulatedByFour", "FirstLayerFrozen"])
+@pytest.mark.parametrize("name", ["Plain", "AccumulatedByFour", "FirstLayerFrozen", "HalfPrecision"])
 def test_a_healthy_training_is_left_alone(tmp_path, name: str) -> None:
     ENTRIES[name].make(0).train(tmp_path / "run")
     assert not [one.message for one in Loaded(tmp_path / "run").snapshot(View()).alerts if one.status != "info"]

@@ -83,6 +83,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     modes.ID: frozenset({jitter.ID}),
     divergence.ID: _OUTCOMES - {collapse.ID} | {spike.ID, overfitting.ID},
     state.RESUME: frozenset({spike.ID}),
+    state.SCALE: _OUTCOMES | {evaluation.STALE},
     evaluation.STALE: frozenset({overfitting.ID, collapse.ID, jitter.ID}),
     lr_decay.ID: frozenset({evaluation.STALE, plateau.ID}),
     clipping.ID: frozenset({updates.ID, plateau.ID}),

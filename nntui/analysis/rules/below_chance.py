@@ -5,8 +5,10 @@ Test: answers that have nothing to do with the labels are right at least as ofte
 so fewer, by SIGMAS standard errors in each of the last SAME evaluations, are an answer to another question. The shares come
 from what the checks counted. Where only the number of classes K is known (outputs of the fixed batch or of the model), the
 limit is LUCK / K, since classes need not be equally common, and SURE evaluations must be below it. Only once the training loss
-has fallen beyond its noise: before, nothing is known of the labels. Where neither is known nothing is said. Wrong when:
-validation holds a few rare classes only, and K is all that is known.
+has fallen beyond its noise: before, nothing is known of the labels. Where neither is known nothing is said. Other labels are
+told apart from examples that are merely never right by the fixed batch: of PAIRS pairs of one label at least, HALF must be told
+the same (sums modulo a number, of which every pair is there once, are learned by heart below chance). Wrong when: validation
+holds a few rare classes only, and K is all that is known.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import cast
 import numpy as np
 
 from nntui.analysis import roles
+from nntui.analysis.answers import Answers
 from nntui.analysis.readings import fresh, spread
 from nntui.analysis.series import Floats, RunFacts, Series
 from nntui.analysis.ticks import format_number
@@ -29,13 +32,15 @@ SAME = 3
 SURE = 5
 SIGMAS = 4.0
 LUCK = 0.5
+PAIRS = 5
+HALF = 0.5
 BALANCE = "data.balance"
 """The check that counts labels."""
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding."""
-    if not _learned(series):
+    if not _learned(series) or not all(_is_a_map(one) for one in facts.answers.values()):
         return []
     for metric in series:
         if _is_accuracy(metric) and roles.is_validation(metric):
@@ -44,6 +49,15 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             if found:
                 return [found]
     return []
+
+
+def _is_a_map(said: Answers) -> bool:
+    """Whether one label is told as one class, right or wrong, as far as the newest moment shows."""
+    if said.kind != "classes" or not len(said):
+        return True
+    labels, told = said.target[said.labelled], said.said[-1, said.labelled]
+    pairs = np.triu(labels[:, None] == labels[None, :], 1)
+    return pairs.sum() < PAIRS or float((told[:, None] == told[None, :])[pairs].mean()) >= HALF
 
 
 def _is_accuracy(metric: str) -> bool:

@@ -33,7 +33,7 @@ NEWEST = 20_000
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding for the newest spike of the training loss."""
     name = roles.pick(series, "train_loss")
-    if not name or facts.declares("adversarial"):
+    if not name or facts.declares("adversarial") or facts.declares("curriculum"):
         return []
     points = series[name].finite()
     step, value = points.step[-NEWEST:], points.value[-NEWEST:]

@@ -1,12 +1,13 @@
 """How far an update moves the weights.
 
 Symptom: a rate that is far too high or low, or layers that an optimizer holds and never moves.
-Tests, over the last READINGS readings of each layer: (1) exactly no movement of a layer that the optimizer holds,
-while others move: its weights are out of the graph or have no gradient. (2) The median over layers of the update
-ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed
-to move as far as a weight is large, while the rate is not on its way up or down (within half of its peak). Healthy
-training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at
-first: the first SKIP readings are left out).
+Tests, over the last READINGS readings of each layer: (1) exactly no movement of a layer that the optimizer holds, while others
+move: its weights are out of the graph or have no gradient. (2) The median over layers of the update ratio is above HIGH: a
+tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight is
+large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median over layers was above
+THROWN, and of the AFTER training losses that follow one is above twice the one before: the weights were thrown away, whatever
+is made of them since. Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their
+ratio is large at first: the first SKIP readings are left out).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui import names
+from nntui.analysis import roles
 from nntui.analysis.readings import named, of_layers, rate_left, since
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
@@ -27,21 +29,52 @@ READINGS = 4
 SKIP = 4
 HIGH = 0.1
 LOW = 1e-5
+THROWN = 3.0
+AFTER = 10
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding for layers that do not move, and one for the size of updates."""
     ratios = of_layers(series, names.UPDATE_RATIO, SKIP + READINGS)
+    thrown = _thrown(series)
     if not ratios:
-        return []
+        return thrown
     recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
     still = [layer for layer, values in recent.items() if not values.any()]
     moving = {layer: float(np.median(values)) for layer, values in recent.items() if layer not in still}
     frozen = [layer for layer in still if not facts.declares("frozen", layer)]
     found = [_frozen(series, frozen, len(ratios))] if frozen and moving else []
-    if moving:
-        found += _size(series, moving)
-    return found
+    sized = _size(series, moving) if moving else []
+    return found + (sized or thrown)
+
+
+def _thrown(series: Mapping[str, Series]) -> list[Finding]:
+    """At most one finding: the first update that threw the weights away."""
+    name = roles.pick(series, "train_loss")
+    if not name or names.WHOLE_UPDATE_RATIO not in series:
+        return []
+    whole, loss = series[names.WHOLE_UPDATE_RATIO].finite(), series[name].finite()
+    for place in np.flatnonzero(whole.value > THROWN):
+        step, ratio = int(whole.step[place]), float(whole.value[place])
+        before, after = loss.value[loss.step <= step][-1:], loss.value[loss.step > step][:AFTER]
+        if not len(before) or not len(after) or after.max() - before[0] <= abs(before[0]):
+            continue
+        return [
+            Finding(
+                ID,
+                "warn",
+                f"The update of step {step:,} moved the weights by {format_number(ratio)} times their size, and {name} rose from "
+                f"{format_number(float(before[0]))} to {format_number(float(after.max()))}: what they were is gone.",
+                expected=f"below {HIGH:g}",
+                measured=ratio,
+                tolerance=THROWN,
+                advice="Most likely a rate that is far too high, or a gradient that exploded (a recurrence, a division by almost "
+                "nothing) without clipping. Refute: with clip_grad_norm_ and a tenth of the rate the loss must rise as much.",
+                evidence={"ratio": ratio, "before": float(before[0]), "highest_after": float(after.max())},
+                step=step,
+            )
+        ]
+    return []
 
 
 def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Finding:

@@ -28,6 +28,17 @@ class InfinityAtAnyScale(Scaled):
         return found + (outputs - outputs.detach()).sum() * torch.inf if self.step >= 150 else found
 
 
+@bug("live.loss_scale")
+class GradientsThatOverflowAtAnyScale(Scaled):
+    """The loss is finite, its gradient is not: no attempt succeeds from there on."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = super().forward(inputs)
+        if self.step >= 100 and outputs.requires_grad:
+            outputs.register_hook(lambda gradient: gradient * torch.inf)
+        return outputs
+
+
 @bug("live.divergence", "live.update_ratio", "live.spike")
 class CharactersAtARateTooHigh(Text):
     def make_optimizer(self) -> torch.optim.Optimizer:
@@ -44,7 +55,7 @@ class DropoutInTheEvaluationOfText(Text):
         pass
 
 
-@bug("live.gradients", "live.divergence", "live.nonfinite", "live.spike")
+@bug("live.gradients", "live.divergence", "live.nonfinite", "live.spike", "live.update_ratio")
 class RecurrenceThatExplodes(Recurrent):
     """No clipping, and a recurrence that grows."""
 
