@@ -128,6 +128,10 @@ def _report(report: argparse.ArgumentParser) -> None:
     report.add_argument("--width", type=_width, help="columns to print (default: the terminal's, or 80)")
 
 
+def _completion(completion: argparse.ArgumentParser) -> None:
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script to print")
+
+
 # --- what a word must be ----------------------------------------------------------------------
 
 
@@ -205,5 +209,10 @@ VERBS = (
         _report,
         (("nntui report runs/exp42", "what happened, which came first, what to try"),),
     ),
+    Verb(
+        "completion",
+        "print what a shell needs to complete these commands",
+        _completion,
+        (("nntui completion bash", 'for your shell: eval "$(nntui completion bash)" in ~/.bashrc'),),
+    ),
 )
-"""Every verb, in the order of `nntui --help`."""
