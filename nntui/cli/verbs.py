@@ -128,6 +128,11 @@ def _report(report: argparse.ArgumentParser) -> None:
     report.add_argument("--width", type=_width, help="columns to print (default: the terminal's, or 80)")
 
 
+def _doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("path", nargs="?", help="a run folder, or a folder of runs (default: runs)")
+    doctor.add_argument("--json", action="store_true", help="print JSON for programs instead")
+
+
 def _completion(completion: argparse.ArgumentParser) -> None:
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script to print")
 
@@ -208,6 +213,12 @@ VERBS = (
         "print what happened to a run, for someone who was not there",
         _report,
         (("nntui report runs/exp42", "what happened, which came first, what to try"),),
+    ),
+    Verb(
+        "doctor",
+        "say what of this terminal, machine and folder helps or hinders",
+        _doctor,
+        (("nntui doctor", "what of this terminal and machine hinders, and what to do"),),
     ),
     Verb(
         "completion",
