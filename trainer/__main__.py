@@ -160,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     words.add_argument("--no-checks", action="store_true", help="begin without the recipe's checks")
     words.add_argument("--no-probes", action="store_true", help="look at the losses only, not inside the model")
+    words.add_argument("--no-capture", action="store_true", help="do not record what is printed")
     words.add_argument("--strict", action="store_true", help="do not train when a check fails (exit code 4)")
     words.add_argument(
         "--fault", type=_fault, default=Fault(), metavar="NAME[@STEP]", help=f"break the run: {', '.join(FAULTS)}"
@@ -221,6 +222,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         pace=arguments.pace,
         checks=not arguments.no_checks,
         probes=not arguments.no_probes,
+        capture=not arguments.no_capture,
         strict=arguments.strict,
         fault=arguments.fault,
     )

@@ -203,6 +203,7 @@ def _record(options: Options, training: Training, batches: Batches, *, resumed: 
         total_steps=options.steps,
         steps_per_epoch=batches.per_epoch or None,
         resume_step=training.step if resumed else None,
+        capture_output=options.capture,
     )
     for note in batches.notes():
         run.event("data", note)

@@ -37,6 +37,8 @@ class Options:
     pace: float = 0.0
     checks: bool = True
     probes: bool = True
+    capture: bool = False
+    """Whether what the process prints is recorded."""
     strict: bool = False
     fault: Fault = Fault()  # noqa: RUF009 (frozen)
 

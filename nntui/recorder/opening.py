@@ -24,6 +24,7 @@ def init(
     resume_step: int | None = None,
     rank: int | None = None,
     system: bool = True,
+    capture_output: bool = False,
     enabled: bool = True,
 ) -> Run:
     """Open the run folder at `path` for recording; an existing run gets one more writer.
@@ -31,8 +32,9 @@ def init(
     config: what to remember of the settings (stored as JSON, at most 64 KiB). total_steps and steps_per_epoch: for
     progress and epochs. resume_step: the step this process goes on from; earlier points at or past it are shown as
     superseded. rank: default from torch.distributed, torchrun, Slurm or Open MPI. system: whether the machine is read too,
-    every few seconds and never on the calling thread (processor, memory, GPU where nvidia-ml-py is installed). enabled=False:
-    a Run that does nothing.
+    every few seconds and never on the calling thread (processor, memory, GPU where nvidia-ml-py is installed).
+    capture_output: whether the lines that this process prints to sys.stdout and sys.stderr are recorded too; they are printed
+    as ever. enabled=False: a Run that does nothing.
 
     Raises RunFolderError when the folder cannot be used, ValueError or TypeError for wrong arguments. Nothing raises later.
     """
@@ -42,7 +44,7 @@ def init(
         raise TypeError(f"nntui.init: config was a {type(config).__name__}; expected a mapping such as vars(args).")
     if not enabled:
         return DisabledRun(path, numbers["resume_step"])
-    return Run(path, config=config, system=bool(system), **numbers)
+    return Run(path, config=config, system=bool(system), capture_output=bool(capture_output), **numbers)
 
 
 def _count(name: str, value: Any) -> int | None:

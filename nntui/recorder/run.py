@@ -26,6 +26,7 @@ from nntui.recorder.closed import Closed, Forked
 from nntui.recorder.device import Deferred
 from nntui.recorder.examples import capture_examples
 from nntui.recorder.handoff import HURRY, Handoff, Row
+from nntui.recorder.output import Output
 from nntui.recorder.refusals import captured, refused
 from nntui.recorder.rows import INT64_LIMIT, Together, check_row, dependency_row, event_row, example_rows
 from nntui.recorder.scalars import PLAIN, NotAScalar, as_dict, capture_array, index
@@ -55,6 +56,7 @@ class Run:
         resume_step: int | None = None,
         rank: int | None = None,
         system: bool = True,
+        capture_output: bool = False,
     ) -> None:
         self.path = Path(path)
         here = environment.place()
@@ -78,6 +80,8 @@ class Run:
         self._handoff = Handoff(writer, total_steps=self._total_steps)
         if system:
             self._handoff.sources.append(System(self.path.absolute(), self._handoff.load, self._next))
+        if capture_output:
+            self._handoff.sources.append(Output(lambda: self._next - 1))
         self._queue: Any = self._handoff.queue
         self._handoff.start()
         hooks.watch_over(self)
