@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from nntui.cli import OK, UsageError, put
 from nntui.cli.status import as_json
 from nntui.finding import jsonable
@@ -23,14 +25,18 @@ from nntui.runlog.errors import NotARun, RunNotFound
 from nntui.session import catalog
 from nntui.session.catalog import Catalog, Listing
 from nntui.session.choice import choose, differing, needs_outcomes
+from nntui.session.differences import side
 from nntui.session.glance import Glance
+from nntui.session.ledger import entries
 from nntui.session.outcome import Outcome
 from nntui.session.runs import Runs, RunsView
 from nntui.tui import run_words as words
+from nntui.tui.difference_words import ledger_change, ledger_gain
 from nntui.tui.run_columns import STATE_WIDTH, columns
 from nntui.tui.safe import safe
 from nntui.tui.units import cut, fit
 
+LEDGER_NAME = 28
 PATIENCE = 5.0
 """Seconds for which runs are read where neither the filter nor the order asks for it."""
 
@@ -58,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         put(f"{safe(root)}: none of {len(listing.runs):,} runs fits {safe(arguments.filter)!r}.")
     else:
         width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
-        put("\n".join(_rows(runs, width, now)))
+        put("\n".join(_ledger(runs, width) if arguments.ledger else _rows(runs, width, now)))
     return OK
 
 
@@ -111,6 +117,18 @@ def _rows(runs: Runs, width: int | None, now: float) -> Iterator[str]:
         numbers = [words.why(one)] if one.problem else table.cells(one, runs.outcome(one), now)
         line = [f"{words.glyph(state, sys.stdout.encoding)} {fit(state, STATE_WIDTH)}", table.label(one), *numbers]
         yield _cut("  ".join(line), width)
+
+
+def _ledger(runs: Runs, width: int | None) -> Iterator[str]:
+    """One line per run, oldest first: what it came to, what it changed, what it gained."""
+    told = entries([side(one, runs.outcome(one)) for one in runs.rows if not one.problem])
+    rows = [("run", "best", "what it changed", "what it gained")]
+    for entry in told:
+        best = words.best(entry.run.outcome, named=True)
+        rows.append((safe(entry.run.name), best, ledger_change(entry), ledger_gain(entry)))
+    sizes = [min(most, max(cell_len(row[at]) for row in rows)) for at, most in enumerate((LEDGER_NAME, 30, 70))]
+    for row in rows:
+        yield _cut("  ".join([*(fit(text, size) for text, size in zip(row, sizes, strict=False)), row[3]]), width)
 
 
 def _cut(line: str, width: int | None) -> str:

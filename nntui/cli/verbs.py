@@ -84,7 +84,14 @@ def _ls(ls: argparse.ArgumentParser) -> None:
         default="",
         help="by best, loss, step, age, name, cfg.lr, val/loss, …; the better first, with - before it the other way round",
     )
+    ls.add_argument("--ledger", action="store_true", help="oldest first, each with what it changed and what it gained")
     ls.add_argument("--json", action="store_true", help="print JSON for programs instead")
+
+
+def _diff(diff: argparse.ArgumentParser) -> None:
+    diff.add_argument("before", help="a run folder")
+    diff.add_argument("after", help="the run folder to compare with it")
+    diff.add_argument("--json", action="store_true", help="print JSON for programs instead")
 
 
 def _status(status: argparse.ArgumentParser) -> None:
@@ -189,7 +196,22 @@ VERBS = (
             ("nntui watch runs", "every run of a folder; enter opens one, 7 leads back"),
         ),
     ),
-    Verb("ls", "list the runs below a folder", _ls, (("nntui ls", "the same list, printed"),)),
+    Verb(
+        "ls",
+        "list the runs below a folder",
+        _ls,
+        (
+            ("nntui ls", "the same list, printed"),
+            ("nntui ls --filter 'cfg.lr>1e-3' --sort best", "only some of them, the best first"),
+            ("nntui ls --ledger", "what each run changed, and what it gained"),
+        ),
+    ),
+    Verb(
+        "diff",
+        "say what differs between two runs, and what came of it",
+        _diff,
+        (("nntui diff runs/a runs/b", "config, code, data, seed; and whether it is a gain"),),
+    ),
     Verb(
         "status",
         "say how a run is, fast enough for a status bar",

@@ -40,6 +40,10 @@ class Loaded:
         """The points of a metric that count."""
         return self._state.series(metric)
 
+    def outside(self) -> dict[str, Series]:
+        """The points that count of every metric that was neither taken inside the model nor by a check."""
+        return self._state.outside()
+
     def snapshot(self, view: View) -> Snapshot:
         """What the view needs."""
         return self._state.snapshot(view, time.monotonic())
