@@ -29,10 +29,17 @@ def entries(runs: Sequence[Side]) -> list[Entry]:
     facts = [_facts(one) for one in ordered]
     made: list[Entry] = []
     for at, one in enumerate(ordered):
-        best = min(range(at), key=lambda other: (*_distance(facts[other], facts[at]), -other), default=None)
-        parent = None if best is None else ordered[best]
+        best = _nearest(facts[:at], facts[at])
+        parent = None if best < 0 else ordered[best]
         made.append(Entry(one, parent, differences(parent, one) if parent is not None else None))
     return made
+
+
+def nearest(runs: Sequence[Side], one: Side) -> Side | None:
+    """Which of the runs that began before this one it is compared with; None where there is none."""
+    earlier = sorted((r for r in runs if r.started_at < one.started_at), key=lambda r: (r.started_at, str(r.path)))
+    best = _nearest([_facts(run) for run in earlier], _facts(one))
+    return earlier[best] if best >= 0 else None
 
 
 Facts = tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]], str]
@@ -43,6 +50,11 @@ def _facts(one: Side) -> Facts:
     settings = [(name, comparable(name, value, one.name)) for name, value in flattened(one.config).items()]
     seeds = frozenset(pair for pair in settings if kind_of(pair[0]) == "seed")
     return frozenset(settings) - seeds, seeds, one.code.digest or one.manifest.git_commit
+
+
+def _nearest(earlier: Sequence[Facts], one: Facts) -> int:
+    """Place of the nearest; -1 where there is none."""
+    return min(range(len(earlier)), key=lambda at: (*_distance(earlier[at], one), -at), default=-1)
 
 
 def _distance(before: Facts, after: Facts) -> tuple[int, bool]:

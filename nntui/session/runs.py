@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nntui.session.catalog import Listing
+from nntui.session.differences import Differences
 from nntui.session.glance import Glance
 from nntui.session.outcome import NOTHING, Outcome
 
@@ -23,6 +24,8 @@ class RunsView:
     """A name of the language of filters, `-` before it turns the order round; empty: those that go on first."""
     visible: tuple[Path, ...] = ()
     """Those in sight: they are read first, and their curves too."""
+    compare: tuple[Path | None, Path] | None = None
+    """Two runs to tell the differences of, the earlier first; None in its place: the one before that is nearest."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,6 +46,9 @@ class Runs:
     """Of those that were read."""
     differing: tuple[tuple[str, int], ...] = ()
     """The settings that are not the same in all rows, with the characters of the longest value of each."""
+
+    compared: Differences | None = None
+    """Of the two runs that the view compares; None where one of them is not there."""
 
     def outcome(self, one: Glance) -> Outcome:
         """What a run came to, as far as it is known."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nntui.session.catalog import Catalog, Listing
 from nntui.session.choice import asks_time, choose, differing, needs_outcomes
+from nntui.session.differences import Differences, Side, differences, side
 from nntui.session.glance import Glance
+from nntui.session.ledger import nearest
+from nntui.session.outcome import NOTHING, Outcome
 from nntui.session.runs import Runs, RunsView
 
 if TYPE_CHECKING:
@@ -123,7 +126,8 @@ class Watchman:
         known = {one.path: one for one in runs}
         self._outcomes.keep(known)
         needed = needs_outcomes(view.pattern, view.sort)
-        self._outcomes.want([known[path] for path in view.visible if path in known], runs if needed else ())
+        urgent = [known[path] for path in (*view.visible, *(view.compare or ())) if path in known]
+        self._outcomes.want(urgent, runs if needed else ())
         return self._outcomes.turn(READING)
 
     def _chosen(self, listing: Listing, view: RunsView) -> Runs:
@@ -131,6 +135,23 @@ class Watchman:
         choice = choose(view.pattern, view.sort, listing.runs, outcomes, self.root, time.time())
         if self._differing[0] != choice.runs:
             self._differing = choice.runs, differing(choice.runs)
-        return Runs(
-            listing, choice.runs, view, choice.problem, choice.unknown, choice.unread, outcomes, self._differing[1]
+        told = (choice.problem, choice.unknown, choice.unread, outcomes, self._differing[1])
+        return Runs(listing, choice.runs, view, *told, compare(listing.runs, view, outcomes))
+
+
+def compare(runs: Sequence[Glance], view: RunsView, outcomes: Mapping[Path, Outcome]) -> Differences | None:
+    """What differs between the two runs that a view compares; None where one of them is not there."""
+    known = {one.path: one for one in runs if not one.problem}
+    if view.compare is None or view.compare[1] not in known:
+        return None
+
+    def seen(one: Glance) -> Side:
+        return side(one, outcomes.get(one.path) or one.outcome or NOTHING)
+
+    after, other = seen(known[view.compare[1]]), view.compare[0]
+    if other is None:
+        parent = nearest(
+            [Side(one.name, one.path, one.config, started_at=one.started_at) for one in known.values()], after
         )
+        other = parent.path if parent is not None else None
+    return differences(seen(known[other]), after) if other in known else None

@@ -66,7 +66,7 @@ ACTIONS = (
     Action("zoom(0.5)", ("plus", "equals_sign"), "+", "zoom in", "half the range", "live"),
     Action("zoom(2.0)", ("minus",), "-", "zoom out", "twice the range", "live"),
     Action("zoom(0.0)", ("0",), "0", "whole run", "the whole run", "live"),
-    Action("pin", ("p",), "p", "pin", "keep this run in the plots when another is opened (7)", "live"),
+    Action("pin", ("p",), "p", "pin", "keep this run in the plots when another is opened", "live"),
     Action("scrub(-1)", ("left_square_bracket", "left", "h"), "[ ←", "earlier", "an earlier moment", "predictions"),
     Action("scrub(1)", ("right_square_bracket", "right", "l"), "] →", "later", "a later one", "predictions"),
     Action("scrub(-1000000)", ("home",), "home", "first", "the first one", "predictions"),
@@ -80,8 +80,16 @@ ACTIONS = (
     Action("order", ("w",), "w", "order", "by loss, confidently wrong, outlier, suspect, place", "data"),
     Action("histogram", ("H",), "H", "histogram", "of label, loss, confidence, outlier, suspect", "data"),
     Action("filter", ("slash",), "/", "filter", "name*, state=live, cfg.lr>=1e-3, val/loss<0.3, age<2h", "runs"),
+    Action(
+        "compare",
+        ("d",),
+        "d",
+        "differences",
+        "what differs from the pinned, open or nearest earlier run",
+        "runs",
+    ),
     Action("order", ("w",), "w", "order", "by the next column", "runs"),
-    Action("pin", ("p",), "p", "pin", "draw this run along with the open one, or no longer; at most 7", "runs"),
+    Action("pin", ("p",), "p", "pin", "draw it along with the open run, or no longer; at most 7", "runs"),
     Action("turn", ("W",), "W", "turn", "the other way round", "runs"),
 )
 """What can be done, in the order of help."""
@@ -114,7 +122,7 @@ FOOTERS = {
     "layers": ("1", "2", "?", "q", "j ↓", "n", "w", "enter", "esc", "space"),
     "data": ("1", "3", "?", "q", "j ↓", "w", "/", "H", "enter", "esc", "space"),
     "system": ("1", "2", "?", "q", "9", "j ↓", "enter", "esc", "space"),
-    "runs": ("enter", "j ↓", "/", "p", "w", "esc", "?", "q", "W", "1", "2"),
+    "runs": ("enter", "j ↓", "/", "p", "d", "w", "esc", "?", "q", "W", "1", "2"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }
 """Labels of the keys that the last line of a screen shows, most useful first."""

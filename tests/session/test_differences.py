@@ -22,7 +22,13 @@ HOSTILE = ("\x1b[31m", "[b]x[/b]", "a\nb", "\u202eevil", "x" * 10_000, "", "宽"
 
 
 def run(
-    called: str = "a", *, code: str = "1", commit: str = "c1", at: float = 0.0, outcome: Outcome = NOTHING, **config: Any
+    called: str = "a",
+    *,
+    code: str = "1",
+    commit: str = "c1",
+    at: float = 0.0,
+    outcome: Outcome = NOTHING,
+    **config: Any,
 ) -> Side:
     manifest = Manifest(
         git_commit=commit, command=f"train.py --out runs/{called}", host="here", versions={"torch": "2"}

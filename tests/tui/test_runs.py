@@ -15,9 +15,10 @@ import pytest
 from nntui.session.catalog import Listing
 from nntui.session.choice import choose, differing
 from nntui.session.glance import Glance
-from nntui.session.outcome import Outcome
+from nntui.session.outcome import Extent, Outcome
 from nntui.session.runs import Runs, RunsView
 from nntui.session.snapshot import PIN_LIMIT
+from nntui.session.watchman import compare
 from nntui.tui.app import NntuiApp
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.units import cell_len
@@ -73,7 +74,7 @@ class CannedWatchman:
         listing, view = Listing(self.root, self.runs, problem=self.problem), self.view
         found = choose(view.pattern, view.sort, self.runs, self.outcomes, self.root, time.time())
         told = (found.problem, found.unknown, found.unread, self.outcomes, differing(found.runs))
-        self.on_runs(Runs(listing, found.runs, view, *told))
+        self.on_runs(Runs(listing, found.runs, view, *told, compare(self.runs, view, self.outcomes)))
 
     def stop(self) -> None:
         self.stopped = True
@@ -337,3 +338,51 @@ def test_pins_survive_every_size_and_every_name(
             assert all(cell_len(line) <= size[0] for line in shown)
 
     play(steps, path=ROOT / "exp42", size=size, runs=hostile)
+
+
+# --- differences ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three() -> dict[str, Any]:
+    """Three runs, an hour apart, and what they came to."""
+
+    def one(name: str, at: float, **config: Any) -> Glance:
+        times = {"started_at": at, "active_at": at + 60, "launches": 1}
+        return Glance(ROOT / name, name, "ended", step=100, total_steps=100, config=config, **times)
+
+    runs = (one("wide", 3e9, lr=2, width=2), one("lr", 2e9, lr=2, width=1), one("base", 1e9, lr=1, width=1))
+    losses = {"base": 0.5, "lr": 0.4, "wide": 0.39}
+    outcomes = {
+        ROOT / name: Outcome({"val/loss": Extent(9, loss, 99, loss, 90, 0.02, 1.0, 0, 0.1)})
+        for name, loss in losses.items()
+    }
+    return {"runs": runs, "outcomes": outcomes}
+
+
+def test_d_tells_what_differs_from_the_pinned_the_open_or_the_nearest_earlier_run(
+    play: Callable[..., SimpleNamespace], three: dict[str, Any], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        shown = "\n".join(await keys("d"))
+        assert "lr → wide" in shown, "the nearest earlier one"
+        assert "one thing differs: width" in shown
+        assert "no difference beyond the standard error" in shown
+        await keys("j", "j", "p")
+        shown = "\n".join(await keys("k", "k"))
+        assert "base → wide" in shown, "the pinned one"
+        assert "2 things differ: no telling which brought the gain" in shown
+        tui.assert_screen("runs-differences", app)
+        assert "nothing to compare with" not in shown
+        await keys("j", "j", "p")
+        assert any("nothing to compare with" in line for line in await keys())
+        assert "differs" not in "\n".join(await keys("escape"))
+
+    play(steps, **three)
+
+
+def test_d_compares_with_the_open_run(play: Callable[..., SimpleNamespace], three: dict[str, Any]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        assert "base → wide" in "\n".join(await keys("7", "d"))
+
+    play(steps, path=ROOT / "base", **three)

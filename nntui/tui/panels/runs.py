@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 from rich.text import Text
 
-from nntui.analysis.ticks import format_number
 from nntui.session.glance import Glance
-from nntui.session.outcome import Outcome, Point
+from nntui.session.outcome import Outcome
 from nntui.session.runs import Runs
-from nntui.tui import run_words
+from nntui.tui import difference_words, run_words
 from nntui.tui.canvas import spark
 from nntui.tui.paint import Paint, fitted, joined
 from nntui.tui.run_columns import STATE_WIDTH, Columns
@@ -110,7 +108,7 @@ def run_detail(one: Glance, outcome: Outcome, width: int, now: float, wall: floa
     lines = [paint.text(cut(safe(one.name), width), bold=True)]
     facts = dict(run_words.facts(one, now, wall))
     if outcome.judged_by:
-        facts = {"best": f"{safe(outcome.judged_by)} {point_words(outcome.best)}"} | facts
+        facts = {"best": f"{safe(outcome.judged_by)} {difference_words.point(outcome.best)}"} | facts
     for name, value in facts.items():
         label = paint.text(fit(name, LABEL_WIDTH), "quiet")
         for at, words in enumerate(wrap(value, width - LABEL_WIDTH)):
@@ -122,11 +120,16 @@ def run_detail(one: Glance, outcome: Outcome, width: int, now: float, wall: floa
     return lines
 
 
-def point_words(point: Point) -> str:
-    """`0.1713 ± 0.021 at step 300`."""
-    error = f" ± {format_number(point.error, 2)}" if math.isfinite(point.error) else ""
-    step = f" at step {point.step:,}" if point.step >= 0 else ""
-    return f"{format_number(point.value)}{error}{step}"
+def differences_detail(runs: Runs, one: Glance, width: int, paint: Paint) -> list[Text]:
+    """What differs between the chosen run and the one it is compared with."""
+    found, asked = runs.compared, runs.view.compare
+    if found is None or asked is None or asked[1] != one.path:
+        waiting = asked is None or asked[1] != one.path
+        words = "comparing …" if waiting else "nothing to compare with: pin a run with p, or open one"
+        return [paint.text(cut(words, width), "quiet")]
+    names, verdict, *rest = difference_words.lines(found, width)
+    flagged = "warning" if len(found.counted) > 1 else "accent"
+    return [paint.text(names, bold=True), paint.text(verdict, flagged), *map(paint.text, rest)]
 
 
 def _sign(state: str, paint: Paint) -> tuple[str, str]:

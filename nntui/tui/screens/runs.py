@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -17,7 +18,7 @@ from nntui.session.snapshot import Snapshot
 from nntui.tui.actions import ACTIONS, footer_keys
 from nntui.tui.paint import joined
 from nntui.tui.panels.frame import status_line
-from nntui.tui.panels.runs import bars, filter_line, head_line, run_detail, run_row, titles_line
+from nntui.tui.panels.runs import bars, differences_detail, filter_line, head_line, run_detail, run_row, titles_line
 from nntui.tui.run_columns import STATE_WIDTH, Columns, columns
 from nntui.tui.safe import safe
 from nntui.tui.screens.browse import BrowseScreen
@@ -32,6 +33,8 @@ class RunsScreen(BrowseScreen):
         Binding(key, action.name, show=False) for action in ACTIONS if action.group == "runs" for key in action.keys
     ]
     wanted = RunsView()
+    comparing = False
+    """Whether the detail is what differs from another run."""
     _columns: tuple[object, Columns] | None = None
 
     def body(self) -> ComposeResult:
@@ -63,6 +66,8 @@ class RunsScreen(BrowseScreen):
 
     def detail(self, item: Glance, width: int) -> list[Text]:
         """What is known of a run without opening it, and how it was started."""
+        if self.comparing:
+            return differences_detail(self.runs, item, width, self.run_app.paint)
         now, outcome = time.monotonic(), self.runs.outcome(item)
         return run_detail(item, outcome, width, now, time.time(), self.run_app.paint)
 
@@ -81,7 +86,7 @@ class RunsScreen(BrowseScreen):
         """Draw, then ask for what came into sight."""
         super().show(snapshot)
         seen = tuple(one.path for one in self.items()[self.first : self.first + self.room])
-        self._want(replace(self.wanted, visible=seen))
+        self._want(replace(self.wanted, visible=seen, compare=self._pair()))
 
     def open(self) -> None:
         """Watch the chosen run."""
@@ -92,8 +97,9 @@ class RunsScreen(BrowseScreen):
 
     def back(self) -> bool:
         """Show all runs again."""
-        was = bool(self.wanted.pattern)
+        was, self.comparing = self.comparing or bool(self.wanted.pattern), False
         self._want(replace(self.wanted, pattern=""))
+        self.show(self.snapshot)
         return was
 
     def tick(self) -> None:
@@ -106,6 +112,20 @@ class RunsScreen(BrowseScreen):
         if items:
             self._find(items)
             self.run_app.toggle_pin(items[self.chosen].path)
+
+    def action_compare(self) -> None:
+        """Tell what differs from the newest pinned run, the open one, or the one before; or tell of the run again."""
+        self.comparing = not self.comparing
+        self.show(self.snapshot)
+
+    def _pair(self) -> tuple[Path | None, Path] | None:
+        """The runs to compare."""
+        items = self.items()
+        if not self.comparing or not items:
+            return None
+        chosen, app = items[min(self.chosen, len(items) - 1)].path, self.run_app
+        others = [path for path in (*app.pins[::-1], app.path) if path is not None and path != chosen]
+        return (others[0] if others else None), chosen
 
     def action_filter(self) -> None:
         """Ask for what a run must be."""
