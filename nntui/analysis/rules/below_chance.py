@@ -124,8 +124,7 @@ def _finding(score: Series, limit: float, why: str, chance: float) -> Finding:
         measured=now,
         tolerance=chance - limit,
         advice="Most likely classes have other numbers in validation (another order of folders, labels from 1), argmin for "
-        "argmax, "
-        "or inputs and labels of validation in another order. Refute: evaluate a part of the training data with the "
+        "argmax, or inputs and labels of validation in another order. Refute: evaluate a part of the training data with the "
         "evaluation's own code; it must be as bad.",
         evidence={"metric": score.metric, "chance": chance, "limit": limit, "since_step": step},
         step=step,

@@ -43,16 +43,14 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             ID,
             "warn" if plain else "info",
             f"The gradients have a norm of {format_number(limit)} at every update that was looked at since step {step:,}: "
-            "they are "
-            "always clipped.",
+            "they are always clipped.",
             expected="a norm that differs from update to update",
             measured=limit,
             tolerance=EQUAL,
             advice="Most likely a limit far below the usual norm"
             + (": every update has the length of rate times limit, also where it should be small. " if plain else ". ")
             + "Refute: log the norm that clip_grad_norm_ returns; it must be below the limit now and then. If it is meant, "
-            "declare "
-            "'clipped'.",
+            "declare 'clipped'.",
             evidence={
                 "metric": names.WHOLE_GRAD_NORM,
                 "norm": limit,

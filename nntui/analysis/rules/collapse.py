@@ -48,8 +48,8 @@ def _constant(name: str, said: Answers) -> Finding | None:
         measured=float(said.apart[-1]),
         tolerance=SAME,
         advice="Most likely units that are all dead or saturated, an input that is overwritten or not used, or weights "
-        "decayed to "
-        "nothing. Refute: print what each layer gives for two examples; the first layer that gives the same for both is where "
+        "decayed to nothing. Refute: print what each layer gives for two examples; the first layer that gives the same for "
+        "both is where "
         "they get lost.",
         evidence={"batch": name, "apart": said.apart[-alike:].tolist()[-20:], "moments": alike, "since_step": step},
         step=step,

@@ -93,8 +93,7 @@ def _told_stale(what: str, since: int, expected: str, measured: float, evidence:
         measured=measured,
         tolerance=0.0,
         advice="Most likely a copy of the model is evaluated that is never updated, a number that was kept, or outputs that "
-        "depend "
-        "on nothing. Refute: set a weight of the model to zero; the evaluation must change.",
+        "depend on nothing. Refute: set a weight of the model to zero; the evaluation must change.",
         evidence=evidence,
         step=since,
     )
@@ -146,8 +145,7 @@ def _contradiction(points: Series, series: Mapping[str, Series]) -> list[Finding
                     measured=worse,
                     tolerance=RANK,
                     advice="Most likely the score is computed the wrong way round: argmin for argmax, another threshold, "
-                    "labels in another "
-                    "order. Refute: compute it by hand on ten examples.",
+                    "labels in another order. Refute: compute it by hand on ten examples.",
                     evidence={"metric": metric, "rank_of_loss": falls, "rank_of_score": worse},
                     step=int(score.step[0]),
                 )

@@ -61,8 +61,7 @@ def _over_depth(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             tolerance=VANISHED,
             advice="Most likely saturating functions or weights that are too small in a deep network: normalisation, residual "
             "connections or another initialisation keep the scale. Refute: with ReLU in place of sigmoid or tanh the first "
-            "layers "
-            "must get no more.",
+            "layers must get no more.",
             evidence={"per_parameter": dict(scaled[:20]), "first": first, "last": last, "threshold": VANISHED},
             step=step,
         )
@@ -89,14 +88,12 @@ def _over_time(series: Mapping[str, Series]) -> list[Finding]:
             ID,
             "warn",
             f"The norm of the gradients is {format_number(float(np.median(now)))}, {float(np.median(now)) / usual:.0f} "
-            "times what it "
-            f"was in the first half of the run, since step {step:,}.",
+            f"times what it was in the first half of the run, since step {step:,}.",
             expected=f"below {format_number(EXPLODED * usual)}",
             measured=float(np.median(now)),
             tolerance=EXPLODED,
             advice="Most likely a rate too high, or a recurrent network without clipping. Refute: with clip_grad_norm_ at "
-            "the usual "
-            "norm the loss must do no better.",
+            "the usual norm the loss must do no better.",
             evidence={"metric": names.WHOLE_GRAD_NORM, "usual": usual, "newest": now.tolist()},
             step=step,
         )

@@ -63,8 +63,7 @@ def _restless(name: str, said: Answers, series: Mapping[str, Series]) -> list[Fi
             measured=share,
             tolerance=LOST,
             advice="Most likely a rate too high, or batches too small for it: the weights are thrown about and do not settle. "
-            "Refute: "
-            "with a tenth of the rate from this checkpoint on the answers must change as often.",
+            "Refute: with a tenth of the rate from this checkpoint on the answers must change as often.",
             evidence={
                 "batch": name,
                 "lost": lost,
@@ -87,14 +86,12 @@ def _still(name: str, said: Answers) -> list[Finding]:
             ID,
             "info",
             f"No answer on the batch {name!r} has changed in {len(said)} moments, since step {int(said.step[0]):,}, and no "
-            "more are "
-            "right than by chance.",
+            "more are right than by chance.",
             expected="answers that change while something is learned",
             measured=0.0,
             unit="changes",
             advice="Most likely a rate too low, weights that no optimizer holds, or a network that cannot tell the examples "
-            "apart. "
-            "Refute: ten times the rate must change as little.",
+            "apart. Refute: ten times the rate must change as little.",
             evidence={"batch": name, "moments": len(said)},
             step=int(said.step[0]),
         )

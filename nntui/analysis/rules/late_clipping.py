@@ -31,14 +31,12 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             ID,
             "error",
             f"Gradients are made smaller after the update that used them (to {format_number(ratio)} of their norm): they "
-            "are clipped "
-            "too late to do anything.",
+            "are clipped too late to do anything.",
             expected=1.0,
             measured=ratio,
             tolerance=ROUNDING,
             advice="Most likely clip_grad_norm_() after optimizer.step(). It belongs between backward() and step(). "
-            "Refute: the norm "
-            "before step() and after it must be the same.",
+            "Refute: the norm before step() and after it must be the same.",
             evidence={"metric": names.LATE_CLIPPING, "readings": last.value.tolist(), "since_step": step},
             step=step,
         )

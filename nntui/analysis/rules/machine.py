@@ -56,8 +56,7 @@ def _waiting(series: Mapping[str, Series]) -> list[Finding]:
             measured=share,
             tolerance=WAITING,
             advice="Most likely a loader without workers (num_workers, pin_memory, persistent_workers), or work that could "
-            "be done once. "
-            "Refute: with one batch used again and again the updates must be as slow.",
+            "be done once. Refute: with one batch used again and again the updates must be as slow.",
             evidence={"share": share, "step_seconds": seconds, "readings": wait.value.tolist()},
             step=int(wait.step[0]),
         )
@@ -87,8 +86,7 @@ def _slower(series: Mapping[str, Series]) -> list[Finding]:
             tolerance=SLOWER,
             unit="examples/s",
             advice="Most likely the machine is shared or throttled, the loader reads from a slow disk, or something grows "
-            "with every step (a "
-            "list of losses that keep their graphs). Refute: a fresh start must be as slow.",
+            "with every step (a list of losses that keep their graphs). Refute: a fresh start must be as slow.",
             evidence={"metric": name, "best": best, "newest": last.value.tolist()},
             step=int(last.step[0]),
         )
@@ -117,8 +115,7 @@ def _memory(series: Mapping[str, Series]) -> list[Finding]:
             measured=grown,
             unit="bytes",
             advice="Most likely losses or outputs are collected with their graphs (total += loss): take loss.item() or "
-            "loss.detach(). Refute: "
-            "a loop without that list must not grow.",
+            "loss.detach(). Refute: a loop without that list must not grow.",
             evidence={"metric": names.MEMORY, "grown": grown, "steps": steps, "newest": float(half[-1])},
             step=int(points.step[len(points) // 2]),
         )

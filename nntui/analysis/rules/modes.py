@@ -68,8 +68,8 @@ def _evaluation(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             expected=0.0,
             measured=share,
             advice="Most likely model.eval() is missing before the evaluation: its numbers depend on chance and on the "
-            "batch, and it "
-            "changes the statistics that normalization keeps. Refute: evaluate twice; both must be equal. If these calls are no "
+            "batch, and it changes the statistics that normalization keeps. Refute: evaluate twice; both must be equal. If "
+            "these calls are no "
             "evaluation, declare 'stochastic'.",
             evidence={"metric": names.EVALUATION_MODE, "share": share, "since_step": step},
             step=step,

@@ -50,8 +50,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             measured=noise,
             tolerance=SWAMPED,
             advice="Most likely batches that are too small, or targets that are noise mostly. Refute: with four times the "
-            "batch the "
-            "noise must not halve. Until then smooth the curve, and compare by the validation loss.",
+            "batch the noise must not halve. Until then smooth the curve, and compare by the validation loss.",
             evidence={"metric": name, "noise": noise, "progress": gained, "points_to_average": needed},
             step=int(points.step[-1]),
         )

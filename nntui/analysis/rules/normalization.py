@@ -42,14 +42,13 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             ID,
             "warn",
             f"In evaluation {named(much, len(gaps))} would give the same batch something else than in training, by "
-            f"{share:.0%} of "
-            "its spread: the kept statistics are not those of the batches.",
+            f"{share:.0%} of its spread: the kept statistics are not those of the batches.",
             expected=f"below {APART:.0%}",
             measured=share,
             tolerance=APART,
             advice="Most likely a momentum so small that the statistics hardly follow (0.001, or what another library calls "
-            "0.999), "
-            "or batches that are not alike (sorted by class, two kinds in turn). Refute: the loss of one training batch in train "
+            "0.999), or batches that are not alike (sorted by class, two kinds in turn). Refute: the loss of one training "
+            "batch in train "
             "mode and in eval mode, without dropout, must be about equal.",
             evidence={"least_gap": {layer: gaps[layer] for layer in much[:20]}, "readings": worst.value.tolist()},
             step=int(worst.step[0]),

@@ -68,8 +68,8 @@ def _drift(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
             measured="different ones",
             tolerance=0.0,
             advice="Most likely gradients are not averaged over ranks: the bare module is called instead of "
-            "DistributedDataParallel, or "
-            "parameters were changed by hand on one rank. Refute: all_gather a weight; it must be equal everywhere.",
+            "DistributedDataParallel, or parameters were changed by hand on one rank. Refute: all_gather a weight; it must "
+            "be equal everywhere.",
             evidence={
                 "steps_apart": apart[:20],
                 "ranks": sorted(values),
@@ -95,8 +95,7 @@ def _same_data(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
             measured="equal ones",
             tolerance=0.0,
             advice="Most likely the DataLoader has no DistributedSampler, or every rank draws from one seed. Refute: print "
-            "the first example of "
-            "every rank.",
+            "the first example of every rank.",
             evidence={"steps": steps[:20], "ranks": sorted(last[-1][1])},
             step=steps[0],
         )
@@ -125,15 +124,13 @@ def _stragglers(ranks: Mapping[int, Mapping[str, Series]]) -> list[Finding]:
             STRAGGLER,
             "warn" if pace >= WORTH else "info",
             f"All ranks wait for rank {worst}: before each backward pass it takes {format_number(slow[worst])} s, where half "
-            "of them "
-            f"take {format_number(usual)} s; an update takes {format_number(pace)} s.",
+            f"of them take {format_number(usual)} s; an update takes {format_number(pace)} s.",
             expected=f"below {format_number(usual + WAITED * pace)}",
             measured=slow[worst],
             tolerance=WAITED * pace,
             unit="s",
             advice="Most likely longer examples, a slower disk or a throttled device there. Refute: exchange the data of two "
-            "ranks; "
-            "the other one must then be the slow one.",
+            "ranks; the other one must then be the slow one.",
             evidence={
                 "seconds": {str(rank): middle for rank, middle in middles.items()},
                 "waited": waited,

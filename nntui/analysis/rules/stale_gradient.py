@@ -37,8 +37,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             measured=float(last.value[-1]),
             tolerance=0.0,
             advice="Most likely optimizer.zero_grad() is missing, or comes after backward(). Refute: all p.grad must be "
-            "None or 0 "
-            "before loss.backward(). If gradients are carried over on purpose, declare 'accumulate'.",
+            "None or 0 before loss.backward(). If gradients are carried over on purpose, declare 'accumulate'.",
             evidence={"metric": names.STALE_GRADIENT, "readings": last.value.tolist(), "since_step": step},
             step=step,
         )

@@ -88,8 +88,7 @@ def _scale(series: Mapping[str, Series]) -> list[Finding]:
             expected=f"above {LOWEST:g}",
             measured=now,
             advice="Most likely the loss or a gradient is not finite whatever its scale: look for NaN in the batch, a log "
-            "or a division "
-            "of zero. Refute: the same in float32 must show no non-finite gradient.",
+            "or a division of zero. Refute: the same in float32 must show no non-finite gradient.",
             evidence={"metric": names.LOSS_SCALE, "largest": largest, "newest": now, "skipped": skipped.value.tolist()},
             step=int(last.step[-1]),
         )

@@ -70,8 +70,8 @@ def _judged(name: str, points: Series, stretch: Trend, constant: float, error: f
             measured=stretch.level,
             tolerance=margin,
             advice="Most likely an output that cannot reach the targets, a rate far too high or low, or so much "
-            "regularisation that "
-            "nothing gets through. Refute: overfit one batch with regularisation off; its loss must not come to its floor.",
+            "regularisation that nothing gets through. Refute: overfit one batch with regularisation off; its loss must not "
+            "come to its floor.",
             evidence={
                 "metric": name,
                 "best_constant_loss": constant,

@@ -24,14 +24,12 @@ WORDS = {
     names.DEAD_FRACTION: (
         "dead",
         "a rate too high for a moment, or a bias far below zero: units behind ReLU that gave 0 for everything get no "
-        "gradient any more. "
-        "Refute: print the largest output of such a unit over an epoch; it must be above 0",
+        "gradient any more. Refute: print the largest output of such a unit over an epoch; it must be above 0",
     ),
     names.SATURATED_FRACTION: (
         "saturated",
         "weights or inputs too large for the function before which they come: at its bound it passes no gradient. Refute: "
-        "the spread "
-        "of what enters it must be around 1",
+        "the spread of what enters it must be around 1",
     ),
 }
 

@@ -87,8 +87,8 @@ def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Find
         measured=0.0,
         tolerance=0.0,
         advice="Most likely they are not used in the forward pass, are cut off by detach() or no_grad(), or have "
-        "requires_grad=False. "
-        "Refute: p.grad must not be None after backward(). If they are meant to stay, declare 'frozen:NAME'.",
+        "requires_grad=False. Refute: p.grad must not be None after backward(). If they are meant to stay, declare "
+        "'frozen:NAME'.",
         evidence={"layers": layers[:20], "since_step": step},
         step=step,
     )
