@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,8 @@ class Watchman:
             view = self._view
             try:
                 listing, read = self._look(), self._read(view)
-                now = (listing, view, self._looks if asks_time(view.pattern) else 0)
+                asked = replace(view, visible=())  # what comes into sight is read, and changes nothing else
+                now = (listing, asked, self._looks if asks_time(view.pattern) else 0)
                 if now != shown or read:
                     self._on_runs(self._chosen(listing, view))
                 shown = now

@@ -95,6 +95,9 @@ def test_while_nothing_changes_nothing_is_handed_over(
     watcher.show(RunsView("a"))
     eventually(lambda: len(seen) == 2)
     assert names(seen[-1]) == ["a"]
+    watcher.show(RunsView("a", visible=(tmp_path / "b",)))
+    eventually(lambda: len(looks) > count + 20)
+    assert len(seen) == 3, "what came into sight was read once"
     watcher.show(RunsView("age>14m"))
     eventually(lambda: len(seen) > 5)  # time alone may change what that lets through
     watcher.stop()

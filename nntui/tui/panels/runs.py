@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -39,12 +40,12 @@ def bars(bar: str) -> Callable[[tuple[float, ...], int], str]:
 def head_line(runs: Runs, width: int, paint: Paint) -> Text:
     """The folder, and how many of its runs are in which state."""
     listing = runs.listing
-    counts = {state: sum(run_words.state(one) == state for one in listing.runs) for state in run_words.GLYPHS}
+    counts = Counter(map(run_words.state, listing.runs))
     parts = [
         (0, paint.text(cut(safe(listing.root), max(8, width // 3)), bold=True)),
         (1, paint.text("1 run" if len(listing.runs) == 1 else f"{len(listing.runs):,} runs")),
     ]
-    for state, count in counts.items():
+    for state, count in ((state, counts[state]) for state in run_words.GLYPHS):
         glyph, meaning = _sign(state, paint)
         parts.append((2 + URGENT.index(state), paint.text(f"{glyph} {count:,} {state}" if count else "", meaning)))
     parts.append((20, paint.text(f"{listing.unread:,} not read yet" if listing.unread else "", "quiet")))
