@@ -1,5 +1,5 @@
 # pyright: standard
-"""What the screens that look inside show: predictions, dependencies, layers, single examples.
+"""What the screens that look inside show: predictions, dependencies, layers, weights, single examples.
 
 Owns folding what was recorded of them, and what is kept so that nothing is derived twice. Invariant: each is derived anew only
 for another view or where something was recorded that it is made of; what no view asks for is not derived.
@@ -15,6 +15,7 @@ import pyarrow as pa
 from nntui import names
 from nntui.analysis.answers import Answers
 from nntui.analysis.series import Series
+from nntui.finding import Finding
 from nntui.session.answers import answers
 from nntui.session.data import NOTHING, Data, DataView, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
@@ -24,9 +25,10 @@ from nntui.session.predictions import Predictions, PredictionsView, predictions
 from nntui.session.rows import object_of
 from nntui.session.snapshot import View
 from nntui.session.table import Known, Table
+from nntui.session.weights import Context, Lines, Shape, Tensors, Weights
 
-Lines = tuple[tuple[str, int], ...]
-"""Writers of the shown rank, oldest first, with the step from which a later one replaced each."""
+SHAPES = 16
+"""Shapes of inputs that are kept in mind."""
 
 
 class Fields(TypedDict):
@@ -36,6 +38,7 @@ class Fields(TypedDict):
     dependencies: Dependencies
     data: Data
     layers: Layers
+    weights: Weights
 
 
 class Inside:
@@ -45,6 +48,8 @@ class Inside:
         self._examples = Examples()
         self._matrices = Matrices()
         self._known = Known()
+        self._tensors = Tensors()
+        self._shapes: dict[Shape, None] = {}
         self._entered: tuple[int, str] = (0, "")
         self._watched: tuple[int, Watched] = (0, Watched())
         self.watched: dict[str, Any] = {}
@@ -63,6 +68,10 @@ class Inside:
             self._known.fold(writer, batch)
         elif kind == "dependencies":
             self._matrices.fold(batch)
+        elif kind == "tensors":
+            self._tensors.fold(writer, batch)
+        if kind in ("predictions", "samples", "examples"):
+            self._see_shapes(batch)
 
     def fold_event(self, row: Mapping[str, Any]) -> None:
         """Take in what an event tells of the inside; the newest of each counts."""
@@ -79,6 +88,7 @@ class Inside:
             "dependencies": self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
             "data": self._chosen(view.data, lines) if view.data else NOTHING,
             "layers": self._depth(view.layers, series, points) if view.layers else Layers(),
+            "weights": self._tensors.shown(view.weights, lines, self._context) if view.weights else Weights(),
         }
 
     def answers(self, lines: Lines) -> dict[str, Answers]:
@@ -88,6 +98,25 @@ class Inside:
             batches = {name: self._examples.history(name, lines)[1:] for name in self._examples.names}
             self._answers = (key, {name: answers(*rows) for name, rows in batches.items()})
         return self._answers[1]
+
+    def finding(self, lines: Lines) -> Finding | None:
+        """The row of the recipe that is judged by what was recorded while training: how far the first layer is from noise."""
+        return self._tensors.finding(lines, self._context)
+
+    @property
+    def _context(self) -> Context:
+        return Context(tuple(self._shapes), self.watched)
+
+    def _see_shapes(self, batch: pa.RecordBatch) -> None:
+        """Keep in mind which pictures are inputs: the shape of the first input of a batch."""
+        is_input = (
+            [role == "input" for role in batch.column("role").to_pylist()] if "role" in batch.schema.names else []
+        )
+        shapes = batch.column("shape")
+        for row in range(batch.num_rows):
+            if (not is_input or is_input[row]) and len(shapes[row]) > 1 and len(self._shapes) < SHAPES:
+                self._shapes[tuple(int(n or 0) for n in shapes[row].as_py())] = None
+                return
 
     def _said(self, view: PredictionsView, lines: Lines) -> Predictions:
         key = (view, self._examples.rows, lines)

@@ -169,7 +169,7 @@ class RunState:
         outside = {metric: one for metric, one in training.items() if not metric.startswith(names.LAYER)}
         head = self._head(lead, outside, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
         alerts = self._find_alerts(training, head, now)
-        checks = recipe.ordered(finding for _, finding in self._checks.values())
+        checks = recipe.ordered(self._checked())
         growing = head.state in ("live", "quiet")
         listed, inside = _listed(series, view)
         metrics = [self._summary(series[metric], view.sparkline_columns, growing) for metric in listed]
@@ -190,6 +190,11 @@ class RunState:
 
     def _system(self, view: SystemView, lead: str) -> System:
         return self._machines.shown(view, lead, self._writers, self._states, self._pulses, self._recorded)
+
+    def _checked(self) -> list[Finding]:
+        """The newest outcome of each check, and what is judged by what was recorded since."""
+        found, judged = [finding for _, finding in self._checks.values()], self._inside.finding(self._lines())
+        return found if judged is None or judged.id in self._checks else [*found, judged]
 
     def series(self, metric: str) -> Series:
         """The points of a metric that count."""

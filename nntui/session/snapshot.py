@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.finding import Finding
-from nntui.session import data, dependencies, layers, predictions, system
+from nntui.session import data, dependencies, layers, predictions, system, weights
 from nntui.session.data import Data, DataView
 from nntui.session.dependencies import Dependencies, DependenciesView
 from nntui.session.layers import Layers, LayersView
 from nntui.session.liveness import State as State
 from nntui.session.predictions import Predictions, PredictionsView
 from nntui.session.system import System, SystemView
+from nntui.session.weights import Weights, WeightsView
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,6 +74,7 @@ class View:
     data: DataView | None = None
     layers: LayersView | None = None
     system: SystemView | None = None
+    weights: WeightsView | None = None
     inside: int = 0
     """Most metrics taken inside the model, or of the machine, that are listed among the others: there may be thousands."""
     inside_pattern: str = ""
@@ -279,6 +281,8 @@ class Snapshot:
     """Empty unless the view asks for them."""
     system: System = system.NOTHING
     """Empty unless the view asks for it."""
+    weights: Weights = weights.NOTHING
+    """Empty unless the view asks for them."""
     pins: tuple[Pin, ...] = ()
     """The runs drawn along, as the view asks for them."""
     called: str = ""
