@@ -92,13 +92,13 @@ SETS: dict[str, Glyphs] = {
     ),
 }
 
-_ASCII = str.maketrans("…–×÷σ·│┤─▸▼▲✓✗●○■↓↑←→", "~-x/s.|+->v!+X*o#v^<>")
+_ASCII = str.maketrans("…–×÷σ±·│┤─▸▼▲✓✗●○■↓↑←→", "~-x/s~.|+->v!+X*o#v^<>")
 _SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def plain(line: Text) -> Text:
     """The line in ASCII only, in the same cells and styles; a foreign character becomes `?`."""
-    shown = line.plain.translate(_ASCII)
+    shown = line.plain.replace("± ", "+-").translate(_ASCII)
     shown = "".join(char if char.isascii() else "?" * cell_len(char) for char in shown)
     if len(shown) != len(line.plain):
         return Text(shown, style=line.style, end="", no_wrap=True)

@@ -28,6 +28,8 @@ class Paint:
     glyphs: Glyphs
     colours: bool = True
     """Whether the terminal may be sent colours; without them (NO_COLOR) what matters is bold and what does not is dim."""
+    exact: bool = False
+    """Whether it says that it shows any colour (COLORTERM), not the nearest of 256 or 16."""
 
     def style(self, meaning: str, *, bold: bool = False) -> Style:
         """foreground | quiet | faint | border | primary | accent | success | warning | error."""

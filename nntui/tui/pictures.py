@@ -1,7 +1,7 @@
-"""Recorded arrays as pictures: two pixels per cell, in the colours that every terminal has.
+"""Recorded arrays as pictures: two pixels per cell, in the colours that a terminal has.
 
 Owns which arrays are pictures and how their numbers become shades. Invariant: shades are entries of xterm's own palette, so that
-no terminal mixes its own; in ASCII and without colours they are characters.
+no terminal mixes its own, unless it says that it shows any colour; in ASCII and without colours they are characters.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 
 RAMP = " .:-=+*#%@"
 GREYS = range(232, 256)
+LARGEST = 4
+"""Dots along a pixel, at most."""
 LEAST = 3
 """Rows and columns from which an array is a picture and not a row of numbers."""
 
@@ -41,40 +43,71 @@ def as_picture(shape: tuple[int, ...], data: Floats) -> Floats | None:
 
 
 def picture_lines(pixels: Floats, width: int, height: int, paint: Paint) -> list[Text]:
-    """The picture in at most height lines of width cells, its proportions kept; small ones are enlarged up to four times."""
+    """The picture in at most height lines of width cells, its proportions kept; small ones are enlarged up to four times.
+
+    What is made smaller is averaged.
+    """
     rows, columns = pixels.shape[:2]
     if width < 1 or height < 1:
         return []
-    plain = paint.glyphs.kind == "ascii" or not paint.colours
+    plain = _is_plain(paint)
     across, down = (2 * columns, rows) if plain else (columns, rows / 2)  # cells at one cell or half a cell per pixel
-    scale = min(width / across, height / down, 4.0)
+    scale = min(width / across, height / down, float(LARGEST))
     scale = float(int(scale)) if scale >= 1 else scale
-    cells = (max(1, int(across * scale)), max(1, int(np.ceil(down * scale))))
+    wide, high = max(1, int(across * scale)), max(1, round(rows * scale))
     if plain:
-        grey = _sampled(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, cells[1], cells[0])
+        grey = _sampled(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, high, wide)
         shades = (grey * (len(RAMP) - 1)).round().astype(int)
         return [Text("".join(RAMP[shade] for shade in row), no_wrap=True, end="") for row in shades]
-    colours = _palette(_sampled(pixels, 2 * cells[1], cells[0]))
-    return [_halves(colours[row], colours[row + 1]) for row in range(0, len(colours), 2)]
+    colours = _colours(_sampled(pixels, high, wide), paint)
+    if high % 2:
+        colours.append([None] * wide)
+    return [_halves(*colours[row : row + 2]) for row in range(0, high, 2)]
+
+
+def cells(rows: int, columns: int, scale: int, paint: Paint) -> tuple[int, int]:
+    """Width and height in cells of a picture of which every pixel is `scale` dots wide."""
+    if _is_plain(paint):
+        return 2 * columns * scale, rows * scale
+    return columns * scale, -(-rows * scale // 2)
+
+
+def _is_plain(paint: Paint) -> bool:
+    """Whether pictures are drawn in characters."""
+    return paint.glyphs.kind == "ascii" or not paint.colours
 
 
 def _sampled(pixels: Floats, rows: int, columns: int) -> Floats:
-    """Nearest pixels for an array of another size."""
-    down = np.arange(rows) * pixels.shape[0] // rows
-    across = np.arange(columns) * pixels.shape[1] // columns
-    return pixels[down][:, across]
+    """An array of another size: the mean of the pixels that fall into a smaller one, the nearest in a larger one."""
+    for axis, wanted in ((0, rows), (1, columns)):
+        have = pixels.shape[axis]
+        if wanted < have:
+            starts = np.arange(wanted) * have // wanted
+            counts = np.diff(np.append(starts, have))
+            shape = (-1, 1) if axis == 0 else (1, -1)
+            sums = np.add.reduceat(pixels, starts, axis=axis)
+            pixels = sums / counts.reshape(*shape, *([1] * (pixels.ndim - 2)))
+        else:
+            pixels = np.take(pixels, np.arange(wanted) * have // wanted, axis=axis)
+    return pixels
 
 
-def _palette(pixels: Floats) -> NDArray[np.int64]:
-    """Numbers of xterm's palette: its greys, or its cube of colours."""
+def _colours(pixels: Floats, paint: Paint) -> list[list[Color | None]]:
+    """The colour of each pixel: exact where the terminal can, else xterm's nearest grey or colour of its cube."""
+    if paint.exact:
+        whole = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+        return [[Color.from_rgb(*pixel) for pixel in row] for row in (whole * 255).round().astype(int).tolist()]
     if pixels.ndim == 2:
-        return GREYS.start + (pixels * (len(GREYS) - 1)).round().astype(np.int64)
-    cube = (pixels * 5).round().astype(np.int64)
-    return 16 + 36 * cube[..., 0] + 6 * cube[..., 1] + cube[..., 2]
+        numbers = GREYS.start + (pixels * (len(GREYS) - 1)).round().astype(np.int64)
+    else:
+        cube = (pixels * 5).round().astype(np.int64)
+        numbers = 16 + 36 * cube[..., 0] + 6 * cube[..., 1] + cube[..., 2]
+    found: list[list[Color | None]] = [[Color.from_ansi(number) for number in row] for row in numbers.tolist()]
+    return found
 
 
-def _halves(upper: NDArray[np.int64], lower: NDArray[np.int64]) -> Text:
+def _halves(upper: list[Color | None], lower: list[Color | None]) -> Text:
     line = Text(no_wrap=True, end="")
-    for above, below in zip(upper.tolist(), lower.tolist(), strict=True):
-        line.append("▀", Style(color=Color.from_ansi(above), bgcolor=Color.from_ansi(below)))
+    for above, below in zip(upper, lower, strict=True):
+        line.append("▀", Style(color=above, bgcolor=below))
     return line

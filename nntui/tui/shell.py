@@ -57,7 +57,7 @@ class Shell(App[None]):
     @property
     def paint(self) -> Paint:
         """What panels draw with."""
-        return Paint(self.current_theme, self.glyphs, not self.no_color)
+        return Paint(self.current_theme, self.glyphs, not self.no_color, self.console.color_system == "truecolor")
 
     @property
     def front(self) -> RunScreen | None:

@@ -21,7 +21,7 @@ import pytest
 from nntui import names
 from nntui.analysis.series import Series
 from nntui.finding import Finding
-from nntui.runlog.schema import DEPENDENCIES, EXAMPLES
+from nntui.runlog.schema import DEPENDENCIES, EXAMPLES, TENSORS
 from nntui.session import plotting, recipe
 from nntui.session.data import Data, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
@@ -31,6 +31,7 @@ from nntui.session.predictions import Predictions, predictions
 from nntui.session.snapshot import EventRow, Head, Lost, Mark, Pin, PlotView, Snapshot, View
 from nntui.session.system import Process, System, SystemView, system
 from nntui.session.table import Known
+from nntui.session.weights import Context, Tensors, Weights
 
 EXPECTED = Path(__file__).parent / "screens"
 START = 1_760_000_000.0
@@ -411,6 +412,28 @@ def _machine(view: SystemView, *, failing: bool, foreign: tuple[str, ...] = ()) 
     )
 
 
+def _weights(*, failing: bool) -> Tensors:
+    """Sixteen filters of three colours at five moments: waves that training brings out; of a failing network noise that stays."""
+    noise = np.random.default_rng(13).standard_normal((16, 3, 5, 5))
+    angles = np.linspace(0, np.pi, 16).reshape(16, 1, 1, 1)
+    rows, columns = np.indices((5, 5))
+    waves = np.sin(np.cos(angles) * rows + np.sin(angles) * columns + np.arange(3).reshape(1, 3, 1, 1))
+    known = Tensors()
+    for moment, step in enumerate((0, 500, 1000, 2000, 4000)):
+        data = noise if failing else noise + moment * waves
+        record = {"name": "stem.conv.weight", "step": step, "wall_time_ns": 1, "shape": list(noise.shape)}
+        known.fold("w-0", pa.RecordBatch.from_pylist([record | {"data": data.ravel().tolist()}], schema=TENSORS))
+    record = {
+        "name": "words.weight",
+        "step": 0,
+        "wall_time_ns": 1,
+        "shape": [12, 20],
+        "data": np.arange(240.0).tolist(),
+    }
+    known.fold("w-0", pa.RecordBatch.from_pylist([record], schema=TENSORS))
+    return known
+
+
 class CannedFeed:
     """A feed whose run never changes unless a test says so; it has no thread and no clock."""
 
@@ -477,6 +500,7 @@ class CannedFeed:
             dependencies=self._dependencies(),
             data=self._data(),
             layers=self._layers(),
+            weights=self._weights(),
             system=self._system(),
         )
 
@@ -485,6 +509,12 @@ class CannedFeed:
         if view is None or not self.curves:
             return System()
         return _machine(view, failing=self.scene == "failing", foreign=HOSTILE if self.scene == "hostile" else ())
+
+    def _weights(self) -> Weights:
+        view = self.view.weights
+        if view is None or not self.curves:
+            return Weights()
+        return _weights(failing=self.scene == "failing").shown(view, (("w-0", 1 << 62),), Context())
 
     def _layers(self) -> Layers:
         view = self.view.layers

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
-from nntui.tui.pictures import RAMP, as_picture, picture_lines
+from nntui.tui.pictures import RAMP, as_picture, cells, picture_lines
 from nntui.tui.themes import DARK
 
 PAINT = Paint(DARK, SETS["braille"])
@@ -73,3 +73,36 @@ def test_in_ascii_lighter_pixels_have_denser_characters() -> None:
     text = "".join(line.plain for line in picture_lines(pixels, 8, 3, ASCII))
     assert [RAMP.index(char) for char in text] == sorted(RAMP.index(char) for char in text)
     assert (text[0], text[-1]) == (RAMP[0], RAMP[-1])
+
+
+def test_what_is_made_smaller_is_averaged() -> None:
+    board = np.indices((64, 64)).sum(axis=0) % 2.0
+    lines = picture_lines(board, 32, 16, PAINT)
+    shades = {(s.style.color.number, s.style.bgcolor.number) for line in lines for s in line.spans}
+    assert shades == {(244, 244)}, "half-way between black and white, wherever the squares fall"
+
+
+def test_rows_that_are_odd_keep_their_proportions() -> None:
+    pixels = np.array([[0.0] * 3, [0.5] * 3, [1.0] * 3])
+    lines = picture_lines(pixels, 3, 2, PAINT)
+    numbers = [(s.style.color.number, s.style.bgcolor and s.style.bgcolor.number) for line in lines for s in line.spans]
+    assert numbers == [(232, 244)] * 3 + [(255, None)] * 3
+
+
+def test_a_terminal_that_shows_any_colour_gets_the_exact_one() -> None:
+    exact = Paint(DARK, SETS["braille"], exact=True)
+    pixels = np.zeros((3, 3, 3))
+    pixels[0, 0] = (0.2, 0.4, 0.9)
+    pixels[1, 0] = 0.5
+    (style, *_) = [span.style for span in picture_lines(pixels, 3, 2, exact)[0].spans]
+    assert style.color.triplet == (51, 102, 230)
+    assert style.bgcolor.triplet == (128, 128, 128)
+
+
+@pytest.mark.parametrize("paint", [PAINT, ASCII], ids=["half blocks", "ascii"])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("shape", [(3, 3), (5, 4), (7, 7)])
+def test_a_picture_takes_the_cells_that_its_scale_says(paint, scale, shape) -> None:
+    wide, high = cells(*shape, scale, paint)
+    lines = picture_lines(np.random.default_rng(0).random(shape), wide, high, paint)
+    assert (cell_len(lines[0].plain), len(lines)) == (wide, high)

@@ -91,6 +91,11 @@ def test_the_history_of_one_layer_alone(tui: SimpleNamespace) -> None:
     asyncio.run(look(tui, "failing", "usual", ["5", "j", "j", "j", *["n"] * 5, "enter"], "layers-alone"))
 
 
+@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
+def test_first_layer_weights_as_pictures_at_an_earlier_moment(tui: SimpleNamespace, glyphs: str) -> None:
+    asyncio.run(look(tui, "live", "usual", ["5", "f", "left_square_bracket"], f"layers-filters-{glyphs}", glyphs))
+
+
 def test_layers_of_any_name_are_harmless(tui: SimpleNamespace) -> None:
     asyncio.run(look(tui, "hostile", "usual", ["5"], "layers-hostile"))
 

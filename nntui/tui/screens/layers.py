@@ -12,14 +12,20 @@ from textual.binding import Binding, BindingType
 
 from nntui import names
 from nntui.session.layers import LOGARITHMIC, STATISTICS, Layer, LayersView
-from nntui.session.snapshot import PlotView, View
+from nntui.session.snapshot import PlotView, Snapshot, View
+from nntui.session.weights import WeightsView
 from nntui.tui.actions import ACTIONS
 from nntui.tui.panels import layers as panels
+from nntui.tui.panels.weights import weights_lines
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.plot import plot_lines, raster_columns
 
 MARGIN = 4
 """Cells of a row that the list itself takes."""
+CHROME = 7
+"""Lines of the screen that are neither list nor detail."""
+LEAST_FILTERS = 5
+"""Lines from which the filters of the chosen layer are shown below it."""
 
 
 class LayersScreen(BrowseScreen):
@@ -30,6 +36,9 @@ class LayersScreen(BrowseScreen):
         Binding(key, action.name, show=False) for action in ACTIONS if action.group == "layers" for key in action.keys
     ]
     wanted = LayersView()
+    weights = WeightsView()
+    filters = False
+    """Whether first-layer weights have the whole room."""
 
     def body(self) -> ComposeResult:
         """What is shown and what cannot be, over the table."""
@@ -48,7 +57,13 @@ class LayersScreen(BrowseScreen):
             metric = names.layer(items[min(self.chosen, len(items) - 1)].name, wanted.statistic)
             raster = raster_columns(width, self.run_app.glyphs.kind)
             plots = (PlotView("layer", (metric,), max(1, raster), log_y=wanted.statistic in LOGARITHMIC or None),)
-        return View(layers=wanted, plots=plots)
+        return View(layers=wanted, plots=plots, weights=self.weights)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Make room for filters where they have it all, then draw."""
+        for line in self.query("#about, #blind, #titles"):
+            line.set_class(self.filters, "gone")
+        super().show(snapshot)
 
     def items(self) -> Sequence[Layer]:
         """The layers."""
@@ -71,7 +86,12 @@ class LayersScreen(BrowseScreen):
             data = self.snapshot.plots.get("layer")
             shown = data if data and data.view.metrics == (names.layer(item.name, statistic),) else None
             room = max(3, self.size.height - 6 - len(lines))
-            lines += plot_lines(shown, width - 2, room, paint, title=panels.WORDS[statistic][1])
+            return lines + plot_lines(shown, width - 2, room, paint, title=panels.WORDS[statistic][1])
+        weights = self.snapshot.weights
+        if weights.count and weights.name.startswith(f"{item.name}."):
+            height = self.size.height - CHROME
+            room = height - min(len(self.items()), height // 2) - len(lines) - 1
+            lines += [Text(), *weights_lines(weights, width, room, paint)] if room >= LEAST_FILTERS else []
         return lines
 
     def nothing(self) -> str:
@@ -91,13 +111,34 @@ class LayersScreen(BrowseScreen):
         self._ask()
 
     def back(self) -> bool:
-        """Leave the history."""
-        was = super().back()
+        """Leave the filters, the history, the past."""
+        was = self.filters or self.alone or self.weights.step is not None
+        if self.filters:
+            self.filters = False
+        elif not super().back():
+            self.weights = replace(self.weights, step=None)
         self._ask()
         return was
 
+    def action_filters(self) -> None:
+        """First-layer weights in the whole room, or the table again."""
+        self.filters = not self.filters
+        self._ask()
+
+    def action_scrub(self, by: int) -> None:
+        """Weights at an earlier or a later moment."""
+        steps = self.snapshot.weights.steps
+        if len(steps):
+            at = min(max(0, self.snapshot.weights.at + by), len(steps) - 1)
+            self.weights = replace(self.weights, step=None if at == len(steps) - 1 else int(steps[at]))
+            self._ask()
+
     def action_another(self) -> None:
-        """The next statistic."""
+        """The next statistic; of weights the next tensor."""
+        if self.filters:
+            self.weights = WeightsView(self.weights.which + 1)
+            self._ask()
+            return
         following = STATISTICS[(STATISTICS.index(self.wanted.statistic) + 1) % len(STATISTICS)]
         self.wanted = replace(self.wanted, statistic=following)
         self._ask()
@@ -111,6 +152,11 @@ class LayersScreen(BrowseScreen):
     def _ask(self) -> None:
         self.run_app.ask()
         self.show(self.snapshot)
+
+    def _body(self, width: int, height: int) -> list[Text]:
+        if not self.filters:
+            return super()._body(width, height)
+        return weights_lines(self.snapshot.weights, width, height, self.run_app.paint)
 
     def _about(self, width: int, height: int) -> list[Text]:
         data = self.snapshot.layers
