@@ -68,7 +68,7 @@ def test_help_says_everything_in_the_smallest_usual_terminal_with_no_word_cut_of
             first = tui.lines(app)[:-1]
             assert first[-1].strip().endswith("more")
             shown = first[:-1]
-            for _ in range(3):
+            for _ in range(8):
                 await pilot.press("pagedown")
                 await tui.settle(pilot)
                 shown += [line for line in tui.lines(app)[:-1] if not line.strip().endswith("more")]
