@@ -20,8 +20,10 @@ if TYPE_CHECKING:  # the screens know these classes, and are painted before Arro
 
 Floats = NDArray[np.float64]
 
-EXAMPLES = 128
+EXAMPLES = 512
 """Examples that are kept of a batch."""
+OUTPUTS = 1 << 16
+"""Outputs that are kept of a history, at most: the more examples there are, the fewer steps."""
 STEPS = 256
 """Steps that are kept of a history, at most; at least half as many once there are more."""
 WIDEST = 256
@@ -84,7 +86,7 @@ class Track:
         self._newest = Moment(step)
         if self._count % self._stride == 0:
             self._moments.append(self._newest)
-            if len(self._moments) > STEPS:
+            if len(self._moments) > min(STEPS, max(16, OUTPUTS // max(1, len(self._moments[0].outputs)))):
                 del self._moments[1::2]
                 self._stride *= 2
         self._count += 1

@@ -21,7 +21,7 @@ from nntui.session.data import NOTHING, Data, DataView, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Examples
 from nntui.session.layers import Layers, LayersView, Watched, layers
-from nntui.session.predictions import Predictions, PredictionsView, predictions
+from nntui.session.predictions import Predictions, PredictionsView, Reading, predictions
 from nntui.session.rows import object_of
 from nntui.session.snapshot import View
 from nntui.session.table import Known, Table
@@ -55,6 +55,7 @@ class Inside:
         self.watched: dict[str, Any] = {}
         """The data of the newest event of `nntui.watch`."""
         self._predictions: tuple[object, Predictions] = (None, Predictions())
+        self._reading: tuple[object, Reading | None] = (None, None)
         self._answers: tuple[object, dict[str, Answers]] = (None, {})
         self._listed: tuple[object, Listed] = (None, Listed(Table()))
         self._data: tuple[object, Data] = (None, NOTHING)
@@ -123,7 +124,15 @@ class Inside:
         if self._predictions[0] != key:
             batches = self._examples.names
             name = batches[view.name % len(batches)] if batches else ""
-            self._predictions = (key, predictions(view, batches, *self._examples.history(name, lines)))
+            inputs, targets, moments = self._examples.history(name, lines)
+            read = (name, self._examples.rows, lines)
+            if self._reading[0] != read and moments:
+                self._reading = (read, Reading(moments, targets))
+            reading = self._reading[1]
+            self._predictions = (
+                key,
+                predictions(view, batches, inputs, targets, moments, reading if moments else None),
+            )
         return self._predictions[1]
 
     def _chosen(self, view: DataView, lines: Lines) -> Data:

@@ -23,8 +23,10 @@ Ints = NDArray[np.int64]
 Kind = Literal["classes", "yes or no", "number", "text", "numbers"]
 """classes: one number per class; yes or no: one number, labels 0 and 1; number: one number; text: what was recorded as such;
 numbers: anything else."""
-Order = Literal["example", "worst", "jitter"]
+Order = Literal["example", "worst", "jitter", "flip"]
 TOP = 5
+NUMBERS = 3
+"""Numbers of an output of several that are written out."""
 WORD = 24
 """Characters up to which a text is right or wrong as a whole; of a longer one only the share of right characters is told."""
 
@@ -35,8 +37,8 @@ class PredictionsView:
 
     name: int = 0
     """Number of the batch, in the order they appeared; taken modulo how many there are."""
-    back: int = 0
-    """Moments before the newest one."""
+    step: int | None = None
+    """The newest moment at or before this step, which stays where it is as training goes on; None for the newest of all."""
     order: Order = "example"
 
 
@@ -54,6 +56,10 @@ class Prediction:
     """Of classes the probability of the label (of what is said where there is none); of numbers the value."""
     history: Floats
     """Score at every moment, of shape (moments,); NaN where nothing was recorded."""
+    good: Floats
+    """The same from 0 to 1, larger is better: of numbers 1 for the label and 1/2 for what is one spread of the labels off it."""
+    sure: Floats
+    """Probability of what was said at every moment; NaN where there are none."""
     right_then: NDArray[np.bool_]
     """Whether what was said was right, at every moment."""
     target: float
@@ -64,7 +70,7 @@ class Prediction:
     """Of what is said: share of moments at which it changed (of longer texts: share of characters); of numbers the mean change,
     in units of the labels' spread."""
     last_change: int
-    """Step of the newest change of what is said; -1 where it never changed."""
+    """Step of the newest change of what is said (of a number: when it last came to the other side of its label); -1 for none."""
     top: tuple[tuple[str, float], ...]
     """The most probable classes at the shown moment with their probabilities."""
     given: Shown
@@ -99,12 +105,16 @@ def predictions(
     inputs: Mapping[int, Shown],
     targets: Mapping[int, Shown],
     moments: Sequence[Moment],
+    reading: Reading | None = None,
 ) -> Predictions:
-    """The batch `names[view.name]`, whose rows are given, as the view asks for it."""
+    """The batch `names[view.name]`, whose rows are given, as the view asks for it. reading: of the same rows, if there is one."""
     if not names or not moments:
         return NOTHING
-    at = max(0, len(moments) - 1 - max(0, view.back))
-    reading = _Reading(moments, targets)
+    steps = np.array([moment.step for moment in moments], np.int64)
+    at = len(steps) - 1
+    if view.step is not None:
+        at = max(0, int(np.searchsorted(steps, view.step, side="right")) - 1)
+    reading = reading or Reading(moments, targets)
     numbers = sorted({example for moment in moments for example in moment.outputs} | targets.keys() | inputs.keys())
     rows = [reading.prediction(n, at, inputs.get(n, Shown())) for n in numbers]
     rows.sort(key=lambda one: _place(one, view.order))
@@ -112,7 +122,7 @@ def predictions(
         name=names[view.name % len(names)],
         names=tuple(names),
         kind=reading.kind,
-        steps=np.array([moment.step for moment in moments], np.int64),
+        steps=steps,
         at=at,
         order=view.order,
         right=sum(one.right == "yes" for one in rows),
@@ -123,7 +133,7 @@ def predictions(
 
 def _place(one: Prediction, order: Order) -> tuple[bool, float, int]:
     """Where an example stands in an order; what is not known comes last."""
-    value = {"example": 0.0, "worst": -one.loss, "jitter": -one.jitter}[order]
+    value = {"example": 0.0, "worst": -one.loss, "jitter": -one.jitter}.get(order, -float(one.last_change))
     return math.isnan(value), value, one.example
 
 
@@ -144,30 +154,37 @@ def kind_of(moments: Sequence[Moment], targets: Mapping[int, Shown]) -> Kind:
     return "text" if any(one.text for one in outputs) else "numbers"
 
 
-class _Reading:
+class Reading:
     """How the outputs of one batch are read."""
 
     def __init__(self, moments: Sequence[Moment], targets: Mapping[int, Shown]) -> None:
         self.kind: Kind = kind_of(moments, targets)
         self._moments, self._targets = moments, targets
         self._called = _class_names(moments, targets) if self.kind == "classes" else {}
-        labels = np.array([one.data[0] for one in targets.values() if len(one.data) == 1])
-        labels = labels[np.isfinite(labels)]
-        self._spread = (float(labels.std()) if len(labels) > 1 else 0.0) or 1.0
+        labels = [one.data for one in targets.values() if len(one.data) and np.isfinite(one.data).all()]
+        same = len(labels) > 1 and len({len(one) for one in labels}) == 1
+        spread = float(np.sqrt(np.stack(labels).var(axis=0).mean())) if same else 0.0
+        self.spread = spread if 0 < spread < math.inf else 1.0
+        """Standard deviation of the labels; of several numbers each, the root of their mean variance; 1 where there is none."""
         single = [one.data[0] for moment in moments for one in moment.outputs.values() if len(one.data) == 1]
         self._sigmoid = any(not 0.0 <= value <= 1.0 for value in single)
+        self._known: dict[int, _History] = {}
 
     def prediction(self, example: int, at: int, given: Shown) -> Prediction:
         """One example with its history, as of moment `at`."""
         target = self._targets.get(example, Shown())
         label = float(target.data[0]) if len(target.data) == 1 else math.nan
-        outputs = [moment.outputs.get(example, Shown()) for moment in self._moments]
-        said = [self._said(one) for one in outputs]
-        scores = np.array([self._score(one, label, target.text) for one in outputs], np.float64)
-        right = np.array([self._is_right(o, words, label, target.text) for o, words in zip(outputs, said, strict=True)])
+        if example not in self._known:
+            self._known[example] = self._history(example, target, label)
+        seen = self._known[example]
+        outputs, said, scores, right = seen.outputs, seen.said, seen.scores, seen.right
         so_far = list(zip(self._moments, said, strict=True))[: at + 1]
         known = [(moment.step, words) for moment, words in so_far if words]
-        changes = [step for (_, before), (step, after) in itertools.pairwise(known) if before != after]
+        sides = known
+        if self.kind == "number" and math.isfinite(label):
+            both = zip(self._moments, scores.tolist(), strict=True)
+            sides = [(m.step, str(score > label)) for m, score in list(both)[: at + 1] if math.isfinite(score)]
+        changes = [step for (_, before), (step, after) in itertools.pairwise(sides) if before != after]
         word = self.kind == "text" and 0 < len(target.text) <= WORD
         judged = said[at] and (word or (self.kind in ("classes", "yes or no") and math.isfinite(label)))
         return Prediction(
@@ -177,14 +194,33 @@ class _Reading:
             right="" if not judged else "yes" if right[at] else "no",
             score=float(scores[at]),
             history=scores,
+            good=seen.good,
+            sure=seen.sure,
             right_then=right,
             target=label,
             loss=self._loss(float(scores[at]), label),
-            jitter=self._jitter(scores[: at + 1], [words for _, words in known]),
+            jitter=self._jitter(outputs[: at + 1], scores[: at + 1], [words for _, words in known]),
             last_change=changes[-1] if changes else -1,
             top=self._top(outputs[at]),
             given=given,
         )
+
+    def _history(self, example: int, target: Shown, label: float) -> _History:
+        """What is the same whatever moment is shown."""
+        outputs = [moment.outputs.get(example, Shown()) for moment in self._moments]
+        said = [self._said(one) for one in outputs]
+        scores = np.array([self._score(one, label, target) for one in outputs], np.float64)
+        right = np.array([self._is_right(o, words, label, target.text) for o, words in zip(outputs, said, strict=True)])
+        sure = np.full(len(outputs), math.nan)
+        good = scores
+        if self.kind in ("classes", "yes or no"):
+            finite = [at for at, one in enumerate(outputs) if len(one.data) and np.isfinite(one.data).all()]
+            sure[finite] = [float(self._sure(outputs[at].data).max()) for at in finite]
+        elif self.kind in ("number", "numbers"):
+            distance = np.abs(scores - label) if self.kind == "number" else scores
+            with np.errstate(over="ignore"):
+                good = 1.0 / (1.0 + distance / self.spread)
+        return _History(outputs, said, scores, good, sure, right)
 
     def _said(self, one: Shown) -> str:
         if one.text or not len(one.data):
@@ -196,16 +232,17 @@ class _Reading:
             return self._called.get(best, str(best))
         if self.kind == "yes or no":
             return str(int(self._sure(one.data)[1] > 0.5))
-        return f"{one.data[0]:.4g}" if len(one.data) == 1 else f"{len(one.data)} numbers"
+        return _in_words(one.data)
 
     def _label(self, target: Shown, label: float) -> str:
         if target.text:
             return target.text
         if not math.isfinite(label):
-            return f"{len(target.data)} numbers" if len(target.data) > 1 else ""
+            return _in_words(target.data) if len(target.data) > 1 else ""
         return self._called.get(int(label), str(int(label))) if self.kind == "classes" else f"{label:.4g}"
 
-    def _score(self, one: Shown, label: float, text: str) -> float:
+    def _score(self, one: Shown, label: float, target: Shown) -> float:
+        text = target.text
         if len(one.data) and not np.isfinite(one.data).all():
             return math.nan
         if self.kind in ("classes", "yes or no") and len(one.data):
@@ -214,6 +251,10 @@ class _Reading:
             return float(sure[int(label) if known else int(np.argmax(sure))])
         if self.kind == "number" and len(one.data):
             return float(one.data[0])
+        if self.kind == "numbers" and len(one.data) and len(one.data) == len(target.data):
+            if _are_whole(one.data) and _are_whole(target.data):  # the share of places that are right
+                return float((one.data != target.data).mean())
+            return _distance(one.data, target.data)
         if text and one.text:  # the share of characters that are right
             return sum(a == b for a, b in zip(one.text, text, strict=False)) / max(len(one.text), len(text))
         return math.nan
@@ -242,15 +283,48 @@ class _Reading:
     def _loss(self, score: float, label: float) -> float:
         if self.kind == "number":
             return abs(score - label)
+        if self.kind == "numbers":
+            return score
         return -math.log(max(score, 1e-300)) if math.isfinite(score) else math.nan
 
-    def _jitter(self, scores: Floats, said: list[str]) -> float:
+    def _jitter(self, outputs: list[Shown], scores: Floats, said: list[str]) -> float:
         if self.kind == "number":
             finite = scores[np.isfinite(scores)]
-            return float(np.abs(np.diff(finite)).mean() / self._spread) if len(finite) > 1 else math.nan
+            return float(np.abs(np.diff(finite)).mean() / self.spread) if len(finite) > 1 else math.nan
+        if self.kind == "numbers":
+            finite = [one.data for one in outputs if len(one.data) and np.isfinite(one.data).all()]
+            moves = [_distance(a, b) for a, b in itertools.pairwise(finite) if len(a) == len(b)]
+            return float(np.mean(moves)) / self.spread if moves else math.nan
         if len(said) < 2:
             return math.nan
         return 1.0 - sum(_alike(one, other) for one, other in itertools.pairwise(said)) / (len(said) - 1)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _History:
+    """One example at every moment."""
+
+    outputs: list[Shown]
+    said: list[str]
+    scores: Floats
+    good: Floats
+    sure: Floats
+    right: NDArray[np.bool_]
+
+
+def _in_words(data: Floats) -> str:
+    """The first numbers."""
+    return ", ".join(f"{value:.4g}" for value in data[:NUMBERS]) + (", …" if len(data) > NUMBERS else "")
+
+
+def _distance(one: Floats, other: Floats) -> float:
+    """Root of the mean squared difference."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(((one - other) ** 2).mean()))
+
+
+def _are_whole(data: Floats) -> bool:
+    return bool((data == np.floor(data)).all())
 
 
 def _alike(one: str, other: str) -> float:

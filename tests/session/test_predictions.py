@@ -61,16 +61,16 @@ def test_a_class_is_said_with_the_probability_of_its_label() -> None:
 
 
 def test_an_earlier_moment_is_shown_as_it_was() -> None:
-    data = shown(*classes(), view=PredictionsView(back=1))
+    data = shown(*classes(), view=PredictionsView(step=10))
     assert data.steps[data.at] == 10
     assert data.examples[1].said == "c"
     assert data.right == 1
-    first = shown(*classes(), view=PredictionsView(back=99))
+    first = shown(*classes(), view=PredictionsView(step=-5))
     assert first.at == 0
 
 
 def test_orders_put_the_worst_and_the_most_restless_first() -> None:
-    worst = shown(*classes(), view=PredictionsView(back=1, order="worst"))
+    worst = shown(*classes(), view=PredictionsView(step=10, order="worst"))
     assert [one.example for one in worst.examples] == [1, 0]
     restless = shown(*classes(), view=PredictionsView(order="jitter"))
     assert [one.example for one in restless.examples] == [1, 0]
@@ -172,3 +172,62 @@ def test_a_run_hands_them_over_only_when_asked(make) -> None:
     found = state.snapshot(view, 100.0).predictions
     assert len(found.examples) == 2
     assert state.snapshot(view, 101.0).predictions is found, "it is not made again"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=12), st.integers(0, 11))
+def test_jitter_and_the_last_flip_are_what_a_loop_would_count(said, shown_at) -> None:
+    places = {name: place for place, name in enumerate("abc")}
+    rows = [row("target", 0, 0, [0], [], "a")]
+    for step, name in enumerate(said):
+        rows.append(row("output", 10 * step, 0, np.eye(3)[places[name]] * 5, None, name))
+    at = min(shown_at, len(said) - 1)
+    flips = [k for k in range(1, at + 1) if said[k] != said[k - 1]]
+    one = shown(*rows, view=PredictionsView(step=10 * at)).examples[0]
+    assert one.last_change == (10 * flips[-1] if flips else -1)
+    assert math.isnan(one.jitter) if not at else one.jitter == pytest.approx(len(flips) / at)
+
+
+def test_what_flipped_last_comes_first_and_what_never_did_last() -> None:
+    found = shown(*classes(), view=PredictionsView(order="flip"))
+    assert [(one.example, one.last_change) for one in found.examples] == [(1, 20), (0, -1)]
+
+
+def test_a_number_flips_where_it_comes_to_the_other_side_of_its_label() -> None:
+    rows = [row("target", data=[10.0]), *(row(step=s, data=[v]) for s, v in ((0, 4.0), (5, 12.0), (9, 15.0)))]
+    assert shown(*rows).examples[0].last_change == 5
+
+
+def test_the_shown_moment_stays_as_training_goes_on() -> None:
+    steps = (0, 10, 20)
+    assert shown(*classes(steps), view=PredictionsView(step=10)).at == 1
+    assert shown(*classes(steps), row(step=30, data=[9, 0, 0]), view=PredictionsView(step=10)).at == 1
+
+
+def test_several_numbers_are_off_by_their_distance_in_spreads_of_the_labels() -> None:
+    rows = [row("target", example=k, data=[v, -v]) for k, v in enumerate((10.5, 20.5))]
+    rows += [row(step=s, example=0, data=[v, -v]) for s, v in ((0, 4.5), (1, 8.5))]
+    data = shown(*rows)
+    one = data.examples[0]
+    assert data.kind == "numbers"
+    assert (one.said, one.label) == ("8.5, -8.5", "10.5, -10.5")
+    assert (one.score, one.loss) == (pytest.approx(2.0), pytest.approx(2.0))
+    assert one.jitter == pytest.approx(4.0 / 5.0), "the labels' spread is 5"
+    assert one.good.tolist() == pytest.approx([1 / (1 + 6 / 5), 1 / (1 + 2 / 5)])
+
+
+def test_places_of_a_sequence_are_right_or_wrong() -> None:
+    rows = [row("target", data=[1, 2, 3, 4]), row(data=[1, 2, 3, 0])]
+    assert shown(*rows).examples[0].score == pytest.approx(0.25), "the share that is wrong"
+
+
+def test_hundreds_of_examples_are_kept_at_fewer_steps(monkeypatch) -> None:
+    monkeypatch.setattr(examples, "OUTPUTS", 1000)
+    known = Examples()
+    for step in range(100):
+        known.fold("a", batch(*(row(step=step, example=k, data=[1.0, 0.0]) for k in range(50))))
+    moments = known.history("fixed", (("a", EVER),))[2]
+    assert sum(len(moment.outputs) for moment in moments) <= 1000 + 50
+    assert moments[-1].step == 99
+    data = predictions(PredictionsView(), known.names, *known.history("fixed", (("a", EVER),)))
+    assert len(data.examples) == 50

@@ -65,6 +65,7 @@ def test_the_chosen_example_stays_when_time_goes_by_and_orders_begin_at_the_top(
         assert "worst first" in await keys("w")
         assert screen.items()[screen.chosen].example == 7
         assert "most changing first" in await keys("w")
+        assert "last flipped first" in await keys("w")
         assert "in order" in await keys("w")
 
     played(tui, steps)
@@ -131,6 +132,7 @@ def batch(one: Prediction, kind: str = "classes") -> Predictions:
 def example(**changes) -> Prediction:
     known = {"example": 3, "label": "cat", "said": "dog", "right": "no", "score": 0.2, "target": 1.0, "loss": 1.6}
     known |= {"history": np.array([0.9, 0.2]), "right_then": np.array([True, False]), "jitter": 1.0, "last_change": 10}
+    known |= {"good": np.array([0.9, 0.2]), "sure": np.array([0.9, 0.8])}
     return Prediction(**(known | {"top": (("dog", 0.8), ("cat", 0.2)), "given": Shown()} | changes))
 
 
@@ -147,7 +149,9 @@ def test_wrong_is_told_without_colours() -> None:
 
 def test_a_probability_has_a_bar_of_its_own_height_whatever_the_others_are() -> None:
     strip = panels.history_strip(example(), batch(example()), 2, PAINT)
-    assert strip.plain == "█▂"
+    assert strip.plain == "█✗", "what was wrong has a mark of its own, a larger one where the network was sure"
+    unsure = panels.history_strip(example(sure=np.array([0.9, 0.4])), batch(example()), 2, PAINT)
+    assert unsure.plain == "█×"
     meanings = [span.style.color.name for span in strip.spans]
     assert meanings == [PAINT.style("success").color.name, PAINT.style("error").color.name]
 
@@ -169,6 +173,41 @@ def test_a_number_is_off_by_a_distance_with_a_sign() -> None:
     one = example(right="", score=8.0, target=10.0, said="8", label="10", top=())
     assert "-2" in panels.prediction_row(one, batch(one, "number"), 100, PAINT).plain
     assert "off by" in words(panels.prediction_detail(one, batch(one, "number"), 80, 20, PAINT))
+
+
+def test_labels_and_predictions_of_numbers_share_one_plot() -> None:
+    some = [
+        example(example=k, right="", score=s, target=t, top=()) for k, (t, s) in enumerate([(0, 0), (10, 5), (5, 10)])
+    ]
+    data = Predictions("fixed", ("fixed",), "number", np.array([0, 10]), 1, "example", 0, 0, tuple(some))
+    lines = [line.plain for line in panels.labels_plot(data, 30, 13, 1, PAINT)]
+    columns = ["".join(line[9:][at : at + 1] for line in lines[1:-1]) for at in (0, 4, 8)]
+    assert columns == [" " * 10 + "◉", "●││││─     ", "─││││●     "]
+    assert lines[-1].index("^") == 9 + 8, "the chosen one is the last by its label"
+    assert panels.has_plot(data)
+    assert not panels.has_plot(batch(example()))
+
+
+@pytest.mark.parametrize("paint", [PAINT, Paint(DARK, SETS["ascii"])], ids=["braille", "ascii"])
+@pytest.mark.parametrize("size", [(0, 0), (5, 3), (14, 5), (80, 20)])
+def test_a_plot_of_any_numbers_fits(paint, size) -> None:
+    for values in (
+        [(1.0, 1.0)],
+        [(1e308, -1e308), (0.0, 1.0)],
+        [(float(k), np.nan) for k in range(9)],
+        [(1.0, 2.0)] * 500,
+    ):
+        some = [example(example=k, right="", score=s, target=t) for k, (t, s) in enumerate(values)]
+        data = Predictions("fixed", ("fixed",), "number", np.array([0, 10]), 1, "example", 0, 0, tuple(some))
+        lines = panels.labels_plot(data, *size, 0, paint)
+        assert len(lines) <= max(0, size[1])
+        assert all(cell_len(line.plain) <= size[0] for line in lines)
+
+
+def test_a_long_text_stands_over_what_was_said_with_a_mark_at_each_mistake() -> None:
+    shown = [line.plain for line in panels.aligned("abcdefghij", "abXdefghYj", 14, PAINT)]
+    assert [line[7:] for line in shown] == ["abcdef", "abXdef", "  ^", "ghij", "ghYj", "  ^"]
+    assert "^" not in words(panels.aligned("abc def", "abc", 40, PAINT)), "of different lengths nothing is compared"
 
 
 def matrix(values, **changes) -> Dependencies:

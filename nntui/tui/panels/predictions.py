@@ -12,15 +12,20 @@ import numpy as np
 from rich.text import Text
 
 from nntui.session.predictions import Prediction, Predictions
-from nntui.tui.canvas import spark
-from nntui.tui.inputs import shortened, with_input
+from nntui.tui.inputs import PICTURE_WIDTH, has_picture, shortened, with_input
 from nntui.tui.paint import Paint, joined, spread
 from nntui.tui.safe import safe
 from nntui.tui.units import cut, fit
 
-ORDERS = {"example": "in order", "worst": "worst first", "jitter": "most changing first"}
+ORDERS = {"example": "in order", "worst": "worst first", "jitter": "most changing first", "flip": "last flipped first"}
 WORDS_WIDTH = 24
 """Most cells of a label or a prediction in the list."""
+NUMBERS_WIDTH = 34
+"""Cells of a row that are neither label, nor what is said, nor the strip."""
+SURE = 0.5
+"""Probability of what was said from which a mistake is one that the network was sure of."""
+WRONG = {"braille": "×✗", "block": "×✗", "ascii": "xX"}
+"""Marks of a mistake: unsure, sure."""
 
 
 def batch_line(data: Predictions, width: int, paint: Paint) -> Text:
@@ -36,86 +41,188 @@ def batch_line(data: Predictions, width: int, paint: Paint) -> Text:
     return spread(joined(parts), paint.text(several, "quiet"), width)
 
 
+def widths(data: Predictions, width: int) -> tuple[int, int, int]:
+    """Cells of the label, of what is said, and of the strip, in a row of `width` cells."""
+    most = max(3, min(WORDS_WIDTH, (width - 40) // 2))
+    label = max(5, min(most, max((len(p.label) for p in data.examples), default=5)))
+    said = max(4, min(most, max((len(p.said) for p in data.examples), default=4)))
+    return label, said, max(4, width - label - said - NUMBERS_WIDTH)
+
+
+def titles_line(data: Predictions, width: int, paint: Paint) -> Text:
+    """What the columns are."""
+    label, said, strip = widths(data, width)
+    score = {"number": "off by", "numbers": "off by", "text": "right"}.get(data.kind, "P(label)")
+    means = {"number": "near", "numbers": "near", "text": "right", "classes": "P(label)", "yes or no": "P(label)"}[
+        data.kind
+    ]
+    wrong = f", {WRONG[paint.glyphs.kind][1]} wrong" if data.kind in ("classes", "yes or no") else ""
+    words = [fit("ex", 4, right=True), fit("label", label), fit("  said", said + 2), fit(score, 8, right=True)]
+    words += [fit(f"{means} so far{wrong}", strip), fit("jitter", 6, right=True), fit("flipped", 8, right=True)]
+    return shortened(paint.text(" ".join(words), "quiet"), width)
+
+
 def prediction_row(one: Prediction, data: Predictions, width: int, paint: Paint) -> Text:
-    """Example, label, what is said, the history as a strip, and how restless it is."""
-    words = max(3, min(WORDS_WIDTH, (width - 34) // 2, max((len(p.label) for p in data.examples), default=3)))
-    said = max(3, min(WORDS_WIDTH, (width - 34) // 2, max((len(p.said) for p in data.examples), default=3)))
+    """Example, label, what is said, the history as a strip, how restless it is, and when it flipped last."""
+    label, said, strip = widths(data, width)
     glyph, meaning = {
         "yes": (paint.glyphs.passed, "success"),
         "no": (paint.glyphs.failed, "error"),
         "": (" ", "foreground"),
     }[one.right]
-    parts = [
-        paint.text(fit(str(one.example), 3, right=True), "quiet"),
-        paint.text(fit(safe(one.label) or "–", words)),
+    jitter = f"{one.jitter:.2f}" if math.isfinite(one.jitter) else ""
+    flipped = f"{one.last_change:,}" if one.last_change >= 0 else "never" if jitter else ""
+    line = Text(no_wrap=True, end="")
+    for part in (
+        paint.text(fit(str(one.example), 4, right=True), "quiet"),
+        paint.text(fit(safe(one.label) or "–", label)),
         paint.text(f"{glyph} {fit(safe(one.said) or '–', said)}", meaning),
         paint.text(fit(_score(one, data), 8, right=True), bold=True),
-        history_strip(one, data, max(4, min(40, width - words - said - 34)), paint),
-        paint.text(restless(one, last=width >= 120), "quiet"),
-    ]
-    return shortened(joined(parts, " "), width)
+        history_strip(one, data, strip, paint),
+        paint.text(fit(jitter, 6, right=True), "quiet"),
+        paint.text(fit(flipped, 8, right=True), "quiet"),
+    ):
+        line.append(" " if line.cell_len else "").append_text(part)
+    return shortened(line, width)
 
 
 def history_strip(one: Prediction, data: Predictions, width: int, paint: Paint) -> Text:
-    """The score over the recorded moments: bars from 0 to 1 for a probability, else from lowest to highest; wrong ones in red."""
-    values = one.history[: data.at + 1]
-    bars = _bars(values, width, paint.glyphs.bar) if data.kind != "number" else spark(values, width, paint.glyphs.bar)
+    """The recorded moments up to the shown one: a bar from 0 (bad) to 1 (good), or a mark where what was said was wrong.
+
+    The mark is the larger one where the network was sure of it.
+    """
+    good, levels = one.good[: data.at + 1], len(paint.glyphs.bar) - 1
+    judged = one.right != "" and data.kind in ("classes", "yes or no")
     line = Text(no_wrap=True, end="")
-    at = (np.arange(width) * len(values)) // width
-    judged = one.right != ""
-    for char, place in zip(bars, at.tolist(), strict=True):
-        meaning = ("success" if one.right_then[place] else "error") if judged else "primary"
-        line.append(char, paint.style(meaning))
+    for place in ((np.arange(width) * len(good)) // max(1, width)).tolist():
+        value = float(good[place])
+        if judged and not one.right_then[place] and math.isfinite(value):
+            sure = bool(one.sure[place] >= SURE)
+            line.append(WRONG[paint.glyphs.kind][sure], paint.style("error", bold=sure))
+        elif not math.isfinite(value):
+            line.append(" ", paint.style("faint"))
+        else:
+            level = 1 + min(int(min(max(value, 0.0), 1.0) * levels), levels - 1)
+            line.append(paint.glyphs.bar[level], paint.style("success" if judged else "primary"))
     return line
-
-
-def _bars(values: np.ndarray, width: int, bar: str) -> str:
-    """Probabilities as bars of fixed height; blank where there is none."""
-    picked = values[(np.arange(width) * len(values)) // width]
-    levels = len(bar) - 1
-    return "".join(bar[1 + min(int(v * levels), levels - 1)] if math.isfinite(v) else " " for v in picked)
 
 
 def _score(one: Prediction, data: Predictions) -> str:
     if data.kind == "number":
         off = one.score - one.target
         return f"{off:+.3g}" if math.isfinite(off) else ""
+    if data.kind == "numbers":
+        return f"{one.score:.3g}" if math.isfinite(one.score) else ""
     return f"{one.score:.2f}" if math.isfinite(one.score) else ""
-
-
-def restless(one: Prediction, *, last: bool) -> str:
-    """How much what is said changes, and when it did last."""
-    if not math.isfinite(one.jitter):
-        return ""
-    when = f", last at {one.last_change:,}" if last and one.last_change >= 0 else ""
-    return f"jitter {one.jitter:.2f}{when}"
 
 
 def prediction_detail(one: Prediction, data: Predictions, width: int, height: int, paint: Paint) -> list[Text]:
     """All of an example: its input beside label, prediction and history."""
-    facts = _facts(one, data, paint)
+    beside = has_picture(one.given) and width >= 2 * PICTURE_WIDTH
+    facts = _facts(one, data, width - PICTURE_WIDTH - 2 if beside else width, paint)
     return with_input(facts, one.given, width, height, paint)
 
 
-def _facts(one: Prediction, data: Predictions, paint: Paint) -> list[Text]:
-    number = data.kind == "number"
+def _facts(one: Prediction, data: Predictions, width: int, paint: Paint) -> list[Text]:
+    numbers = data.kind in ("number", "numbers")
+    glyph, meaning = {"yes": (paint.glyphs.passed, "success"), "no": (paint.glyphs.failed, "error")}.get(
+        one.right, ("", "foreground")
+    )
+    unit = " spreads of the labels per moment" if numbers else ""
+    score = _score(one, data)
     pairs = [
-        ("example", str(one.example)),
-        ("label", one.label or "–"),
-        ("said", one.said or "–"),
-        ("off by" if number else "right" if data.kind == "text" else "P(label)", _score(one, data)),
-        ("jitter", f"{one.jitter:.3g}" + (" of the labels' spread per moment" if number else "")),
-        ("last change", f"step {one.last_change:,}" if one.last_change >= 0 else "never"),
+        ("example", str(one.example), "foreground"),
+        ("off by" if numbers else "right" if data.kind == "text" else "P(label)", score, "foreground"),
+        ("jitter", f"{one.jitter:.3g}{unit}" if math.isfinite(one.jitter) else "", "foreground"),
+        ("flipped", f"step {one.last_change:,}" if one.last_change >= 0 else "never", "foreground"),
     ]
-    lines = [_pair(name, value, paint) for name, value in pairs if value and not value.startswith("nan")]
+    lines: list[Text] = []
+    for name, value, colour in pairs:
+        part = _pair(name, value, paint, colour)
+        if value and lines and lines[-1].cell_len + 3 + part.cell_len <= width:
+            lines[-1].append("   ").append_text(part)
+        elif value:
+            lines.append(part)
+    if data.kind == "text" and len(one.label) > WORDS_WIDTH:
+        lines += aligned(one.label, one.said, width, paint)
+    else:
+        lines += [_pair("label", one.label or "–", paint), _pair("said", f"{one.said or '–'} {glyph}", paint, meaning)]
     for name, probability in one.top:
-        bar = spark(np.array([0.0, probability, 1.0]), 3, paint.glyphs.bar)[1]
-        lines.append(_pair(f"P({cut(safe(name), 9)})", f"{probability:.3f} {bar}", paint))
-    if data.kind in ("classes", "yes or no"):
-        lines.append(paint.text("P by softmax or sigmoid of the outputs, unless they are probabilities", "faint"))
-    lines.append(joined([paint.text("history    ", "quiet"), history_strip(one, data, 40, paint)], " "))
+        bar = paint.glyphs.bar[-1] * max(0, round(probability * min(30, width - 22)))
+        lines.append(_pair(fit(f"P({cut(safe(name), 8)})", 12), f"{probability:.3f} {bar}", paint))
+    room = max(4, min(60, width - 12))
+    return [*lines, joined([paint.text("so far", "quiet"), history_strip(one, data, room, paint)], " ")]
+
+
+def aligned(label: str, said: str, width: int, paint: Paint) -> list[Text]:
+    """A long label over what is said, place by place, with a mark below each that is wrong; in as many pieces as it takes.
+
+    Where the two are not of one length only the words are shown.
+    """
+    room = max(1, width - 8)
+    marks = (
+        "".join(" " if a == b else "^" for a, b in zip(label, said, strict=False)) if len(label) == len(said) else ""
+    )
+    lines: list[Text] = []
+    for first in range(0, max(len(label), len(said)), room):
+        here = slice(first, first + room)
+        rows = [
+            ("label", label[here], "foreground"),
+            ("said", said[here], "primary"),
+            ("", marks[here].rstrip(), "error"),
+        ]
+        lines += [_pair(fit(name, 6), words, paint, meaning) for name, words, meaning in rows if words]
     return lines
 
 
-def _pair(name: str, value: str, paint: Paint) -> Text:
-    return joined([paint.text(fit(name, 12), "quiet"), paint.text(value, bold=True)], " ")
+def _pair(name: str, value: str, paint: Paint, meaning: str = "foreground") -> Text:
+    return joined([paint.text(name, "quiet"), paint.text(value, meaning, bold=meaning == "foreground")], " ")
+
+
+# --- labels and predictions in one plot --------------------------------------------------------------
+
+
+def has_plot(data: Predictions) -> bool:
+    """Whether labels and predictions are numbers that one plot can show."""
+    return data.kind == "number" and any(math.isfinite(one.target) for one in data.examples)
+
+
+def labels_plot(data: Predictions, width: int, height: int, chosen: int, paint: Paint) -> list[Text]:
+    """Every example a column, by its label: the label, the prediction, and between them how far it is off.
+
+    chosen: number of the example that is marked below.
+    """
+    known = [one for one in data.examples if math.isfinite(one.target) and math.isfinite(one.score)]
+    room, rows = width - 10, height - 2
+    if not known or room < 4 or rows < 3:
+        return []
+    ordered = sorted(known, key=lambda one: (one.target, one.example))
+    each = max(1, min(4, room // len(ordered)))
+    if len(ordered) > room:
+        ordered = [ordered[place] for place in sorted({k * len(ordered) // room for k in range(room)})]
+    values = np.array([[one.target, one.score] for one in ordered])
+    low, high = float(values.min()), float(values.max())
+    span = high / 2 - low / 2 or 1.0
+    places = ((1.0 - (values / 2 - low / 2) / span) * (rows - 1)).round().astype(int)
+    plain = paint.glyphs.kind == "ascii"
+    label, said, both = ("-", "o", "@") if plain else ("─", "●", "◉")
+    lines = [
+        paint.text(f"{label} label  {said} prediction  {both} both, {len(ordered)} of {len(known)} by label", "quiet")
+    ]
+    for row in range(rows):
+        tick = f"{high:.4g}" if row == 0 else f"{low:.4g}" if row == rows - 1 else ""
+        line = paint.text(fit(tick, 8, right=True) + " ", "quiet")
+        for one, (target, score) in zip(ordered, places.tolist(), strict=True):
+            between = min(target, score) < row < max(target, score)
+            char, meaning = (both, "success") if row == target == score else (" ", "faint")
+            if row == score != target:
+                char, meaning = said, "accent" if one.example == chosen else "primary"
+            elif row == target != score:
+                char, meaning = label, "foreground"
+            elif between:
+                char, meaning = paint.glyphs.wall, "faint"
+            line.append(char, paint.style(meaning)).append(" " * (each - 1))
+        lines.append(line)
+    mark = next((k for k, one in enumerate(ordered) if one.example == chosen), -1)
+    foot = " " * (9 + mark * each) + "^ the chosen one" if mark >= 0 else ""
+    return [shortened(line, width) for line in [*lines, paint.text(foot, "accent")]]

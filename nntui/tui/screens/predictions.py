@@ -16,6 +16,9 @@ from nntui.tui.actions import ACTIONS
 from nntui.tui.panels import predictions as panels
 from nntui.tui.screens.browse import BrowseScreen
 
+LEAST_PLOT = 8
+"""Lines from which labels and predictions have a plot below the chosen example."""
+
 
 class PredictionsScreen(BrowseScreen):
     """The examples of a batch over all of the chosen one."""
@@ -28,10 +31,13 @@ class PredictionsScreen(BrowseScreen):
         for key in action.keys
     ]
     wanted = PredictionsView()
+    plot = False
+    """Whether labels and predictions in one plot take the place of the chosen example."""
 
     def body(self) -> ComposeResult:
         """Which batch and when, over the list."""
         yield self.lines(self._batch, id="batch", classes="one")
+        yield self.lines(self._titles, id="titles", classes="one")
         yield from super().body()
 
     def view(self) -> View:
@@ -52,8 +58,15 @@ class PredictionsScreen(BrowseScreen):
 
     def detail(self, item: Prediction, width: int) -> list[Text]:
         """All of an example."""
-        height = max(6, self.size.height - 6 if self.alone else (self.size.height - 6) // 2)
-        return panels.prediction_detail(item, self.snapshot.predictions, width, height, self.run_app.paint)
+        data, paint, height = self.snapshot.predictions, self.run_app.paint, self.size.height
+        room = max(6, height - 6 if self.alone else (height - 6) // 2)
+        lines = panels.prediction_detail(item, data, width, room, paint)
+        below = height - 6 - (0 if self.alone else min(len(self.items()), height // 2)) - len(lines)
+        if panels.has_plot(data) and self.plot:
+            return panels.labels_plot(data, width, room, item.example, paint)
+        if panels.has_plot(data) and below >= LEAST_PLOT:
+            lines += panels.labels_plot(data, width, min(below, 20), item.example, paint)
+        return lines
 
     def nothing(self) -> str:
         """No predictions were recorded."""
@@ -66,16 +79,17 @@ class PredictionsScreen(BrowseScreen):
         """Leave the detail, then the past."""
         if super().back():
             return True
-        past, self.wanted = self.wanted.back > 0, replace(self.wanted, back=0)
+        past, self.wanted = self.wanted.step is not None, replace(self.wanted, step=None)
         self._ask()
         return past
 
     def action_scrub(self, by: int) -> None:
         """An earlier or a later moment."""
-        moments = len(self.snapshot.predictions.steps)
-        back = min(max(0, self.wanted.back - by), max(0, moments - 1))
-        self.wanted = replace(self.wanted, back=back)
-        self._ask()
+        steps, at = self.snapshot.predictions.steps, self.snapshot.predictions.at
+        if len(steps):
+            at = min(max(0, at + by), len(steps) - 1)
+            self.wanted = replace(self.wanted, step=None if at == len(steps) - 1 else int(steps[at]))
+            self._ask()
 
     def action_order(self) -> None:
         """The next order."""
@@ -87,9 +101,21 @@ class PredictionsScreen(BrowseScreen):
 
     def action_another(self) -> None:
         """The next batch."""
-        self.wanted = replace(self.wanted, name=self.wanted.name + 1, back=0)
+        self.wanted = replace(self.wanted, name=self.wanted.name + 1, step=None)
         self.chosen, self._key = 0, None
         self._ask()
+
+    def action_plot(self) -> None:
+        """Labels and predictions in one plot, or the chosen example."""
+        self.plot = not self.plot
+        self.show(self.snapshot)
+
+    def _titles(self, width: int, height: int) -> list[Text]:
+        data = self.snapshot.predictions
+        if not data.examples or self.alone:
+            return []
+        line = Text("  ", end="", no_wrap=True)
+        return [line.append_text(panels.titles_line(data, max(1, width - 2), self.run_app.paint))]
 
     def _ask(self) -> None:
         self.run_app.ask()
