@@ -134,7 +134,8 @@ def _settings(runs: Runs) -> list[Column]:
     for name, length in runs.differing[:MOST_SETTINGS]:
         last = name.rpartition(".")[2]
         alone = sum(other.rpartition(".")[2] == last for other in names) == 1
-        title = safe(last if alone and last else name, TITLE_WIDTH - 1)
+        title = f"cfg.{last}" if last in ORDER else last if alone and last else name
+        title = safe(title, TITLE_WIDTH - 1)
         width = max(cell_len(title) + 1, min(length, SETTING_WIDTH))
         made.append(Column(f"cfg.{name}", title, width, _setting(name)))
     return made

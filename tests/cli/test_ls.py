@@ -87,7 +87,7 @@ def test_what_differs_and_what_they_came_to_is_listed(recorded: Path, capsys: py
     assert main(["ls", str(recorded), "--sort", "name"]) == 0
     titles, *lines = capsys.readouterr().out.splitlines()
     assert "min val/loss" in titles
-    assert titles.split()[-2:] == ["lr", "note␛[31m"]
+    assert titles.split()[-2:] == ["cfg.lr", "note␛[31m"]
     assert [line.split()[-1] for line in lines] == ["0.001", "␛]52;c;eA==␇", "1e-4"]
     assert "\x1b" not in titles + "".join(lines)
     assert main(["ls", str(recorded), "--filter", "b", "--json"]) == 0
