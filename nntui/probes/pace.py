@@ -20,7 +20,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._seconds: deque[float] = deque(maxlen=KEPT)
-        self._waits: deque[float] = deque(maxlen=KEPT)
+        self._waits: deque[tuple[float, float]] = deque(maxlen=KEPT)
         self._owns: deque[float] = deque(maxlen=KEPT)
         self._examples = self._seen = self._unseen = 0
         self._ended = self._began = self._entered = self._computed = 0.0
@@ -50,10 +50,11 @@ class Pace:
         """An update is over."""
         now = time.perf_counter()
         self._seen += 1
-        if self._ended and self._began and not self._mixed:
+        if self._ended and not self._mixed:
             self._seconds.append(now - self._ended)
-            self._waits.append(self._began - self._ended)
-            self._owns.append(self._began - self._ended + self._computed)
+            if self._began:  # forward calls of a compiled model are not noticed
+                self._waits.append((self._began - self._ended, now - self._ended))
+                self._owns.append(self._began - self._ended + self._computed)
         self._ended, self._began, self._mixed = now, 0.0, False
         self._entered = self._computed = 0.0
 
@@ -73,9 +74,12 @@ class Pace:
         elapsed, self._since = now - self._since, now
         if not self._seconds:
             return {}
-        self.typical, total = statistics.median(self._seconds), sum(self._seconds)
-        found = {names.STEP_SECONDS: self.typical, names.DATA_WAIT: sum(self._waits) / total if total else 0.0}
-        found[names.OWN_SECONDS] = statistics.median(self._owns)
+        self.typical = statistics.median(self._seconds)
+        found = {names.STEP_SECONDS: self.typical}
+        if self._waits:
+            waited, whole = map(sum, zip(*self._waits, strict=True))
+            found[names.DATA_WAIT] = waited / whole if whole else 0.0
+            found[names.OWN_SECONDS] = statistics.median(self._owns)
         if self._examples and elapsed > 0:
             whole = 1 + self._unseen / max(1, self._seen)
             found[names.SAMPLES_PER_SECOND] = whole * self._examples / elapsed

@@ -287,6 +287,25 @@ def test_a_model_that_is_compiled_after_it_is_watched_still_compiles_whole(recor
 
 
 RANK_ALERTS = {"live.rank_drift", "live.rank_data", "live.straggler"}
+
+
+def test_a_model_whose_forward_calls_are_not_noticed_is_not_looked_at_every_update(recorded, mlp) -> None:
+    inner = mlp()
+    optimizer = torch.optim.SGD(inner.parameters(), 1e-2)
+
+    def run_it(run) -> None:
+        with nntui.watch(inner, optimizer, run):
+            for _ in range(40):
+                optimizer.zero_grad()
+                inner.forward(torch.randn(32, 6)).square().mean().backward()
+                optimizer.step()
+
+    found, _ = recorded(run_it)
+    assert 2 <= len(found["layer/0/grad_norm"]) <= 20
+    assert names.STEP_SECONDS in found
+    assert names.DATA_WAIT not in found
+
+
 RANKS = """
 import sys, time, torch, torch.distributed as dist, nntui
 from torch import nn
