@@ -1,60 +1,96 @@
 #!/usr/bin/env python3
-"""The pictures of the README, from real runs: trains them, opens the dashboard on them, writes docs/*.svg.
+"""The pictures of the README's tour, from real runs: trains them, opens the dashboard on them, writes docs/*.svg.
 
-.venv/bin/python scripts/screenshots.py
+.venv/bin/python scripts/screenshots.py [--runs FOLDER] [--only NAME ...]
+
+--runs: keeps the runs there, and trains only those that are missing.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from nntui.tui.app import NntuiApp
 
 DOCS = Path(__file__).parents[1] / "docs"
+PATIENCE = 30.0
+"""Seconds until a run must be on the screen."""
+RUNS = {
+    "digits": ["digits", "--steps", "3000", "--schedule", "step"],
+    "digits-1e-3": ["digits", "--steps", "1500", "--lr", "1e-3"],
+    "digits-1e-2": ["digits", "--steps", "1500", "--lr", "1e-2"],
+    "digits-conv": ["digits-conv", "--steps", "2000", "--eval-every", "20"],
+    "batch-mix": ["digits", "--steps", "1500", "--fault", "batch-mix"],
+}
+"""Name of a run to what the trainer is told."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the tour."""
+
+    name: str
+    run: str
+    size: tuple[int, int]
+    keys: str
+    """Keys pressed one after the other, parted by blanks."""
+
 
 PICTURES = (
-    ("overview", "digits", ["digits", "--steps", "3000", "--schedule", "step"], (120, 34), ["s", "s"]),
-    ("recipe", "batch-mix", ["digits", "--steps", "1500", "--fault", "batch-mix"], (100, 30), ["2"]),
-    (
-        "predictions",
-        "digits-conv",
-        ["digits-conv", "--steps", "400", "--eval-every", "20"],
-        (100, 34),
-        ["3", "w", *["["] * 14],
-    ),
-    ("layers", "digits-conv", ["digits-conv", "--steps", "2000"], (120, 30), ["5", "j"]),
-    ("data", "digits-conv", ["digits-conv", "--steps", "400", "--eval-every", "20"], (100, 34), ["6", "j"]),
+    Picture("overview", "digits", (120, 34), "s s"),
+    Picture("recipe", "batch-mix", (100, 30), "2"),
+    Picture("predictions", "digits-conv", (100, 34), "3 w" + 14 * " left_square_bracket"),
+    Picture("dependencies", "batch-mix", (100, 30), "4"),
+    Picture("layers", "digits-conv", (120, 34), "5 j"),
+    Picture("data", "digits-conv", (100, 34), "6 j"),
+    Picture("runs", "digits", (120, 30), "7 p j p"),
+    Picture("system", "digits-conv", (100, 30), "8"),
+    Picture("log", "batch-mix", (100, 30), "9"),
 )
-"""Name of the picture, name of the run, what the trainer is told, size of the terminal, keys pressed."""
 
 
-async def picture(name: str, run: Path, size: tuple[int, int], keys: list[str]) -> None:
+async def take(picture: Picture, run: Path) -> None:
     """Open the dashboard on a run, press keys, write the picture."""
     app = NntuiApp(run)
-    async with app.run_test(size=size) as pilot:
-        while not app.newest.plots or not app.newest.plots["main"].series:
+    async with app.run_test(size=picture.size) as pilot:
+        for _ in range(int(PATIENCE / 0.1)):
             await pilot.pause(0.1)
-        for key in keys:
-            await pilot.press("left_square_bracket" if key == "[" else key)
+            if app.newest.complete and app.newest.plots and app.newest.plots["main"].series:
+                break
+        else:
+            raise SystemExit(f"{run}: not on the screen within {PATIENCE:g} s")
+        for key in picture.keys.split():
+            await pilot.press(key)
             await pilot.pause(0.3)
-        (DOCS / f"{name}.svg").write_text(app.export_screenshot(title=f"nntui watch runs/{run.name}"))
+        await pilot.pause(2.0)
+        (DOCS / f"{picture.name}.svg").write_text(app.export_screenshot(title=f"nntui watch runs/{run.name}"))
+    print(f"docs/{picture.name}.svg", flush=True)
 
 
-def main() -> None:
-    """All of them."""
+def main() -> int:
+    """Train what is missing, take the pictures."""
+    parser = argparse.ArgumentParser(description="The pictures of the README's tour, from real runs.")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="where to keep the runs, or where they are")
+    parser.add_argument("--only", nargs="+", default=[picture.name for picture in PICTURES], metavar="NAME")
+    options = parser.parse_args()
     DOCS.mkdir(exist_ok=True)
-    for name, called, words, size, keys in PICTURES:
-        with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / called
-            command = [sys.executable, "-m", "trainer", "train", *words, "--out", str(run)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            asyncio.run(picture(name, run, size, keys))
-        print(f"docs/{name}.svg")
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.runs or Path(folder) / "runs"
+        chosen = [picture for picture in PICTURES if picture.name in options.only]
+        for called, words in RUNS.items():
+            if not (root / called).exists():
+                command = [sys.executable, "-m", "trainer", "train", *words, "--out", str(root / called)]
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        for picture in chosen:
+            asyncio.run(take(picture, root / picture.run))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,8 +16,6 @@ EXIT_CODES = """\
 exit codes: 0 ok, 1 internal, 2 usage, 3 not found or unreadable, 4 a failed check, an alert of severity error or a crash,
             5 no sign of life (status only), 130 interrupted
 """
-EXAMPLE_WIDTH = 39
-"""Columns of a command in the list of examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _epilog() -> str:
-    lines = [f"  {command:<{EXAMPLE_WIDTH}}{words}" for verb in VERBS for command, words in verb.examples]
+    examples = [example for verb in VERBS for example in verb.examples]
+    width = max(len(command) for command, _ in examples)
+    lines = [f"  {command:<{width}}  {words}" for command, words in examples]
     return "\n".join(["examples:", *lines, "", EXIT_CODES])
 
 
