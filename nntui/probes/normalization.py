@@ -6,11 +6,13 @@ from what the kept statistics describe gives about 0, however small it is.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nntui.probes.parameters import median
+
+PLACES = 64
+"""Most places of one example and channel that are looked at, evenly spaced; what that leaves to chance counts as chance."""
 
 
 def normalizations_of(model: nn.Module) -> dict[str, _BatchNorm]:
@@ -28,12 +30,14 @@ def gap(module: _BatchNorm, given: Tensor) -> Tensor | None:
     kept, wide = module.running_mean, module.running_var
     if not module.training or kept is None or wide is None or given.dim() < 2 or len(given) < 2:
         return None
-    given = given.detach().float()
-    if given.dim() == 2:
-        means, squares = given, given * given
+    given = given.detach()
+    if given.dim() > 2:
+        flat = given.flatten(2)
+        given = flat[:, :, :: -(-flat.shape[2] // PLACES)].float()
+        means, squares = given.mean(dim=2), (given * given).mean(dim=2)
     else:
-        spreads, means = torch.var_mean(given.flatten(2), dim=2, correction=0)
-        squares = spreads + means * means
+        means = given.float()
+        squares = means * means
     count, mean = len(given), means.mean(dim=0)
     apart = squares - 2 * mean * means + mean * mean  # of each example, from the mean of the batch
     own, usual = apart.mean(dim=0) + module.eps, wide.float() + module.eps

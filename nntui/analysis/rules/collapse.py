@@ -47,7 +47,8 @@ def _constant(name: str, said: Answers) -> Finding | None:
         expected=f"outputs that differ by more than {SAME:g} of their size",
         measured=float(said.apart[-1]),
         tolerance=SAME,
-        advice="Most likely units that are all dead or saturated, an input that is overwritten or not used, or weights "
+        advice="Most likely units that are all dead or saturated (one update at too high a rate is enough), an input that is "
+        "overwritten or not used, or weights "
         "decayed to nothing. Refute: print what each layer gives for two examples; the first layer that gives the same for "
         "both is where "
         "they get lost.",

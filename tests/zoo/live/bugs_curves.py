@@ -140,7 +140,7 @@ class RateAtTheEdge(Loop):
         return torch.optim.Adam(self.model.parameters(), 0.03)
 
 
-@bug("live.jitter", "live.update_ratio", "live.divergence")
+@bug("live.jitter", "live.update_ratio", "live.divergence", "live.collapse")
 class MomentumAtTheEdge(Loop):
     batch_size = 8
     steps = 1200
