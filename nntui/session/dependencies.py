@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 
 LARGEST = 4096
 """Rows or columns of a matrix that are kept as they are; larger ones are pooled when they are read."""
+EARLIER = 64
+"""The same of matrices that are not the newest."""
+MOMENTS = 32
+"""Matrices before the newest that are kept of one, at most."""
 MATRICES = 64
 """Matrices that are told apart by name and axis."""
 
@@ -33,6 +37,8 @@ class DependenciesView:
     """Number of the matrix; taken modulo how many there are."""
     rows: int = 16
     columns: int = 32
+    step: int | None = None
+    """The newest recording at or before this step; None for the newest of all."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,16 +67,21 @@ class Dependencies:
     leak_value: float = math.nan
     leak_cell: tuple[int, int] = (-1, -1)
     """Where that is in `cells`."""
+    steps: tuple[int, ...] = ()
+    """Steps of the recordings that are kept, oldest first."""
+    at: int = 0
+    """Which of them is shown."""
 
 
 NOTHING = Dependencies()
 
 
 class Matrices:
-    """The newest matrix of each name and axis."""
+    """The matrices of each name and axis: the newest in full, earlier ones small, thinned evenly as a run grows."""
 
     def __init__(self) -> None:
         self._newest: dict[tuple[str, str], Dependencies] = {}
+        self._earlier: dict[tuple[str, str], list[Dependencies]] = {}
 
     def fold(self, batch: pa.RecordBatch) -> None:
         """Take in rows of dependencies; one whose numbers do not make a matrix is left out."""
@@ -81,6 +92,8 @@ class Matrices:
             if rows < 1 or columns < 1 or rows * columns != len(data) or (key not in self._newest and self._full):
                 continue
             before = self._newest.get(key, NOTHING)
+            if before.recorded:
+                self._keep(key, before)
             leak = (row["leak_row"], row["leak_col"])
             inside = all(
                 place is not None and 0 <= place < size for place, size in zip(leak, (rows, columns), strict=True)
@@ -99,6 +112,12 @@ class Matrices:
                 leak_value=float(row["leak_value"]) if inside and row["leak_value"] is not None else math.nan,
             )
 
+    def _keep(self, key: tuple[str, str], before: Dependencies) -> None:
+        earlier = self._earlier.setdefault(key, [])
+        earlier.append(replace(before, cells=pooled(before.cells, EARLIER, EARLIER)))
+        if len(earlier) > MOMENTS:
+            del earlier[1::2]
+
     @property
     def _full(self) -> bool:
         return len(self._newest) >= MATRICES
@@ -108,7 +127,11 @@ class Matrices:
         if not self._newest:
             return NOTHING
         which = view.which % len(self._newest)
-        found = list(self._newest.values())[which]
+        key, newest = list(self._newest.items())[which]
+        moments = [*self._earlier.get(key, []), newest]
+        before = [at for at, one in enumerate(moments) if view.step is None or one.step <= view.step]
+        at = before[-1] if before else 0
+        found = moments[at]
         cells = pooled(found.cells, max(1, view.rows), max(1, view.columns))
         leak = found.leak
         for size, have in ((found.size, found.cells.shape), (found.cells.shape, cells.shape)):  # pooled in two steps
@@ -116,6 +139,9 @@ class Matrices:
         return replace(
             found,
             which=which,
+            recorded=newest.recorded,
+            steps=tuple(one.step for one in moments),
+            at=at,
             count=len(self._newest),
             cells=cells,
             leak_cell=leak if found.leak[0] >= 0 else (-1, -1),

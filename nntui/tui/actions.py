@@ -75,6 +75,8 @@ ACTIONS = (
     Action("another", ("n",), "n", "next", "the next batch", "predictions"),
     Action("plot", ("v",), "v", "plot", "of numbers: labels and predictions in one plot", "predictions"),
     Action("another", ("n",), "n", "next", "the next matrix", "dependencies"),
+    Action("scrub(-1)", ("left_square_bracket", "left", "h"), "[ ←", "earlier", "an earlier one", "dependencies"),
+    Action("scrub(1)", ("right_square_bracket", "right", "l"), "] →", "later", "a later one", "dependencies"),
     Action("another", ("n",), "n", "statistic", "the next statistic over time; of filters the next weights", "layers"),
     Action("order", ("w",), "w", "order", "the worst layers first, or in forward order", "layers"),
     Action("filters", ("f",), "f", "filters", "first-layer weights as pictures, and how far from noise", "layers"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nntui.runlog.reader import Batch
 from nntui.runlog.schema import DEPENDENCIES
+from nntui.session import dependencies
 from nntui.session.dependencies import DependenciesView, Matrices, pooled
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import View
@@ -110,3 +111,27 @@ def test_a_run_hands_them_over_only_when_asked(make) -> None:
     state.fold(make.poll(Batch("a", "dependencies", data)), 100.0, make.wall)
     assert state.snapshot(View(), 100.0).dependencies.count == 0
     assert state.snapshot(View(dependencies=DependenciesView()), 100.0).dependencies.count == 1
+
+
+def test_earlier_recordings_are_kept_small_and_shown_by_their_step(monkeypatch) -> None:
+    monkeypatch.setattr(dependencies, "EARLIER", 2)
+    known = Matrices()
+    for step in (0, 10, 20):
+        data = [float(step + 1)] * 16
+        row = {"name": "m", "step": step, "wall_time_ns": 1, "axis": "batch", "rows": 4, "cols": 4, "data": data}
+        known.fold(pa.RecordBatch.from_pylist([row], schema=DEPENDENCIES))
+    found = {step: known.shown(DependenciesView(0, 8, 8, step)) for step in (None, 5, 15, -9)}
+    assert [(one.step, one.at, one.cells.shape) for one in found.values()] == [
+        (20, 2, (4, 4)),
+        (0, 0, (2, 2)),
+        (10, 1, (2, 2)),
+        (0, 0, (2, 2)),
+    ]
+    assert found[15].steps == (0, 10, 20)
+    assert found[15].cells.max() == 11.0
+    for step in range(30, 2000, 10):
+        row = {"name": "m", "step": step, "wall_time_ns": 1, "axis": "batch", "rows": 1, "cols": 1, "data": [1.0]}
+        known.fold(pa.RecordBatch.from_pylist([row], schema=DEPENDENCIES))
+    steps = known.shown(DependenciesView()).steps
+    assert len(steps) <= dependencies.MOMENTS + 1
+    assert (steps[0], steps[-1]) == (0, 1990)

@@ -51,6 +51,8 @@ def _title(data: Dependencies, width: int, paint: Paint) -> Text:
     small = data.cells.shape != data.size
     pooled = f"shown as {data.cells.shape[0]} × {data.cells.shape[1]} by the largest of each" if small else ""
     parts = [paint.text(f"{data.name} · {data.axis}", bold=True), paint.text(size), paint.text(pooled, "quiet")]
+    if len(data.steps) > 1:
+        when += f", {data.at + 1} of {len(data.steps)}"
     parts.append(paint.text(f"{when}, recorded {data.recorded} time{'' if data.recorded == 1 else 's'}", "quiet"))
     several = paint.text(f"[n] {data.which + 1} of {data.count}", "quiet") if data.count > 1 else Text()
     return spread(joined(parts), several, width)

@@ -27,6 +27,7 @@ class DependenciesScreen(RunScreen):
         for key in action.keys
     ]
     which = 0
+    step: int | None = None
 
     def body(self) -> ComposeResult:
         """One panel."""
@@ -35,12 +36,20 @@ class DependenciesScreen(RunScreen):
     def view(self) -> View:
         """The matrix, as small as the screen."""
         rows, columns = room_for(self.size.width, self.size.height - 3)
-        return View(dependencies=DependenciesView(self.which, rows, columns))
+        return View(dependencies=DependenciesView(self.which, rows, columns, self.step))
 
     def move(self, by: int) -> None:
         """The next matrix."""
-        self.which = max(0, self.which + by)
+        self.which, self.step = max(0, self.which + by), None
         self.run_app.ask()
+
+    def action_scrub(self, by: int) -> None:
+        """An earlier or a later recording."""
+        data = self.snapshot.dependencies
+        if data.steps:
+            at = min(max(0, data.at + by), len(data.steps) - 1)
+            self.step = None if at == len(data.steps) - 1 else data.steps[at]
+            self.run_app.ask()
 
     def action_another(self) -> None:
         """The next matrix, and after the last the first."""
