@@ -40,6 +40,12 @@ class Series:
     def __len__(self) -> int:
         return len(self.step)
 
+    def when(self, step: int) -> float:
+        """Unix seconds of the first point at or past a step, of the last where all are before; NaN before the first step."""
+        if step < 0 or not len(self):
+            return math.nan
+        return float(self.wall_time[min(int(np.searchsorted(self.step, step)), len(self) - 1)])
+
     def finite(self) -> Series:
         """The points whose value is finite."""
         keep = np.isfinite(self.value)

@@ -127,7 +127,7 @@ class Feed:
             self._dirty |= pins.turn()
         if self._behind and not poll.more:
             self._behind, self._dirty = False, True
-            state.forget_alerts()
+            state.listen()
         if self._view_changed or (self._dirty and self._posting.due(now) and not (poll.more and self._number)):
             begun = time.thread_time()
             self._view_changed = False

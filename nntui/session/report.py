@@ -87,11 +87,11 @@ def report(snapshot: Snapshot, series: Callable[[str], Series]) -> Report:
     clock = series(loss or validation or (metrics[0] if metrics else ""))
     alerts = sorted(snapshot.alerts, key=lambda one: one.step)
     troubled = [one for one in (*snapshot.checks, *alerts) if one.status in TROUBLE]
-    found = [Told(one, _moment(one, clock)) for one in sorted(troubled, key=lambda one: max(one.step, -1))]
+    found = [Told(one, clock.when(one.step)) for one in sorted(troubled, key=lambda one: max(one.step, -1))]
     return Report(
         head=snapshot.head,
         findings=tuple(found),
-        notes=tuple(Told(one, _moment(one, clock)) for one in alerts if one.status == "info"),
+        notes=tuple(Told(one, clock.when(one.step)) for one in alerts if one.status == "info"),
         passed=sum(one.status == "pass" for one in snapshot.checks),
         skipped=sum(one.status == "skip" for one in snapshot.checks),
         scores=_scores(validation, metrics, series),
@@ -133,9 +133,3 @@ def _value(series: Series, step: int) -> float:
     """Value at exactly a step; NaN when there is none."""
     places = np.flatnonzero(series.step == step)
     return float(series.value[places[-1]]) if len(places) else math.nan
-
-
-def _moment(finding: Finding, clock: Series) -> float:
-    if finding.step < 0 or not len(clock):
-        return math.nan
-    return float(clock.wall_time[min(int(np.searchsorted(clock.step, finding.step)), len(clock) - 1)])

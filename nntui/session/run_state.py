@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -30,11 +29,11 @@ from nntui.session import plotting, recipe
 from nntui.session.columns import Recorded
 from nntui.session.inside import Inside, Lines
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
+from nntui.session.log import Journal, Log
 from nntui.session.machines import Machines
 from nntui.session.references import references
 from nntui.session.rows import finding_of, object_of, rows_of
 from nntui.session.snapshot import (
-    EventRow,
     Head,
     Lost,
     Mark,
@@ -48,7 +47,6 @@ from nntui.session.snapshot import (
 from nntui.session.sparing import Sparing
 from nntui.session.system import NOTHING, System, SystemView, pace
 
-EVENT_LIMIT = 2000
 ALERT_INTERVAL = 1.0
 ALERT_SHARE = 0.03
 """Of the viewer's time that the rules may take on a run of many points."""
@@ -67,7 +65,8 @@ class RunState:
         self._pulses: dict[str, Pulse] = {}
         self._states: dict[str, tuple[State, str]] = {}
         self._checks: dict[str, tuple[int, Finding]] = {}
-        self._events: deque[EventRow] = deque(maxlen=EVENT_LIMIT)
+        self._journal = Journal()
+        self._wall = 0.0
         self._inside = Inside()
         self._machines = Machines()
         self._lost_reported: dict[str, int] = {}
@@ -86,7 +85,7 @@ class RunState:
         """Take in one poll. now: the viewer's monotonic clock; wall: Unix seconds. True when anything changed."""
         changed = bool(poll.batches) or poll.lost != self._damage or poll.writers.keys() != self._writers.keys()
         self._writers = dict(poll.writers)
-        self._damage = poll.lost
+        self._damage, self._wall = poll.lost, wall
         for name, writer in self._writers.items():
             changed |= self._pulses.setdefault(name, Pulse()).see_beat(writer, now, wall)
         newest: dict[str, float] = {}
@@ -105,6 +104,9 @@ class RunState:
         """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""
         if kind in ("metrics", "system"):
             self._recorded.fold(writer, data)
+        if kind == "output":
+            for row in rows_of(data):
+                self._journal.fold_output(writer, row)
         if kind in layout.ASIDE:
             return 0.0
         if kind == "metrics":
@@ -127,8 +129,7 @@ class RunState:
             self._checks[row["id"]] = (row["wall_time_ns"], finding_of(row))
 
     def _fold_event(self, writer: str, row: dict[str, Any]) -> None:
-        moment = row["wall_time_ns"] / 1e9
-        self._events.append(EventRow(moment, row["step"], row["level"], row["event"], row["message"], writer))
+        self._journal.fold_event(writer, row)
         self._inside.fold_event(row)
         self._machines.fold_event(writer, row)
         if row["event"] == "lost":
@@ -169,6 +170,8 @@ class RunState:
         outside = {metric: one for metric, one in training.items() if not metric.startswith(names.LAYER)}
         head = self._head(lead, outside, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
         alerts = self._find_alerts(training, head, now)
+        moment = max(outside.values(), key=len, default=Series.empty()).when
+        self._journal.hear(alerts, now, self._wall, moment, over=head.state in OVER)
         checks = recipe.ordered(self._checked())
         growing = head.state in ("live", "quiet")
         listed, inside = _listed(series, view)
@@ -183,7 +186,8 @@ class RunState:
             checks=checks,
             alerts=alerts,
             stages=recipe.stages(checks),
-            events=tuple(sorted(self._events, key=lambda event: event.wall_time)),
+            events=tuple(sorted(self._journal.events, key=lambda event: event.wall_time)),
+            log=self._journal.shown(view.log, alerts, moment) if view.log else Log(),
             system=self._system(view.system, lead) if view.system else NOTHING,
             **self._inside.shown(view, self._lines(), training, (self._recorded.points, self._everything_cut())),
         )
@@ -205,10 +209,11 @@ class RunState:
         own = (m for m in self._recorded.metrics if not names.is_inside(m) and not m.startswith(PROGRESS))
         return {metric: one for metric in own if len(one := self.series(metric))}
 
-    def forget_alerts(self) -> None:
-        """Have the next snapshot ask the rules, however recently they were asked."""
+    def listen(self) -> None:
+        """All was read: have the next snapshot ask the rules, and note which alerts end from now on."""
         self._alerts_key = None
         self._asking.forget()
+        self._journal.listen()
 
     def _lines(self) -> Lines:
         """Writers of the shown rank, oldest first, with the step from which a later one replaced each."""

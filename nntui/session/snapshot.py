@@ -22,6 +22,8 @@ from nntui.session.data import Data, DataView
 from nntui.session.dependencies import Dependencies, DependenciesView
 from nntui.session.layers import Layers, LayersView
 from nntui.session.liveness import State as State
+from nntui.session.log import EventRow as EventRow
+from nntui.session.log import Log, LogView
 from nntui.session.predictions import Predictions, PredictionsView
 from nntui.session.system import System, SystemView
 from nntui.session.weights import Weights, WeightsView
@@ -75,6 +77,7 @@ class View:
     layers: LayersView | None = None
     system: SystemView | None = None
     weights: WeightsView | None = None
+    log: LogView | None = None
     inside: int = 0
     """Most metrics taken inside the model, or of the machine, that are listed among the others: there may be thousands."""
     inside_pattern: str = ""
@@ -191,19 +194,6 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class EventRow:
-    """One line of the log screen."""
-
-    wall_time: float
-    """Unix seconds."""
-    step: int
-    level: str
-    event: str
-    message: str
-    writer: str
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
     """One stage of the recipe, counted over the newest outcome of each of its checks."""
 
@@ -283,6 +273,8 @@ class Snapshot:
     """Empty unless the view asks for it."""
     weights: Weights = weights.NOTHING
     """Empty unless the view asks for them."""
+    log: Log = field(default_factory=Log)
+    """Empty unless the view asks for it."""
     pins: tuple[Pin, ...] = ()
     """The runs drawn along, as the view asks for them."""
     called: str = ""

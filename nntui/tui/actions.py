@@ -89,6 +89,12 @@ ACTIONS = (
     Action("filter", ("slash",), "/", "filter", "letters, or label=3 loss>1 wrong old duplicate", "data"),
     Action("order", ("w",), "w", "order", "by loss, confidently wrong, outlier, suspect, place", "data"),
     Action("histogram", ("H",), "H", "histogram", "of label, loss, confidence, outlier, suspect", "data"),
+    Action("filter", ("slash",), "/", "filter", "words, or level=warn level=stdout", "log"),
+    Action("which", ("w",), "w", "which", "everything, events, trouble, output", "log"),
+    Action("whole", ("v",), "v", "whole", "the whole text alone", "log"),
+    Action("search", ("f",), "f", "find", "look for letters", "log"),
+    Action("find(1)", ("n",), "n", "next found", "the next line that has them", "log"),
+    Action("find(-1)", ("N",), "N", "found before", "the one before", "log"),
     Action("filter", ("slash",), "/", "filter", "name*, state=live, cfg.lr>=1e-3, val/loss<0.3, age<2h", "runs"),
     Action(
         "compare",
@@ -132,6 +138,7 @@ FOOTERS = {
     "layers": ("1", "2", "?", "q", "j ↓", "f", "n", "w", "[ ←", "enter", "esc", "space"),
     "data": ("1", "3", "?", "q", "j ↓", "w", "/", "H", "enter", "esc", "space"),
     "system": ("1", "2", "?", "q", "9", "j ↓", "enter", "esc", "space"),
+    "log": ("1", "?", "q", "enter", "/", "w", "v", "f", "j ↓", "esc", "space", "8"),
     "runs": ("enter", "j ↓", "/", "p", "d", "w", "esc", "?", "q", "W", "1", "2"),
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }

@@ -74,9 +74,15 @@ class Options:
         """
         if finding.step < 0:
             return self
-        head, metric = snapshot.head, str(finding.evidence.get("metric", ""))
+        metric = str(finding.evidence.get("metric", ""))
+        known = metric in {m.metric for m in self.visible(snapshot.metrics)}
+        return replace(self.at_step(finding.step, snapshot), chosen=metric if known else self.chosen)
+
+    def at_step(self, step: int, snapshot: Snapshot) -> Options:
+        """The crosshair at a step."""
+        head = snapshot.head
         epochs = self.x == "epoch" and head.step > 0 and math.isfinite(head.epoch)
-        cursor = finding.step * head.epoch / head.step if epochs else float(finding.step)
+        cursor = step * head.epoch / head.step if epochs else float(step)
         low, high = self.x_range
         keep = (self.x == "step" or epochs) and low <= cursor <= high
         return replace(
@@ -84,7 +90,6 @@ class Options:
             x="epoch" if epochs else "step",
             cursor=cursor,
             x_range=(low, high) if keep else (math.nan, math.nan),
-            chosen=metric if metric in {m.metric for m in self.visible(snapshot.metrics)} else self.chosen,
         )
 
     def cycle_x(self) -> Options:

@@ -27,6 +27,7 @@ from nntui.session.data import Data, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.examples import Moment, Shown
 from nntui.session.layers import Layers, Watched, layers
+from nntui.session.log import Journal, Log
 from nntui.session.predictions import Predictions, predictions
 from nntui.session.snapshot import EventRow, Head, Lost, Mark, Pin, PlotView, Snapshot, View
 from nntui.session.system import Process, System, SystemView, system
@@ -502,7 +503,24 @@ class CannedFeed:
             layers=self._layers(),
             weights=self._weights(),
             system=self._system(),
+            log=self._log(),
         )
+
+    def _log(self) -> Log:
+        view = self.view.log
+        if view is None:
+            return Log()
+        journal = Journal()
+        journal.events.extend(self.base.events)
+        if self.curves and self.scene != "hostile":
+            printed = [
+                (1200, "stdout", "epoch 1: loss 0.91"),
+                (2600, "stderr", "UserWarning: lr_scheduler.step() came first"),
+            ]
+            for step, stream, text in printed:
+                row = {"step": step, "wall_time_ns": int((START + step * 0.05) * 1e9), "stream": stream, "text": text}
+                journal.fold_output("w-0", row)
+        return journal.shown(view, self.base.alerts, lambda step: START + 0.05 * step)
 
     def _system(self) -> System:
         view = self.view.system

@@ -10,16 +10,19 @@ from datetime import datetime
 
 from rich.text import Text
 
-from nntui.session.snapshot import EventRow
-from nntui.tui.paint import Paint, cut_line, joined
-from nntui.tui.safe import safe
-from nntui.tui.units import fit
+from nntui.session.log import ALERT, EventRow, Log, LogView
+from nntui.tui.paint import Paint, cut_line, fitted, joined
+from nntui.tui.safe import safe, safe_lines
+from nntui.tui.units import fit, wrap
+
+MEANINGS = {"error": "error", "warn": "warning", "stdout": "foreground", "stderr": "foreground", "": "warning"}
 
 
 def event_row(event: EventRow, width: int, paint: Paint, clock: str = "%H:%M:%S") -> Text:
     """One event in one line: when, at which step, what."""
-    moment = datetime.fromtimestamp(event.wall_time).astimezone().strftime(clock)
-    meaning = {"error": "error", "warn": "warning"}.get(event.level, "foreground")
+    known = 0 < event.wall_time < 1e11
+    moment = datetime.fromtimestamp(event.wall_time if known else 0).astimezone().strftime(clock)
+    meaning = MEANINGS.get(event.level, "foreground")
     step = f"{event.step:,}" if event.step >= 0 else ""
     wide = width >= 60
     parts = [
@@ -33,5 +36,36 @@ def event_row(event: EventRow, width: int, paint: Paint, clock: str = "%H:%M:%S"
 
 def clock_of(events: Sequence[EventRow]) -> str:
     """How times of these events are written: with the date once they span more than a day."""
-    span = events[-1].wall_time - events[0].wall_time if events else 0.0
+    span = abs(events[-1].wall_time - events[0].wall_time) if events else 0.0
     return "%H:%M:%S" if span < 86400 else "%d %b %H:%M"
+
+
+def event_detail(event: EventRow, width: int, paint: Paint) -> list[Text]:
+    """All of an event; of a crash the traceback."""
+    what = f"{event.event} at step {event.step:,}" if event.step >= 0 else event.event
+    lines = [piece for line in safe_lines(event.message) for piece in wrap(line, width)]
+    source = "found by the rules, from what was recorded" if not event.writer else f"from {event.writer}"
+    head = joined(
+        [paint.text(what, MEANINGS.get(event.level, "foreground"), bold=True), paint.text(_moment(event), "quiet")]
+    )
+    return [cut_line(line, width) for line in (head, paint.text(source, "faint"), *map(paint.text, lines))]
+
+
+def about_line(log: Log, view: LogView, chosen: int, width: int, paint: Paint) -> Text:
+    """What is listed of how much, and whether it follows."""
+    count = f"{len(log.rows):,} of {log.total:,} lines" if len(log.rows) != log.total else f"{log.total:,} lines"
+    alerts = sum(row.event == ALERT for row in log.rows)
+    parts = [
+        (0, paint.text(view.which, bold=True)),
+        (1, paint.text(count, "quiet")),
+        (2, paint.text(f"/{view.pattern}" if view.pattern else "", "accent")),
+        (3, paint.text("following the newest" if not chosen else f"{chosen:,} newer above", "quiet")),
+        (4, paint.text(f"{alerts} alerts" if alerts > 1 else "", "quiet")),
+    ]
+    return fitted(parts, width)
+
+
+def _moment(event: EventRow) -> str:
+    if not 0 < event.wall_time < 1e11:
+        return ""
+    return datetime.fromtimestamp(event.wall_time).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from nntui.tui.screens.base import RunScreen
-from nntui.tui.screens.browse import AlertsScreen, LogScreen
+from nntui.tui.screens.browse import AlertsScreen
 from nntui.tui.screens.data import DataScreen
 from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.help import HelpScreen
 from nntui.tui.screens.layers import LayersScreen
 from nntui.tui.screens.live import LiveScreen
+from nntui.tui.screens.log import LogScreen
 from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.screens.recipe import RecipeScreen
 from nntui.tui.screens.runs import RunsScreen

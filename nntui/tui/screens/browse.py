@@ -1,4 +1,4 @@
-"""Lists with a detail below: checks, alerts, events.
+"""Lists with a detail below: checks, alerts.
 
 Owns choosing a row and reading all of it. Invariant: the chosen row is in sight, whatever the size, and stays the same row
 however the list grows.
@@ -13,11 +13,8 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from nntui.finding import Finding
-from nntui.session.snapshot import EventRow
 from nntui.tui.paint import joined
 from nntui.tui.panels.findings import finding_detail, finding_row
-from nntui.tui.panels.log import clock_of, event_row
-from nntui.tui.safe import safe_lines
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.units import wrap
 
@@ -137,33 +134,6 @@ class AlertsScreen(BrowseScreen):
     def nothing(self) -> str:
         """All is well, as far as the rules can see."""
         return "No alerts: the rules that watch this run found nothing."
-
-
-class LogScreen(BrowseScreen):
-    """What happened, newest first."""
-
-    def items(self) -> Sequence[EventRow]:
-        """The events."""
-        return self.snapshot.events[::-1]
-
-    def key(self, item: EventRow) -> object:
-        """An event never changes."""
-        return item
-
-    def row(self, item: EventRow, width: int) -> Text:
-        """When and what."""
-        return event_row(item, width, self.run_app.paint, clock_of(self.snapshot.events))
-
-    def detail(self, item: EventRow, width: int) -> list[Text]:
-        """The whole message; of a crash the traceback."""
-        paint = self.run_app.paint
-        words = f"{item.event} at step {item.step:,}" if item.step >= 0 else item.event
-        lines = [piece for line in safe_lines(item.message) for piece in wrap(line, width)]
-        return [paint.text(words, bold=True), paint.text(f"from {item.writer}", "faint"), *map(paint.text, lines)]
-
-    def nothing(self) -> str:
-        """Nothing was recorded."""
-        return "Nothing has happened yet."
 
 
 def _indented(line: Text) -> Text:

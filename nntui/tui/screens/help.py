@@ -19,6 +19,7 @@ GROUPS = {
     "dependencies": "on the dependencies screen",
     "layers": "on the layers screen",
     "data": "on the data screen",
+    "log": "on the log screen",
     "runs": "on the runs screen",
 }
 
