@@ -34,6 +34,7 @@ def loaded_after(statement: str) -> set[str]:
         ("import nntui.cli.show", {"numpy", "pyarrow"}),
         ("import nntui.cli.tail", {"numpy", "pyarrow"}),
         ("import nntui.cli.report", {"numpy", "pyarrow"}),
+        ("import nntui.cli.export", {"numpy", "pyarrow"}),
         ("import nntui.cli.plotting", {"numpy", "plotext"}),
     ],
 )

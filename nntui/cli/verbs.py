@@ -16,6 +16,19 @@ EXIT_CODES = """\
 exit codes: 0 ok, 1 internal, 2 usage, 3 not found or unreadable, 4 a failed check, an alert of severity error or a crash,
             5 no sign of life (status only), 130 interrupted
 """
+TABLES = (
+    "metrics",
+    "system",
+    "checks",
+    "events",
+    "output",
+    "predictions",
+    "samples",
+    "examples",
+    "dependencies",
+    "tensors",
+)
+"""What a run folder holds, by the names of `nntui.read`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,21 @@ def _completion(completion: argparse.ArgumentParser) -> None:
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script to print")
 
 
+def _export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("path", nargs="?", help="a run folder, or a folder of runs for its latest (default: runs)")
+    export.add_argument(
+        "--format", choices=("csv", "parquet", "json", "svg"), help="default: by the name of --out, else csv"
+    )
+    export.add_argument(
+        "--kind",
+        choices=(*TABLES, "alerts"),
+        help="which table (default: metrics); alerts are computed, and only as json",
+    )
+    export.add_argument("--metric", action="append", metavar="GLOB", help="only metrics like this (may be given again)")
+    export.add_argument("--out", metavar="FILE", help="where to (default: standard output)")
+    export.add_argument("--light", action="store_true", help="an svg for a light background")
+
+
 # --- what a word must be ----------------------------------------------------------------------
 
 
@@ -247,5 +275,9 @@ VERBS = (
         "print what a shell needs to complete these commands",
         _completion,
         (("nntui completion bash", 'for your shell: eval "$(nntui completion bash)" in ~/.bashrc'),),
+        "export",
+        "write what a run recorded as csv, parquet, json or svg",
+        _export,
+        (("nntui export runs/exp42 --out a.csv", "its metrics for other programs; parquet, json, and svg for a plot"),),
     ),
 )

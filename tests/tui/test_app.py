@@ -378,7 +378,7 @@ def test_the_chosen_event_stays_chosen_while_new_ones_arrive(play: Callable[...,
         more = tuple(EventRow(1.8e9 + i, i, "info", "note", f"n{i}", "w") for i in range(50))
         feed.post(events=(*feed.base.events, *more))
         await settle(pilot)
-        assert app.screen.items()[app.screen.chosen] is known
+        assert app.screen.items()[app.screen.chosen] == known
         await pilot.press("pageup", "pageup", "pageup", "pageup", "pageup", "pageup")
         await settle(pilot)
         feed.post(events=(*feed.base.events, EventRow(1.9e9, 1, "info", "note", "last", "w")))
