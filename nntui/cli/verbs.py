@@ -275,6 +275,8 @@ VERBS = (
         "print what a shell needs to complete these commands",
         _completion,
         (("nntui completion bash", 'for your shell: eval "$(nntui completion bash)" in ~/.bashrc'),),
+    ),
+    Verb(
         "export",
         "write what a run recorded as csv, parquet, json or svg",
         _export,

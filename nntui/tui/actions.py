@@ -51,6 +51,7 @@ ACTIONS = (
     Action("open", ("enter",), "enter", "open", "the plot alone; a finding or event alone"),
     Action("go_back", ("escape",), "esc", "back", "leave what was opened; then the live screen"),
     Action("toggle_pause", ("space",), "space", "pause", "freeze all but the first line; keys are answered once"),
+    Action("export", ("e",), "e", "export", "the screen as svg, its plots as csv, in $NNTUI_EXPORT or here"),
     Action("command_palette", ("colon",), ":", "palette", "every action by name"),
     Action("toggle_theme", ("t",), "t", "dark or light", "dark or light colours"),
     Action("redraw", ("ctrl+l",), "ctrl-l", "redraw", "draw everything anew, if something else wrote here"),

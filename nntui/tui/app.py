@@ -20,15 +20,20 @@ from nntui.session.feed import Feed
 from nntui.session.runs import Runs, RunsView
 from nntui.session.snapshot import EMPTY, PIN_LIMIT, Snapshot, View
 from nntui.session.watchman import Watchman
+from nntui.tui import exporting
 from nntui.tui.bell import Bell, call
 from nntui.tui.following import Following
 from nntui.tui.messages import RunsReady, SnapshotReady
 from nntui.tui.options import Options
+from nntui.tui.safe import safe
+from nntui.tui.screens import SCREENS
 from nntui.tui.screens.browse import AlertsScreen
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.shell import Shell
 
 AGE_INTERVAL = 1.0
+SAID_FOR = 10.0
+"""Seconds for which the notice says where something was written."""
 
 
 class NntuiApp(Shell):
@@ -56,6 +61,9 @@ class NntuiApp(Shell):
         """
         super().__init__(glyphs=glyphs, light=light)
         self.quiet = quiet
+        self.said = ""
+        """What the notice says in place of the run's state."""
+        self._said_at = 0.0
         self.following = Following(feed, self.post_message)
         self._bell = Bell()
         self._frozen: Snapshot = EMPTY
@@ -178,6 +186,9 @@ class NntuiApp(Shell):
             self.front.show(self.snapshot)
 
     def _tick(self) -> None:
+        if self.said and time.monotonic() - self._said_at > SAID_FOR:
+            self.said = ""
+            self._redraw()
         if self.front is not None and self.front.is_mounted:
             self.front.tick()
 
@@ -198,6 +209,15 @@ class NntuiApp(Shell):
         if place < len(self.snapshot.alerts):
             self.options = self.options.at(self.snapshot.alerts[place], self.snapshot)
         self.action_show_screen("alerts")
+
+    def action_export(self) -> None:
+        """The screen as a picture and its plots as numbers; the notice says where they are, for a while."""
+        place, run = exporting.folder(os.environ), self.newest.head.name
+        picture = self.export_screenshot(title=f"nntui watch {safe(self.newest.head.path)}")
+        plots = {} if self.front is None else self.snapshot.plots
+        screen = next((name for name, kind in SCREENS.items() if type(self.front) is kind), "screen")
+        self.said, self._said_at = exporting.exported(place, run, screen, picture, plots), time.monotonic()
+        self._redraw()
 
     def action_toggle_pause(self) -> None:
         """Freeze or go on."""

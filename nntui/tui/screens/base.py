@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from nntui.session.snapshot import Snapshot, View
 from nntui.tui.actions import ACTIONS, footer_keys
+from nntui.tui.paint import cut_line
 from nntui.tui.panels.frame import head_line, notice_line, status_line
 from nntui.tui.widgets.lines import Draw, Lines
 
@@ -114,7 +115,10 @@ class RunScreen(Screen[None]):
         return [head_line(self.snapshot, width, app.paint, app.data_age(), app.paused)]
 
     def _notice(self, width: int, height: int) -> list[Text]:
-        return [notice_line(self.snapshot, width, self.run_app.paint)]
+        app = self.run_app
+        if app.said:
+            return [cut_line(app.paint.text(app.said, "accent", bold=True), width)]
+        return [notice_line(self.snapshot, width, app.paint)]
 
     def _footer(self, width: int, height: int) -> list[Text]:
         return [status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND))]
