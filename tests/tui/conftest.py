@@ -616,8 +616,9 @@ def tui() -> SimpleNamespace:
 
 
 @pytest.fixture(autouse=True)
-def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test depends on the terminal or time zone of whoever runs it."""
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test depends on the terminal or time zone of whoever runs it, nor leaves what a key exports where it runs."""
+    monkeypatch.setenv("NNTUI_EXPORT", str(tmp_path))
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_ANIMATIONS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)  # a pilot looks five times as often for idleness
