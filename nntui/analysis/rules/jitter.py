@@ -2,13 +2,13 @@
 
 Symptom: what was right a moment ago is wrong again: a rate too high (or a batch too small) for the weights to settle. Answers
 that never change: a rate too low, or nothing that is learned.
-Test, on fixed batches of classes, over the last third of the moments (at least MOMENTS changes from one to the next): the share
-of right answers that are wrong at the next moment (forgetting, Toneva et al. 2019) is above LOST by SIGMAS of its standard
-error. What is learned stays: dropout, augmentation, noisy labels and batches of two forget 2 to 7 %; a rate at the edge 15 %
-and more. Only of a network that knows something: more right than by always saying the commonest label, by SIGMAS standard
-errors; coins are forgotten half of the time. Not while the rate is below half of its peak: decay is the cure. (2) No answer has
-ever changed, over at least MOMENTS moments, and no more are right than by chance: information. Wrong when: the moments lie so
-far apart that the task itself has changed (a curriculum, declared).
+Test, on fixed batches of classes, over the last third of the moments (at least MOMENTS changes from one to the next): the
+share of right answers that are wrong at the next moment (forgetting, Toneva et al. 2019) is above LOST by SIGMAS of its
+standard error, early in a training by SURE. What is learned stays: dropout, augmentation, noisy labels and batches of two
+forget 2 to 7 %; a rate at the edge 15 % and more. Only of a network that knows something: more right than by always saying
+the commonest label, by SIGMAS standard errors; coins are forgotten half of the time. Not while the rate is below half of its
+peak: decay is the cure. (2) No answer has ever changed, over at least MOMENTS moments, and no more are right than by chance:
+information. Wrong when: the moments lie so far apart that the task itself has changed (a curriculum, declared).
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ ID = "live.jitter"
 MOMENTS = 8
 LOST = 0.1
 SIGMAS = 2.0
+SURE = 3.0
+"""Standard errors above LOST among the first EARLY * MOMENTS moments: what has only just been learned is forgotten more often."""
+EARLY = 3
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
@@ -49,7 +52,8 @@ def _restless(name: str, said: Answers, series: Mapping[str, Series]) -> list[Fi
         return []
     share = lost / known
     error = math.sqrt(share * (1 - share) / known)
-    if share - SIGMAS * error <= LOST:
+    early = len(said) < EARLY * MOMENTS
+    if share - (SURE if early else SIGMAS) * error <= LOST:
         return []
     step = int(said.step[-late])
     changes = (said.said[-late + 1 :] != said.said[-late:-1]).sum(axis=0)
