@@ -93,6 +93,11 @@ class Attached:
         self._always.append(model.register_state_dict_pre_hook(keeps))
         self._listen(model)
 
+    def told(self, begins: Hook) -> Count:
+        """Somebody tells of updates by calling what this gives, as each begins, and of their end where `resting` is not so."""
+        self._count = Count(begins)
+        return self._count
+
     def update(self, begins: Hook, ends: Hook) -> None:
         """Notice updates of all optimizers."""
         self._count, self._ends = Count(begins), ends

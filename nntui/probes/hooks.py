@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -113,3 +113,19 @@ def fastest(call: Callable[[], object], calls: int = 50, times: int = 5) -> floa
             call()
         taken.append(perf_counter() - begun)
     return min(taken) / calls
+
+
+@contextlib.contextmanager
+def lifted(*models: Any) -> Iterator[None]:
+    """No hook is on the models meanwhile, for a function that refuses them. What is no module has none."""
+    taken: list[tuple[Any, int, Hook]] = []
+    for module in (part for model in models if isinstance(model, nn.Module) for part in model.modules()):
+        for hooks in (module._forward_pre_hooks, module._forward_hooks):
+            taken += [(hooks, key, hook) for key, hook in hooks.items() if isinstance(hook, Hook)]
+    for hooks, key, _ in taken:
+        del hooks[key]
+    try:
+        yield
+    finally:
+        for hooks, key, hook in taken:
+            hooks[key] = hook

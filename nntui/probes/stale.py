@@ -44,7 +44,7 @@ class Stale:
 
     def over(self, parameters: Iterable[Tensor]) -> None:
         """The backward passes for these are over: an optimizer updates them."""
-        for key in [id(p) for p in parameters if id(p) in self._handles]:
+        for key in [id(p) for p in parameters if id(p) in self._handles] if self._handles else ():
             self._handles.pop(key).remove()
             if key in self._least:
                 self._heard.append(self._least.pop(key))

@@ -7,6 +7,7 @@ norm of the gradients, until the next forward call has compared it; no parameter
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -142,3 +143,8 @@ class Updates:
             names.layer(self._layers[place].name, statistic): value
             for place, value in zip(dict.fromkeys(places), layers, strict=True)
         }
+
+
+def has_closure(given: Any, named: Any) -> bool:
+    """Whether `optimizer.step`, called with these, evaluates the loss within it."""
+    return (len(given) > 1 and any(one is not None for one in given[1:])) or named.get("closure") is not None

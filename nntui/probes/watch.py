@@ -31,7 +31,7 @@ from nntui.probes.pace import Pace
 from nntui.probes.scale import Scale
 from nntui.probes.several import Several, models_of, title
 from nntui.probes.stale import Stale
-from nntui.probes.updates import Updates
+from nntui.probes.updates import Updates, has_closure
 from nntui.recorder.run import Run
 
 HELD = 8
@@ -54,10 +54,9 @@ def watch(
 
     model: as it is called, wrapped or not, or a ModuleList or ModuleDict of several. optimizer: one, several, or None for
     any that updates the model, as they come; with several, the updates of the first are the steps. run: where to; None records
-    nothing. scheduler: is named, no more.
-    scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so many updates; None looks often at
-    first, then so often that all takes less than one percent of the time (`scripts/bench_probes.py`). declared: what is
-    meant, as for `nntui.Task`.
+    nothing. scheduler: is named, no more. scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so
+    many updates; None looks often at first, then so often that all takes less than one percent of the time
+    (`scripts/bench_probes.py`). declared: what is meant, as for `nntui.Task`.
 
     Metrics are those of `nntui.names`, at the step of the update (updates completed before it). NaN and infinities are
     recorded as they are. Raises TypeError when the model is no Module; never anything later. Training stays what it was,
@@ -106,10 +105,8 @@ class Watch:
         self._outputs: list[list[int]] = []
         self._known: list[weakref.ref[torch.optim.Optimizer]] = []
         self._held: frozenset[int] = frozenset()
-        self._words = {
-            "declared": list(declared),
-            "scheduler": "" if scheduler is None else type(scheduler).__name__,
-        }
+        self._declared = [*declared]
+        self._scheduler = "" if scheduler is None else type(scheduler).__name__
         self._guard.call(self._attach, model, optimizers)
 
     def detach(self) -> None:
@@ -126,11 +123,16 @@ class Watch:
 
     def before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update begins, with these arguments; for one that is told of updates."""
-        self._guard.call(self._before, optimizer, given, named)
+        self._begins(optimizer, given, named)
 
     def after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """It is over."""
-        self._guard.call(self._after, optimizer, given, named)
+        if not self._attached.resting:
+            self._guard.call(self._after, optimizer, given, named)
+
+    def declare(self, word: str) -> None:
+        """This is meant, as has turned out."""
+        self._declared, self._told = [*self._declared, word], False
 
     def rested(self) -> None:
         """The loop has rested on purpose since the last update: that time is no waiting for data."""
@@ -153,8 +155,11 @@ class Watch:
             self._adopt(optimizer)
         for one in models_of(model):
             self.enters(one)
-        if not self._told_of_updates:  # a hook on all optimizers would keep the probes for ever
-            self._attached.update(Hook(self._guard, weakly(self._before)), Hook(self._guard, weakly(self._after)))
+        begins = Hook(self._guard, weakly(self._before))
+        if self._told_of_updates:
+            self._begins = self._attached.told(begins)
+        else:  # a hook on all optimizers would keep the probes for ever
+            self._attached.update(begins, Hook(self._guard, weakly(self._after)))
         self._prepare()
 
     def _survey(self, model: nn.Module) -> None:
@@ -263,7 +268,7 @@ class Watch:
             self._catch_up()
         if self._run is not None and self._run.step > self._step:
             self._step = self._run.step
-        closure = _has_closure(given, named)
+        closure = has_closure(given, named)
         if not closure and (self._looking or self._stale.listening):
             self._stop_listening(optimizer)
         if self._looking:
@@ -303,7 +308,7 @@ class Watch:
         if not any(known() is optimizer for known in self._known):
             return
         if self._looking:
-            closure = _has_closure(given, named)
+            closure = has_closure(given, named)
             if closure:
                 self._stop_listening(optimizer)
             self._found |= self._updates.after(optimizer, closure=closure)
@@ -343,8 +348,8 @@ class Watch:
         found[names.PROBE_LR] = float(optimizer.param_groups[0].get("lr", float("nan")))
         found |= self._scale.readings()
         found |= machine.memory(self._updates.device)
-        if not self._told:
-            self._told = True
+        if not self._told and (self._entered or not self._told_of_updates or self._update > 1):
+            self._told = True  # the order of layers is that of a forward call
             self._tell()
         now = time.perf_counter()
         total = self._guard.total + self._counted + now - begun
@@ -388,12 +393,8 @@ class Watch:
             step=self._step,
             data={
                 **described(model, self._layers, self._activations.order, optimizers),
-                **self._words,
+                "declared": self._declared,
+                "scheduler": self._scheduler,
                 "outputs": self._outputs[0] if self._outputs else [],
             },
         )
-
-
-def _has_closure(given: Any, named: Any) -> bool:
-    """Whether `optimizer.step` was called with a function that evaluates the loss within it."""
-    return any(one is not None for one in given[1:]) or named.get("closure") is not None

@@ -60,7 +60,15 @@ def watch_over(run: Open) -> None:
         _previous_excepthook, sys.excepthook = sys.excepthook, _on_exception
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork)
+    _end_with_child(run)
     _install_sigterm()
+
+
+def _end_with_child(run: Open) -> None:
+    """A child of multiprocessing leaves without atexit."""
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, run.finish, exitpriority=0)
 
 
 def let_go(run: Open) -> None:
@@ -68,6 +76,11 @@ def let_go(run: Open) -> None:
     _runs.pop(id(run), None)
     if not _runs:
         _restore_sigterm()
+
+
+def open_runs() -> int:
+    """How many runs this process records."""
+    return len(_runs)
 
 
 def _at_exit() -> None:

@@ -346,9 +346,6 @@ class Run:
         self._queue = self._handoff.queue
         self._handoff.start()
         hooks.watch_over(self)
-        finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
-        if finalize is not None:  # a child of multiprocessing leaves without atexit
-            finalize(None, self.finish, exitpriority=0)
         return self._queue
 
     # --- inside -------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class WriterFolder:
         """
         root = Path(path)
         try:
-            _create_run(root)
+            begin_run(root)
             folder = _create_folder(root, rank)
             manifest = layout.Manifest(
                 writer=folder.name,
@@ -234,9 +234,14 @@ def _first(items: Iterable[_Item], left: list[int]) -> Iterator[_Item]:
     return itertools.islice(items, max(left[0], 0) + 1)
 
 
-def _create_run(root: Path) -> None:
+def begin_run(root: Path) -> bool:
+    """Make `root` a run where it is none; whether it was this call that did, of all processes that may try.
+
+    Raises RunFolderError or OSError.
+    """
     if root.exists() and not root.is_dir():
         raise NotARun(f"{root}: found a file; expected a folder or nothing. Choose another path for the run.")
+    began = False
     if not layout.is_run(root):
         root.mkdir(parents=True, exist_ok=True)
         others = [entry for entry in root.iterdir() if not entry.name.removeprefix(".").startswith(layout.RUN_FILE)]
@@ -247,8 +252,9 @@ def _create_run(root: Path) -> None:
             )
         name = root.resolve().name
         identity = layout.Identity(run_id=secrets.token_hex(8), name=name, created_ns=time.time_ns())
-        layout.write_once(root / layout.RUN_FILE, identity)
+        began = layout.write_once(root / layout.RUN_FILE, identity)
     layout.read_identity(root)
+    return began
 
 
 def _create_folder(root: Path, rank: int) -> Path:

@@ -348,6 +348,22 @@ def test_workers_of_multiprocessing_that_log_lose_nothing(program: Any, written:
     assert [end.reason for end in written.ends()] == ["finished"] * 3
 
 
+def test_a_run_that_a_worker_of_multiprocessing_opens_ends_with_it(program: Any, written: Any) -> None:
+    result = program.run(
+        """
+        import multiprocessing
+        def work():
+            nntui.init(path).log({'child': 1.0}, 0)
+        worker = multiprocessing.get_context("fork").Process(target=work)
+        worker.start()
+        worker.join()
+        """
+    )
+    assert (result.code, result.err) == (0, "")
+    assert written.points() == [("child", 0, 1.0)]
+    assert [end.reason for end in written.ends()] == ["finished"]
+
+
 def test_a_child_that_cannot_record_says_so_once_and_goes_on(program: Any, written: Any) -> None:
     result = _run_forking(
         program,
