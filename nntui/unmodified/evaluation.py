@@ -1,0 +1,119 @@
+"""The loss of an evaluation, where a script calculates it with a loss module.
+
+Owns telling an evaluation from anything else that is done without gradients: the model is in eval mode, and one loss module is
+called, from one place of the script, over one pass of the data. Invariant: what is not plainly an evaluation gives no number.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.loss import _Loss
+from torch.utils.hooks import RemovableHandle
+
+from nntui.probes.hooks import Guard, Hook
+from nntui.unmodified.losses import Number, number
+
+_OTHERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+"""Where code lies that is not the script's."""
+DEPTH = 40
+"""Frames that tell one place of a script from another."""
+
+Place = tuple[tuple[int, int], ...]
+
+
+class Evaluation:
+    """What was evaluated since the last update."""
+
+    def __init__(self, modules: Iterable[nn.Module], models: Iterable[nn.Module], guard: Guard) -> None:
+        """modules: every one that there is; models: those that are trained."""
+        self._models = weakref.WeakSet(models)
+        losses = [one for one in modules if is_loss(one)]
+        self.blind = not losses
+        """Whether there is no loss module."""
+        self.doubt = ""
+        """Why nothing is recorded any more."""
+        self._place: Place = ()
+        self._phase: dict[Place, _Pass] = {}
+        self._handles: list[RemovableHandle] = [
+            one.register_forward_hook(Hook(guard, self._heard)) for one in losses if len(self._models)
+        ]
+
+    def stop(self) -> None:
+        """Look no more."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles, self._phase = [], {}
+
+    def close(self) -> Number | None:
+        """An update follows, or the end: the mean loss of the evaluation before it; None where there was none."""
+        if not self._phase:
+            return None
+        phase, self._phase = self._phase, {}
+        if not self._place:
+            if len(phase) > 1:
+                self.doubt = f"losses are evaluated at {len(phase)} places of the script between two updates"
+                return None
+            self._place = next(iter(phase))
+        own = phase.get(self._place)
+        if own is not None and own.again:
+            self.doubt = "several passes over data are evaluated at one place of the script between two updates"
+        return None if own is None or self.doubt else own.mean()
+
+    def _heard(self, module: nn.Module, given: Any, output: Any) -> None:
+        if torch.is_grad_enabled() or not isinstance(output, Tensor) or output.numel() != 1:
+            return
+        if any(model.training for model in self._models) or getattr(module, "reduction", "mean") != "mean":
+            return
+        value = number(output)
+        if value is not None:
+            first = given[0] if isinstance(given, tuple) and given else None
+            size = len(first) if isinstance(first, Tensor) and first.dim() else 1
+            self._phase.setdefault(_place(), _Pass()).take(value, size)
+
+
+class _Pass:
+    """Losses of batches, each with as much weight as it has examples."""
+
+    def __init__(self) -> None:
+        self._total: Number = 0.0
+        self._count = 0
+        self._sizes: list[int] = []
+
+    @property
+    def again(self) -> bool:
+        """Whether full batches follow one that was not full: the data have begun again."""
+        return len(self._sizes) > 2 and len(set(self._sizes)) == 2
+
+    def take(self, value: Number, size: int) -> None:
+        self._total = self._total + value * size
+        self._count += size
+        if len(set(self._sizes)) < 3 and self._sizes[-1:] != [size]:
+            self._sizes.append(size)
+
+    def mean(self) -> Number:
+        return self._total / max(1, self._count)
+
+
+def is_loss(module: nn.Module) -> bool:
+    """Whether a module is a loss, by its class or by the name of its class."""
+    name = type(module).__name__.lower()
+    return isinstance(module, _Loss) or "loss" in name or "criterion" in name
+
+
+def _place() -> Place:
+    """Where in the script this is called from: code and line of each frame that is not torch's."""
+    found = []
+    frame = sys._getframe(1)
+    while frame is not None and len(found) < DEPTH:
+        code = frame.f_code
+        if not code.co_filename.startswith(_OTHERS):
+            found.append((id(code), frame.f_lineno))
+        frame = frame.f_back
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Recording scripts that know nothing of nntui."""
