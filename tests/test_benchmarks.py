@@ -40,3 +40,9 @@ def test_the_cost_of_probes_is_measured_beside_training_without_them() -> None:
     said = _run("bench_probes.py", "--seconds", "0.2", "--warm", "0.1", "--only", "tiny", "--systems", "nntui")
     assert "\n  tiny        nntui " in said
     assert "says" in said
+
+
+def test_the_cost_of_recording_a_script_is_measured_beside_the_bare_script() -> None:
+    said = _run("bench_run.py", "--blocks", "2", "--seconds", "0.05", "--only", "mlp")
+    assert "\n  mlp " in said
+    assert "processor: median" in said

@@ -29,6 +29,14 @@ TABLES = (
     "tensors",
 )
 """What a run folder holds, by the names of `nntui.read`."""
+RUN = """\
+Run a command; whichever Python it starts that trains with torch is recorded, its script unchanged: losses, learning rate,
+gradients, updates and outputs of each layer, modes. The command's input, output, signals and exit code are its own, and
+what it computes is bit by bit what it would be.
+
+Python needs nntui installed where the script runs. What ignores or replaces PYTHONPATH (python -I, -E, -S, sudo, a script
+that exports its own) is not recorded. NNTUI_RECORD= before a command within leaves that one out.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,22 @@ def _watch(watch: argparse.ArgumentParser) -> None:
     )
     watch.add_argument("--quiet", action="store_true", help="ring no bell when an alert is new")
     watch.add_argument("--light", action="store_true", help="for a light background")
+
+
+def _run(run: argparse.ArgumentParser) -> None:
+    run.formatter_class = argparse.RawDescriptionHelpFormatter
+    run.usage = "nntui run [--out RUN] [--declare WORD] [--quiet] -- COMMAND …"
+    run.description = RUN
+    run.add_argument("--out", metavar="RUN", help="run folder (default: runs/SCRIPT-TIME); RUN-2 where there is one")
+    run.add_argument(
+        "--declare",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="what is meant and only looks wrong, as for nntui.watch: accumulate, frozen:encoder.*, … (again for more)",
+    )
+    run.add_argument("--quiet", action="store_true", help="do not say where the run is recorded")
+    run.add_argument("command", nargs=argparse.REMAINDER, help="what to run, with its own options")
 
 
 def _ls(ls: argparse.ArgumentParser) -> None:
@@ -222,6 +246,18 @@ VERBS = (
         (
             ("nntui watch runs/exp42", "the dashboard; leaving it never stops a job"),
             ("nntui watch runs", "every run of a folder; enter opens one, 7 leads back"),
+        ),
+    ),
+    Verb(
+        "run",
+        "run a training script as it is, and record it",
+        _run,
+        (
+            ("nntui run -- python train.py --lr 3e-4", "record a script of your own, unchanged"),
+            (
+                "nntui run -- torchrun train.py",
+                "whatever finally starts Python: -m, torchrun, accelerate, a shell script",
+            ),
         ),
     ),
     Verb(
