@@ -5,13 +5,17 @@ Owns how many points become few without hiding one. Invariant: the extreme of ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import bisect
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+NAN, ABOVE, BELOW = 1, 2, 4
+"""What of the values that are not finite a column holds: NaN, +inf, -inf."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -27,6 +31,8 @@ class Columns:
     """Number of finite values."""
     nonfinite: Ints
     """Number of NaN and infinite values."""
+    kinds: Ints
+    """NAN | ABOVE | BELOW, as far as the column holds such."""
 
 
 def per_column(x: Floats, value: Floats, x_range: tuple[float, float], columns: int) -> Columns:
@@ -44,12 +50,14 @@ def per_column(x: Floats, value: Floats, x_range: tuple[float, float], columns: 
     start, stop = int(np.searchsorted(x, low, "left")), int(np.searchsorted(x, high, "right"))
     x, value = x[start:stop], value[start:stop]
     finite = np.isfinite(value)
-    bad = np.zeros(columns, np.int64)
+    bad, kinds = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
     if not finite.all():
-        np.add.at(bad, _bin(x[~finite], low, high, columns), 1)
+        odd, place = value[~finite], _bin(x[~finite], low, high, columns)
+        np.add.at(bad, place, 1)
+        np.bitwise_or.at(kinds, place, np.where(np.isnan(odd), NAN, np.where(odd > 0, ABOVE, BELOW)))
         x, value = x[finite], value[finite]
     empty = np.full(columns, np.nan)
-    result = Columns(empty, empty.copy(), empty.copy(), np.zeros(columns, np.int64), bad)
+    result = Columns(empty, empty.copy(), empty.copy(), np.zeros(columns, np.int64), bad, kinds)
     if len(x):
         # The bin of every point is non-decreasing, so each occupied bin is one contiguous stretch.
         bins = _bin(x, low, high, columns)
@@ -63,6 +71,29 @@ def per_column(x: Floats, value: Floats, x_range: tuple[float, float], columns: 
         result.mean[occupied] = np.clip(mean, result.low[occupied], result.high[occupied])
         result.count[occupied] = counts
     return result
+
+
+def extended(before: Columns, since: int, x: Floats, value: Floats, x_range: tuple[float, float]) -> Columns:
+    """`per_column` of all the points, given that of the first `since`; x sorted. Looks at the columns that can have changed."""
+    low, high = x_range
+    columns = len(before.low)
+    if not since or x[since - 1] < low:
+        return per_column(x[since:], value[since:], x_range, columns)
+    if x[since - 1] > high:
+        return before
+    first = int(_bin(x[since - 1 : since], low, high, columns)[0])
+    start = bisect.bisect_left(range(since), first, key=lambda at: _bin(x[at : at + 1], low, high, columns)[0])
+    tail = per_column(x[start:], value[start:], x_range, columns)
+    kept = ((getattr(before, one.name), getattr(tail, one.name)) for one in fields(Columns))
+    return Columns(*(np.concatenate([old[:first], new[first:]]) for old, new in kept))
+
+
+def newest_before(x: Floats, x_range: tuple[float, float], columns: int) -> Ints:
+    """Place of the last point at or before the right edge of each column, -1 where there is none; x sorted. Shape (columns,)."""
+    low, high = x_range
+    edges = low + (high - low) * (np.arange(columns) + 1) / max(1, columns)
+    edges[columns - 1 :] = high
+    return np.searchsorted(x, edges, "right") - 1
 
 
 def bridge(line: Floats) -> Floats:
@@ -91,4 +122,4 @@ def last_per_column(x: Floats, value: Floats, x_range: tuple[float, float], colu
 
 def _bin(x: Floats, low: float, high: float, columns: int) -> Ints:
     fraction = (x - low) / (high - low)
-    return np.minimum((fraction * columns).astype(np.int64), columns - 1)
+    return np.minimum(np.floor(fraction * columns).astype(np.int64), columns - 1)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+OUTLIER_SAMPLE = 50_000
+"""Points from which the spread is taken where there are more, evenly apart."""
 OUTLIER_SPREAD = 5.0
 """Clipping keeps what lies within this many spreads (5th to 95th percentile) of the middle half."""
 
@@ -30,13 +32,15 @@ WIDE = 30.0
 def y_range(arrays: Iterable[Floats], *, log: bool | None) -> tuple[tuple[float, float], bool]:
     """The range that holds every finite number of the arrays with a little air, and whether it is logarithmic.
 
-    log None: logarithmic when the numbers span more than a factor WIDE. A logarithmic range is refused when a number is not
-    positive. Nothing finite gives (0, 1); a single value is put in the middle.
+    log None: logarithmic when all are positive and span more than a factor WIDE. log True: refused only where none is
+    positive; the others then lie below the range. Nothing finite gives (0, 1); a single value is put in the middle.
     """
     flat = np.concatenate([np.asarray(a, np.float64).ravel() for a in arrays] or [np.empty(0)])
     flat = flat[np.isfinite(flat)]
     if not len(flat):
         return (0.0, 1.0), False
+    if log and (flat > 0).any():
+        flat = flat[flat > 0]
     low, high = float(flat.min()), float(flat.max())
     if low > 0 and (log or (log is None and high / WIDE > low)):
         return _padded_log(low, high), True
@@ -53,7 +57,7 @@ def without_outliers(value: Floats, bounds: tuple[float, float]) -> tuple[tuple[
     finite = value[np.isfinite(value)]
     if len(finite) < 20:
         return bounds, 0
-    p5, p95 = (float(q) for q in np.quantile(finite, (0.05, 0.95)))
+    p5, p95 = (float(q) for q in np.quantile(finite[:: -(-len(finite) // OUTLIER_SAMPLE)], (0.05, 0.95)))
     if not p95 > p5:
         return bounds, 0
     air = OUTLIER_SPREAD * (p95 - p5)

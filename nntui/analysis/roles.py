@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nntui.finding import PROGRESS
+from nntui.names import LAYER
 
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
@@ -19,7 +20,7 @@ _TRAIN = frozenset({"train", "training"})
 _VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev", "holdout"})
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=20_000)  # asked of every metric at every snapshot
 def words(metric: str) -> tuple[str, ...]:
     """The parts of a name: `train/loss_stderr` is train, loss, stderr."""
     return tuple(part for part in _SPLIT.split(metric.lower()) if part)
@@ -100,6 +101,37 @@ def outcome(metrics: Iterable[str]) -> str:
 
 def _plainness(name: str) -> tuple[int, int, str]:
     return (len(words(name)), len(name), name)
+
+
+def together(metric: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The metric and what is the same of other splits, training first: `train/loss`, `val/loss`, `test/loss`."""
+    return next((group for group in grouped(metrics) if metric in group), (metric,))
+
+
+def grouped(metrics: Iterable[str]) -> list[tuple[str, ...]]:
+    """The metrics, those that are the same of several splits together; each group where its first member was."""
+    found: dict[tuple[str, ...], list[list[str]]] = {}
+    groups: list[list[str]] = []
+    for metric in metrics:
+        alike = found.setdefault(_stem(metric), [])
+        mine = next((group for group in alike if all(_splits(metric) != _splits(one) for one in group)), None)
+        if mine is not None:
+            mine.append(metric)
+        else:
+            alike.append([metric])
+            groups.append(alike[-1])
+    return [tuple(sorted(group, key=is_validation)) for group in groups]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _stem(metric: str) -> tuple[str, ...]:
+    """The name without its split; nothing is the same as what a check measures, or as another metric of the model's inside."""
+    own = metric.startswith((PROGRESS, LAYER))
+    return (metric,) if own else tuple(part for part in words(metric) if part not in _TRAIN | _VALIDATION)
+
+
+def _splits(metric: str) -> frozenset[str]:
+    return frozenset(words(metric)) & (_TRAIN | _VALIDATION)
 
 
 def order(metric: str) -> tuple[int, str]:

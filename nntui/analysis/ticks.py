@@ -92,10 +92,40 @@ def decade_ticks(low: float, high: float, count: int) -> Ticks:
 
 
 def count_ticks(low: float, high: float, count: int) -> Ticks:
-    """Ticks of an axis of steps or epochs: 0, 3k, 12k, 1.5M."""
+    """Ticks of an axis of epochs: 0, 0.5, 3k, 1.5M."""
     step = _step(low, high, count)
     ticks = linear_ticks(low, high, count)
     return tuple((position, _short_count(position, step)) for position, _ in ticks)
+
+
+def step_ticks(low: float, high: float, count: int) -> Ticks:
+    """Ticks of an axis of steps, of which there are only whole ones: 0, 3k, 1.5M."""
+    if high - low >= max(2, count):
+        return count_ticks(low, high, count)
+    return tuple((float(k), f"{k:,}") for k in range(math.ceil(low), math.floor(high) + 1))
+
+
+def spread_ticks(low: float, high: float, count: int) -> Ticks:
+    """Ticks of a logarithmic axis of steps or epochs, about `count`: 1, 10, 100, 1k; with 2 and 5 where that leaves few."""
+    decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    if len(decades) >= max(2, count // 2):
+        stride = -(-len(decades) // max(1, count))
+        return tuple((10.0**d, format_count(10.0**d)) for d in decades if d % stride == 0)
+    fine = [m * 10.0**d for d in range(decades.start - 1, decades.stop) for m in (1, 2, 5)]
+    inside = [p for p in fine if low * (1 - 1e-9) <= p <= high * (1 + 1e-9)]
+    return _distinct((p, format_count(p)) for p in inside) if len(inside) > 1 else count_ticks(low, high, count)
+
+
+def spread_durations(low: float, high: float, count: int) -> Ticks:
+    """Ticks of a logarithmic axis of elapsed seconds, about `count`: 1s, 10s, 1m, 10m, 1h, 10h; more where these are few."""
+    fine = [10.0**d for d in range(-9, 0)] + [*map(float, _SECONDS[:-1])] + [86400.0 * 10**d for d in range(7)]
+    coarse = [10.0**d for d in range(-9, 2)] + [60.0, 600.0, 3600.0, 36000.0] + [86400.0 * 10**d for d in range(7)]
+    for places in (coarse, fine):
+        inside = [place for place in places if low <= place <= high]
+        if len(inside) >= max(2, count // 2):
+            shown = inside[:: -(-len(inside) // max(1, count))]
+            return _distinct((p, _short_duration(p) if p >= 1 else f"{format_number(p)}s") for p in shown)
+    return duration_ticks(low, high, count)
 
 
 def duration_ticks(low: float, high: float, count: int) -> Ticks:

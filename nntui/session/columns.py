@@ -7,15 +7,15 @@ appended is never changed, so a Series handed out stays true while the columns g
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from nntui.analysis.series import Series
-from nntui.runlog.lineage import Cut
+from nntui.runlog.lineage import NEVER, Cut
 
 Floats = NDArray[np.float64]
 _Number = TypeVar("_Number", np.int64, np.float64)
@@ -84,13 +84,83 @@ class Columns:
             self._clock, self._own = own, True
 
 
+NOTHING = Series.empty()
+
+
+class Lineage(NamedTuple):
+    """One metric over the launches of a rank."""
+
+    current: Series = NOTHING
+    """The points that count."""
+    replaced: Series = NOTHING
+    """Those that a later launch replaced."""
+    era: int = 0
+    """While it stays the same, nothing but points at the end of `current` was added."""
+
+
+class _Line:
+    """A lineage that grows; joined pieces are copied once, not at every look."""
+
+    __slots__ = ("_clock", "_key", "_value", "shown")
+
+    def __init__(self) -> None:
+        self._key: tuple[tuple[str, int, int], ...] = ()
+        self._clock: Clock | None = None
+        """Moments of the joined pieces; None while one piece is all there is."""
+        self._value: Floats = np.empty(0)
+        self.shown = Lineage()
+
+    def follow(self, metric: str, pieces: Sequence[tuple[str, Columns, int]]) -> Lineage:
+        """The lineage of these pieces: writer, points, and the step from which they are replaced."""
+        key = tuple((writer, columns.size, cut) for writer, columns, cut in pieces)
+        if key != self._key:
+            goes_on = self._goes_on(key)
+            era = self.shown.era + (not goes_on)
+            replaced = self.shown.replaced
+            if not goes_on:
+                replaced = _joined(
+                    metric, [_part(columns.series(metric), cut, past=True) for _, columns, cut in pieces]
+                )
+            if len(pieces) == 1 and not len(replaced):
+                current, self._clock = pieces[0][1].series(metric), None
+            else:
+                current = self._appended(metric, pieces, goes_on)
+            self._key, self.shown = key, Lineage(current, replaced, era)
+        return self.shown
+
+    def _goes_on(self, key: tuple[tuple[str, int, int], ...]) -> bool:
+        """Whether these are the pieces of before with more points behind the last of them."""
+        old = self._key
+        if not old or len(key) < len(old) or key[: len(old) - 1] != old[:-1]:
+            return False
+        (writer, size, cut), (now, grown, until) = old[-1], key[len(old) - 1]
+        return writer == now and cut == until and grown >= size and (grown == size or cut == NEVER)
+
+    def _appended(self, metric: str, pieces: Sequence[tuple[str, Columns, int]], goes_on: bool) -> Series:
+        known = self._key if goes_on and self._clock is not None else ()
+        if not known or self._clock is None:
+            self._clock, self._value = Clock(), np.empty(64)
+        first = max(0, len(known) - 1)
+        for place, (_, columns, cut) in enumerate(pieces[first:], first):
+            seen = known[place][1] if place < len(known) else 0
+            piece = columns.series(metric)
+            new = _part(Series(metric, piece.step[seen:], piece.wall_time[seen:], piece.value[seen:]), cut)
+            end = self._clock.size + len(new)
+            if end > len(self._value):
+                self._value = _grown(self._value, self._clock.size, max(end, len(self._value) * 3 // 2))
+            self._value[self._clock.size : end] = new.value
+            self._clock.append(new.step, new.wall_time)
+        n = self._clock.size
+        return Series(metric, self._clock.step[:n], self._clock.time[:n], self._value[:n])
+
+
 class Recorded:
     """All metrics of all writers."""
 
     def __init__(self) -> None:
         self._columns: dict[str, dict[str, Columns]] = {}
         self._clocks: dict[tuple[str, tuple[str, ...]], Clock] = {}
-        self._cache: dict[str, tuple[object, Series, Series]] = {}
+        self._lines: dict[tuple[str, int], _Line] = {}
         self.points = 0
 
     def fold(self, writer: str, batch: pa.RecordBatch) -> None:
@@ -118,11 +188,11 @@ class Recorded:
         """First step per metric that this writer logged."""
         return {m: by[writer].first_step for m, by in self._columns.items() if writer in by}
 
-    def of(self, metric: str, writers: list[str], cuts: dict[str, Cut]) -> Series:
-        """The points of a metric that count over these writers in order, whatever the run's own."""
+    def lineage(self, metric: str, writers: Sequence[str], cuts: Mapping[str, Cut], rank: int = 0) -> Lineage:
+        """The metric over these writers of a rank in order: points that count, and superseded ones."""
         by_writer = self._columns.get(metric, {})
-        pieces = [(by_writer[w].series(metric), cuts.get(w, Cut()).step(metric)) for w in writers if w in by_writer]
-        return _joined(metric, [_where(s, s.step < cut) for s, cut in pieces])
+        pieces = [(w, by_writer[w], cuts.get(w, Cut()).step(metric)) for w in writers if w in by_writer]
+        return self._lines.setdefault((metric, rank), _Line()).follow(metric, pieces)
 
     def own(self, writer: str, wanted: Callable[[str], bool]) -> dict[str, Series]:
         """The points of one writer in the metrics that are wanted."""
@@ -134,20 +204,6 @@ class Recorded:
         metric = max(sizes, key=lambda name: sizes[name], default="")
         return self._columns[metric][writer].series(metric) if metric else Series.empty()
 
-    def lineage(self, metric: str, writers: list[str], cuts: dict[str, Cut]) -> tuple[Series, Series]:
-        """The metric over these writers in order: points that count, and superseded ones."""
-        by_writer = self._columns.get(metric, {})
-        present = [(w, by_writer[w], cuts.get(w, Cut()).step(metric)) for w in writers if w in by_writer]
-        key = tuple((w, c.size, cut) for w, c, cut in present)
-        cached = self._cache.get(metric)
-        if cached is None or cached[0] != key:
-            pieces = [(c.series(metric), cut) for _, c, cut in present]
-            current = [_where(s, s.step < cut) for s, cut in pieces]
-            replaced = [_where(s, s.step >= cut) for s, cut in pieces]
-            cached = (key, _joined(metric, current), _joined(metric, replaced))
-            self._cache[metric] = cached
-        return cached[1], cached[2]
-
 
 def _grown(array: NDArray[_Number], size: int, room: int) -> NDArray[_Number]:
     larger = np.empty(room, array.dtype)
@@ -155,7 +211,9 @@ def _grown(array: NDArray[_Number], size: int, room: int) -> NDArray[_Number]:
     return larger
 
 
-def _where(series: Series, keep: NDArray[np.bool_]) -> Series:
+def _part(series: Series, cut: int, *, past: bool = False) -> Series:
+    """The points before a step, or those from it on."""
+    keep = series.step >= cut if past else series.step < cut
     if keep.all():
         return series
     return Series(series.metric, series.step[keep], series.wall_time[keep], series.value[keep])

@@ -19,6 +19,7 @@ from nntui.analysis import roles
 from nntui.analysis.series import Series
 from nntui.runlog import layout
 from nntui.session import plotting
+from nntui.session.columns import Lineage
 from nntui.session.followed import Followed
 from nntui.session.glance import Glance
 from nntui.session.outcome import NOTHING, Extent, Outcome
@@ -131,7 +132,7 @@ def _size(path: Path) -> int:
 def of_series(series: Mapping[str, Series]) -> Outcome:
     """The outcome of the points that count."""
     loss = roles.pick(series, "train_loss") or roles.outcome(series)
-    curve = tuple(plotting.summary(series[loss], CURVE_COLUMNS).sparkline.tolist()) if loss else ()
+    curve = tuple(plotting.summary(Lineage(series[loss]), CURVE_COLUMNS).sparkline.tolist()) if loss else ()
     return Outcome({metric: _extent(one, series.get(metric + ERROR)) for metric, one in series.items()}, curve)
 
 

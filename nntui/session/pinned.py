@@ -16,14 +16,12 @@ from pathlib import Path
 from nntui.session.followed import Followed
 from nntui.session.liveness import OVER
 from nntui.session.plotting import Drawn
-from nntui.session.snapshot import PIN_LIMIT, Pin, PlottedSeries
+from nntui.session.snapshot import PIN_LIMIT, Pin
 
 PIN_INTERVAL = 2.0
 """Seconds between looks at a run that goes on."""
 OVER_INTERVAL = 10.0
 """Seconds between looks at one that is over, or gone."""
-KEPT_LIMIT = 64
-"""Most series that are remembered as they were drawn, of each run."""
 _TOKEN = re.compile(r"[A-Za-z_]*\d[\d.]*(?:e[+-]?\d+)?|[^\W\d_]+|[\W_]+?")
 
 
@@ -69,20 +67,17 @@ class _Pinned:
         self.due = -math.inf
         """When to look again, on the clock."""
         self.run = Followed(path)
-        self._kept: dict[object, PlottedSeries] = {}
 
     def look(self, now: float, wall: float) -> bool:
         """Read on; whether anything is new."""
         changed, run = self.run.look(now, wall), self.run
         over = bool(run.problem) or run.state is None or run.state.state in OVER
         self.due = now if run.behind else now + (OVER_INTERVAL if over else PIN_INTERVAL)
-        if changed or len(self._kept) > KEPT_LIMIT:
-            self._kept.clear()
         return changed
 
     def drawn(self, metrics: Sequence[str]) -> Drawn:
         """What it gives to a plot."""
-        return Drawn.nothing() if self.run.state is None else self.run.state.drawn(metrics, self._kept)
+        return Drawn.nothing() if self.run.state is None else self.run.state.drawn(metrics)
 
     def told(self, name: str) -> Pin:
         """How it is."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from nntui import names
@@ -26,31 +25,31 @@ from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.reader import Damage, Poll
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
 from nntui.session import plotting, recipe
-from nntui.session.columns import Recorded
+from nntui.session.columns import Lineage, Recorded
+from nntui.session.drawing import Along, Drawing
 from nntui.session.inside import Inside, Lines
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
 from nntui.session.log import Journal, Log
 from nntui.session.machines import Machines
+from nntui.session.marks import marks
 from nntui.session.references import references
 from nntui.session.rows import finding_of, object_of, rows_of
 from nntui.session.snapshot import (
     Head,
     Lost,
     Mark,
-    MetricSummary,
-    PlotData,
-    PlottedSeries,
     PlotView,
     Snapshot,
     View,
+    XAxis,
 )
 from nntui.session.sparing import Sparing
 from nntui.session.system import NOTHING, System, SystemView, pace
+from nntui.session.tracks import XScale
 
 ALERT_INTERVAL = 1.0
 ALERT_SHARE = 0.03
 """Of the viewer's time that the rules may take on a run of many points."""
-Along = Callable[[Sequence[str]], Sequence[plotting.Drawn]]
 
 
 class RunState:
@@ -61,6 +60,7 @@ class RunState:
         self.path = str(path)
         self.watching = ""
         self._recorded = Recorded()
+        self._drawing = Drawing()
         self._writers: dict[str, Writer] = {}
         self._pulses: dict[str, Pulse] = {}
         self._states: dict[str, tuple[State, str]] = {}
@@ -73,7 +73,6 @@ class RunState:
         self._damage = Damage()
         self._newest = math.nan
         self._cuts: dict[str, Cut] = {}
-        self._summaries: dict[str, tuple[object, MetricSummary]] = {}
         self._alerts: tuple[Finding, ...] = ()
         self._alerts_key: object = None
         self._asking = Sparing(ALERT_INTERVAL, ALERT_SHARE)
@@ -164,23 +163,31 @@ class RunState:
         self._number += 1
         lead = self._lead()
         primary = self._primary()
-        series = {metric: self._recorded.lineage(metric, primary, self._cuts)[0] for metric in self._recorded.metrics}
-        series = {metric: one for metric, one in series.items() if len(one)}
+        lineages = {metric: self._recorded.lineage(metric, primary, self._cuts) for metric in self._recorded.metrics}
+        series = {metric: one.current for metric, one in lineages.items() if len(one.current)}
         training = {metric: one for metric, one in series.items() if not metric.startswith((PROGRESS, names.SYSTEM))}
         outside = {metric: one for metric, one in training.items() if not metric.startswith(names.LAYER)}
-        head = self._head(lead, outside, max((float(s.wall_time[-1]) for s in series.values()), default=math.nan))
+        ended = max((float(s.wall_time[-1]) for s in series.values()), default=math.nan)
+        replaced = sum(len(one.replaced) for one in lineages.values())
+        head = self._head(lead, outside, ended, replaced)
         alerts = self._find_alerts(training, head, now)
         moment = max(outside.values(), key=len, default=Series.empty()).when
         self._journal.hear(alerts, now, self._wall, moment, over=head.state in OVER)
         checks = recipe.ordered(self._checked())
         growing = head.state in ("live", "quiet")
         listed, inside = _listed(series, view)
-        metrics = [self._summary(series[metric], view.sparkline_columns, growing) for metric in listed]
+        metrics = [self._drawing.summary(metric, lineages[metric], view, growing) for metric in listed]
+        lines = references(finding for _, finding in self._checks.values())
         return Snapshot(
             number=self._number,
             view=view,
             head=head,
-            plots=self._plots(view, alerts, along),
+            plots=self._drawing.plots(
+                view.plots,
+                lambda one: (self._drawn_of(one),) if one.writer else (self.drawn(one.metrics), *along(one.metrics)),
+                lambda axis: self._marks(axis, outside, alerts),
+                lines,
+            ),
             metrics=tuple(sorted(metrics, key=lambda m: roles.order(m.metric))),
             inside=inside,
             checks=checks,
@@ -202,7 +209,7 @@ class RunState:
 
     def series(self, metric: str) -> Series:
         """The points of a metric that count."""
-        return self._lineage(metric)[0]
+        return self._lineage(metric).current
 
     def outside(self) -> dict[str, Series]:
         """The points that count of every metric that was neither taken inside the model nor by a check."""
@@ -230,10 +237,10 @@ class RunState:
         """The writer whose state is the run's: the newest one still going, else the newest."""
         return leading(self._primary(), self._states)
 
-    def _lineage(self, metric: str) -> plotting.Lineage:
+    def _lineage(self, metric: str) -> Lineage:
         return self._recorded.lineage(metric, self._primary(), self._cuts)
 
-    def _head(self, lead: str, series: Mapping[str, Series], ended: float) -> Head:
+    def _head(self, lead: str, series: Mapping[str, Series], ended: float, replaced: int) -> Head:
         primary = self._primary()
         manifest = self._writers[lead].manifest if lead else None
         state, reason = self._states.get(lead, ("waiting", ""))
@@ -251,7 +258,7 @@ class RunState:
             step=step,
             total_steps=total,
             epoch=step / steps_per_epoch if steps_per_epoch > 0 and step >= 0 else math.nan,
-            eta=(total - step) / pace(max(series.values(), key=len)) if going and total > step >= 0 else math.nan,
+            eta=(total - step) / pace(_longest(series) or Series.empty()) if going and total > step >= 0 else math.nan,
             loss=_last(series, loss),
             loss_metric=loss,
             lr=_last(series, lr),
@@ -263,14 +270,8 @@ class RunState:
             watching=self.watching,
             lost=self._lost(),
             resumes=tuple(self._resumes()),
-            superseded=self._superseded(),
+            superseded=replaced,
         )
-
-    def _superseded(self) -> int:
-        if len(self._writers) < 2:
-            return 0
-        primary = self._primary()
-        return sum(len(self._recorded.lineage(m, primary, self._cuts)[1]) for m in self._recorded.metrics)
 
     def _lost(self) -> Lost:
         points = 0
@@ -306,27 +307,28 @@ class RunState:
 
     def _by_rank(self) -> dict[int, dict[str, Series]]:
         """What each rank recorded of the metrics by which ranks are compared."""
-        ranks = sorted({writer.manifest.rank for writer in self._writers.values()})
+        ranks = self._ranks()
         if len(ranks) < 2:
             return {}
         found: dict[int, dict[str, Series]] = {}
-        for rank in ranks:
-            writers = [name for name, writer in self._writers.items() if writer.manifest.rank == rank]
-            lines = {metric: self._recorded.of(metric, writers, self._cuts) for metric in rules.COMPARED}
+        for place, (rank, writers) in enumerate(ranks.items()):
+            lines = {m: self._recorded.lineage(m, writers, self._cuts, place).current for m in rules.COMPARED}
             found[rank] = {metric: one for metric, one in lines.items() if len(one)}
+        return found
+
+    def _ranks(self) -> dict[int, list[str]]:
+        """Writers of every rank, the lowest rank first, each oldest first."""
+        ordered = sorted(
+            self._writers.values(), key=lambda w: (w.manifest.rank, w.manifest.started_ns, w.manifest.writer)
+        )
+        found: dict[int, list[str]] = {}
+        for writer in ordered:
+            found.setdefault(writer.manifest.rank, []).append(writer.manifest.writer)
         return found
 
     def _resumes(self) -> list[int]:
         manifests = [self._writers[n].manifest for n in self._primary()[1:]]
         return [m.resume_step for m in manifests if m.resume_step >= 0]
-
-    def _summary(self, series: Series, columns: int, growing: bool) -> MetricSummary:
-        key = (len(series), columns, growing, id(series.step.base) if len(self._writers) > 1 else 0)
-        known = self._summaries.get(series.metric)
-        if known is None or known[0] != key:
-            known = (key, plotting.summary(series, columns, growing=growing))
-            self._summaries[series.metric] = known
-        return known[1]
 
     @property
     def state(self) -> State:
@@ -338,53 +340,43 @@ class RunState:
         """What was logged and cannot be shown."""
         return self._lost()
 
-    def drawn(self, metrics: Sequence[str], kept: dict[object, PlottedSeries] | None = None) -> plotting.Drawn:
-        """What this run gives to a plot of these metrics. kept: what was computed of it since it last changed."""
+    def drawn(self, metrics: Sequence[str]) -> plotting.Drawn:
+        """What this run gives to a plot of these metrics."""
+        growing = self.state in ("live", "quiet")
+        lineages = [self._lineage(m) for m in metrics]
+        return plotting.Drawn(lineages, self._scale(), growing, self._of_other_ranks(metrics), self._drawing.tracks)
+
+    def _scale(self) -> XScale:
         lead = self._lead()
         begun = min((w.manifest.started_ns / 1e9 for w in self._writers.values()), default=0.0)
-        scale = plotting.XScale(self._writers[lead].manifest.steps_per_epoch if lead else 0, begun)
-        growing = self.state in ("live", "quiet")
-        return plotting.Drawn([self._lineage(m) for m in metrics], scale, growing, {} if kept is None else kept)
+        return XScale(self._writers[lead].manifest.steps_per_epoch if lead else 0, begun)
+
+    def _of_other_ranks(self, metrics: Sequence[str]) -> dict[str, list[Lineage]]:
+        """The same metrics on every rank but the shown one."""
+        shown = set(self._primary())
+        ranks = [writers for writers in self._ranks().values() if writers[0] not in shown]
+        return {
+            m: [self._recorded.lineage(m, w, self._cuts, n) for n, w in enumerate(ranks, 1)] for m in metrics if ranks
+        }
 
     def _drawn_of(self, view: PlotView) -> plotting.Drawn:
         """What one process gives to a plot."""
-        writer = self._writers.get(view.writer)
+        writer, growing = self._writers.get(view.writer), self.state in ("live", "quiet")
         own = self._recorded.own(view.writer, view.metrics.__contains__)
-        scale = plotting.XScale(0, writer.manifest.started_ns / 1e9 if writer else 0.0)
-        return plotting.Drawn(
-            [(own[m], Series.empty(m)) for m in view.metrics if m in own], scale, self.state in ("live", "quiet")
-        )
+        scale = XScale(0, writer.manifest.started_ns / 1e9 if writer else 0.0)
+        return plotting.Drawn([Lineage(own[m]) for m in view.metrics if m in own], scale, growing)
 
-    def _plots(self, view: View, alerts: tuple[Finding, ...], along: Along) -> dict[str, PlotData]:
-        known = references(finding for _, finding in self._checks.values())
-        found: dict[str, PlotData] = {}
-        for one in view.plots:
-            if one.writer:
-                found[one.key] = plotting.plot(one, [self._drawn_of(one)], ())
-                continue
-            own = self.drawn(one.metrics)
-            marks = self._marks(one, own.scale, alerts)
-            lines = [line for metric in dict.fromkeys(one.metrics) for line in known.get(metric, ())]
-            runs = [own, *along(one.metrics)]
-            found[one.key] = plotting.plot(one, runs, marks, references=lines)
+    def _marks(self, axis: XAxis, series: Mapping[str, Series], alerts: tuple[Finding, ...]) -> list[Mark]:
+        scale, rate, clock = self._scale(), roles.pick(series, "lr"), _longest(series)
+        found = self._drawing.jumps(self._lineage(rate), scale, axis) if rate else []
+        if clock is not None:
+            found += marks(clock, scale, axis, resumes=self._resumes(), alerts=alerts, events=self._journal.events)
         return found
 
-    def _marks(self, view: PlotView, scale: plotting.XScale, alerts: tuple[Finding, ...]) -> list[Mark]:
-        rate = roles.pick(self._recorded.metrics, "lr")
-        marks: list[Mark] = []
-        if rate:
-            series = self._lineage(rate)[0]
-            marks += plotting.lr_marks(series, scale.values(series, view.x))
-        clock = self._lineage(view.metrics[0])[0] if view.metrics else None
-        if clock is None or not len(clock):
-            return marks
-        x = scale.values(clock, view.x)
-        places = [(step, "restart", "") for step in self._resumes()]
-        places += [(a.step, a.id.rpartition(".")[2], a.status) for a in alerts if a.step >= 0]
-        for step, label, severity in places:
-            position = min(int(np.searchsorted(clock.step, step)), len(x) - 1)
-            marks.append(Mark(float(x[position]), label, severity))  # pyright: ignore[reportArgumentType]
-        return sorted(marks, key=lambda mark: mark.x)
+
+def _longest(series: Mapping[str, Series]) -> Series | None:
+    """The series with the most points."""
+    return max(series.values(), key=len, default=None)
 
 
 def _listed(series: Mapping[str, Series], view: View) -> tuple[list[str], int]:

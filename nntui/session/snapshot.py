@@ -53,8 +53,11 @@ class PlotView:
     x: XAxis = "step"
     x_range: tuple[float, float] = (math.nan, math.nan)
     """Visible range of x in its unit (steps, epochs, seconds since start, Unix seconds); NaN: the whole run."""
+    follow: bool = False
+    """Whether that range moves along so that it reaches the newest point."""
+    log_x: bool = False
     log_y: bool | None = None
-    """None: logarithmic when the values span decades."""
+    """None: logarithmic when the values are positive and span decades."""
     smoothing: float = 0.0
     """Weight of the debiased exponential moving average, in [0, 1), of the densest series; sparser ones forget as much over
     as many steps. 0 draws the column means."""
@@ -62,6 +65,9 @@ class PlotView:
     """Whether y ignores the outermost points; how many is in `PlotData.clipped`."""
     writer: str = ""
     """The one process whose points are drawn, relative time being its own; empty: what counts of the whole run."""
+    readings: int = 0
+    """Equal parts of the visible range at whose right edges each series is read as logged: the same in all plots of a screen, so
+    that a crosshair tells what was at one x."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class View:
 
     plots: tuple[PlotView, ...] = ()
     sparkline_columns: int = 24
+    listed: tuple[str, ...] | None = None
+    """Metrics of which more is wanted than the newest value; None: all."""
     predictions: PredictionsView | None = None
     """None: no screen shows them."""
     dependencies: DependenciesView | None = None
@@ -99,15 +107,22 @@ class PlottedSeries:
     high: Floats
     """Exact maximum."""
     line: Floats
-    """What the line follows: column mean, or the smoothed value; interpolated across empty columns between points."""
-    nonfinite: NDArray[np.bool_]
-    """Whether the column holds a NaN or an infinity."""
+    """What the line follows: column mean, or the smoothed value; interpolated across empty columns between points, not across
+    those where nothing is finite."""
+    nonfinite: Ints
+    """What the column holds that is not finite: `downsampling.NAN | ABOVE | BELOW`; 0 where all is."""
     superseded: bool
     """Whether these points belong to an earlier launch that a later one replaced; drawn dimmed."""
     last: float
     """Newest value, as logged."""
     run: int = 0
     """Which of the runs drawn together: 0 the open one, then from 1 on as in `Snapshot.pins`."""
+    ranks: int = 0
+    """Of the band of other ranks: how many they are. Such a series has no line and no value."""
+    at: Floats = field(default_factory=lambda: np.empty(0))
+    """x of the newest point at or before the right edge of each part that the view reads; NaN before the first."""
+    value: Floats = field(default_factory=lambda: np.empty(0))
+    """Its value, as logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,8 @@ class Mark:
     label: str
     severity: Literal["", "info", "warn", "error"] = ""
     """Empty for a plain fact (learning rate changed, restart, checkpoint)."""
+    minor: bool = False
+    """Whether it is one of many, as checkpoints are: a sign on the axis, and words under the crosshair alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +170,22 @@ class PlotData:
     y_range: tuple[float, float]
     """Range of y in data units, finite, low < high; both positive when log_y holds."""
     log_y: bool
-    """Whether y is really logarithmic: a view may ask for it where values are not positive."""
+    """Whether y is really logarithmic: a view may ask for it where no value is positive."""
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     marks: tuple[Mark, ...] = ()
     clipped: int = 0
     """Number of points outside y_range because of clip_outliers."""
+    below: int = 0
+    """Where y is logarithmic: number of points at or below zero, drawn at the lower edge."""
+    left: int = 0
+    """Where x is logarithmic: number of points at or before zero, drawn at the left edge."""
+    log_x: bool = False
+    """Whether x is really logarithmic: a clock never is."""
+    whole: tuple[float, float] = (0.0, 1.0)
+    """x_range of the whole run; the same in all plots of a view."""
+    newest: float = math.nan
+    """x of the newest point of the run, as far as the view's plots show it."""
     references: tuple[Reference, ...] = ()
 
 
@@ -171,12 +198,15 @@ class MetricSummary:
     step: int
     """Step of the newest point."""
     low: float
-    """Minimum of the finite values; NaN when there is none."""
+    """Minimum of the finite values; NaN when there is none, or when the view does not list the metric."""
     high: float
     points: int
     nonfinite: int
     sparkline: Floats
-    """Shape (sparkline_columns,): column means over the whole run; NaN where there is no point."""
+    """Shape (sparkline_columns,): column means over the whole run; NaN where there is no point. Shape (0,) when the view does
+    not list the metric."""
+    broken: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Of the same shape: number of values that are not finite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ highest value shows something, however many columns and however few rows there a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nntui.session.snapshot import PlotData
+from nntui.analysis.downsampling import ABOVE, BELOW, NAN
+from nntui.session.snapshot import PlotData, PlottedSeries
 
 Cells = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -48,11 +50,12 @@ class Raster:
     """Index of the series shown in each cell; -1 where there is none."""
 
 
-def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x", dashes: Sequence[int] = ()) -> Raster:
-    """The plot in width × height cells. Bands lie behind lines; of two lines the later series wins, of a
-    replaced one and another the other, of two runs the open one; NaN wins over both.
+def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x^v", dashes: Sequence[int] = ()) -> Raster:
+    """The plot in width × height cells. Bands lie behind lines, the band of other ranks behind all; of two lines the later series
+    wins, of a replaced one and another the other, of two runs the open one; what is not finite wins over all.
 
-    dashes: which of DASHES each series has; all 0 (solid) when empty.
+    bad: signs of NaN and +inf, in the first row, and of -inf, in the last. dashes: which of DASHES each series has; all 0 (solid)
+    when empty.
     """
     across, down = DOTS[kind]
     dots_wide, dots_high = width * across, height * down
@@ -74,7 +77,7 @@ def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x", das
         shown = touched & (layer <= level)
         owner[shown], layer[shown] = index, level
 
-    for index, one in sorted(enumerate(data.series), key=lambda pair: pair[1].run == 0):
+    for index, one in sorted(enumerate(data.series), key=lambda pair: (pair[1].run == 0, not pair[1].ranks)):
         low, high = (_rows(a, data, dots_high)[:dots_wide] for a in (one.low, one.high))
         light(_spans(low, high, dots_wide, dots_high), index, BAND)
     marks = list(dashes) or [0] * len(data.series)
@@ -83,10 +86,8 @@ def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x", das
         light(_stroke(rows, dots_wide, dots_high) & _dashed(rows, marks[index], kind, dots_wide), index, LINE)
     chars = _characters(bits, kind, layer, np.where(owner < 0, 0, np.array([*marks, 0])[owner]))
     for index, one in enumerate(data.series):
-        columns = np.unique(np.flatnonzero(one.nonfinite[:dots_wide]) // across)
-        layer[0, columns], owner[0, columns] = BAD, index
-        for column in columns:
-            chars[0][column] = bad
+        for row, column, sign in _bad(one, width, across):
+            chars[row][column], layer[row, column], owner[row, column] = bad[sign], BAD, index
     return Raster(["".join(row) for row in chars], layer, owner)
 
 
@@ -99,8 +100,31 @@ def row_of(value: float, data: PlotData, height: int) -> int:
 def column_of(x: float, data: PlotData, width: int) -> int:
     """The text column of an x in a plot of `width` columns; -1 outside."""
     low, high = data.x_range
-    column = int((x - low) / (high - low) * width)
-    return min(column, width - 1) if low <= x <= high else -1
+    if not low <= x <= high:
+        return -1
+    if data.log_x:
+        x, low, high = math.log(x), math.log(low), math.log(high)
+    return min(int((x - low) / (high - low) * width), width - 1)
+
+
+def x_of(share: float, data: PlotData) -> float:
+    """The x at a share of the width."""
+    low, high = data.x_range
+    if data.log_x:
+        return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+    return low + share * (high - low)
+
+
+def _bad(one: PlottedSeries, width: int, across: int) -> list[tuple[int, int, int]]:
+    """(row, column, sign) of what is not finite: 0 NaN, 1 +inf, 2 -inf; of a cell NaN wins over +inf."""
+    found: dict[tuple[int, int], int] = {}
+    for dot in np.flatnonzero(one.nonfinite[: width * across]).tolist():
+        kinds = int(one.nonfinite[dot])
+        for bit, row, sign in ((NAN, 0, 0), (ABOVE, 0, 1), (BELOW, -1, 2)):
+            if kinds & bit:
+                place = (row, dot // across)
+                found[place] = min(sign, found.get(place, sign))
+    return [(row, column, sign) for (row, column), sign in found.items()]
 
 
 def spark(values: Floats, width: int, bar: str, span: tuple[float, float] | None = None) -> str:
@@ -121,10 +145,13 @@ def spark(values: Floats, width: int, bar: str, span: tuple[float, float] | None
 
 
 def _rows(values: Floats, data: PlotData, dots_high: int) -> Cells:
-    """Dot row of every value, 0 at the top; clipped values lie outside; NOWHERE where there is none."""
+    """Dot row of every value, 0 at the top; clipped values lie outside, what a logarithm cannot show at the lower edge; NOWHERE
+    where there is none.
+    """
     low, high = data.y_range
     if data.log_y:
-        values, low, high = np.log(np.maximum(values, 1e-300)), float(np.log(low)), float(np.log(high))
+        values = np.log(np.where(values <= 0, low, values))
+        low, high = float(np.log(low)), float(np.log(high))
     scaled = (values / 2 - low / 2) / (high / 2 - low / 2)  # halved: the range may be the whole of float64
     known = np.isfinite(scaled)
     rows = np.full(len(values), NOWHERE, np.int64)

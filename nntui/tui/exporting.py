@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nntui.session.snapshot import PlotData
+from nntui.tui.canvas import x_of
 
 VARIABLE = "NNTUI_EXPORT"
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -51,11 +52,10 @@ def table(plots: Mapping[str, PlotData]) -> str:
     writer = csv.writer(text)
     writer.writerow(["plot", "metric", "run", "superseded", "axis", "x", "low", "line", "high", "nonfinite"])
     for name, data in plots.items():
-        low, high = data.x_range
         for one in data.series:
             count = len(one.line)
-            for k in np.flatnonzero(np.isfinite(one.low) | one.nonfinite):
-                x = low + (k + 0.5) * (high - low) / count
+            for k in np.flatnonzero(np.isfinite(one.low) | (one.nonfinite > 0)):
+                x = x_of((k + 0.5) / count, data)
                 numbers = [repr(float(v)) for v in (x, one.low[k], one.line[k], one.high[k])]
                 known = [name, one.metric, one.run, one.superseded, data.view.x]
                 writer.writerow([*known, *numbers, bool(one.nonfinite[k])])

@@ -30,6 +30,12 @@ class Glyphs:
     info: str
     cursor: str
     nan: str
+    rise: str
+    """Where +inf was."""
+    fall: str
+    """Where -inf was."""
+    minor: str
+    """One of many, on the lower edge of a plot."""
     down: str
     bar: str
     """From empty to full, for sparklines and progress."""
@@ -55,6 +61,9 @@ _UNICODE = {
     "info": "·",
     "cursor": "▸",
     "nan": "✗",
+    "rise": "↑",
+    "fall": "↓",
+    "minor": "┴",
     "down": "▼",
     "bar": " ▁▂▃▄▅▆▇█",
     "dot": "·",
@@ -81,6 +90,9 @@ SETS: dict[str, Glyphs] = {
         info=".",
         cursor=">",
         nan="X",
+        rise="^",
+        fall="v",
+        minor="'",
         down="v",
         bar=" ..--==##",
         dot=".",

@@ -38,6 +38,10 @@ class Paint:
         colour = self.theme.variables.get(meaning) or getattr(self.theme, meaning)
         return Style(color=colour, bold=bold or None)
 
+    def ground(self, meaning: str) -> Style:
+        """What lies under words: panel | surface."""
+        return Style(bgcolor=getattr(self.theme, meaning)) if self.colours else Style(reverse=True)
+
     def text(self, words: object, meaning: str = "foreground", *, bold: bool = False) -> Text:
         """Words from anywhere, made safe, never read as markup, on one line."""
         return Text(safe(words), self.style(meaning, bold=bold), no_wrap=True, end="")

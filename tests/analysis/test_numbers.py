@@ -1,5 +1,7 @@
 """Every number against a naive reference."""
 
+import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nntui.analysis import ranges, roles, ticks
-from nntui.analysis.downsampling import bridge, per_column
-from nntui.analysis.smoothing import debiased_ema
+from nntui.analysis.downsampling import ABOVE, BELOW, NAN, bridge, extended, newest_before, per_column
+from nntui.analysis.smoothing import Ema, debiased_ema
 from nntui.analysis.trend import trend
 
 values = hnp.arrays(
@@ -32,6 +34,15 @@ def naive_ema(value, weight):
 def test_smoothing_is_the_debiased_moving_average(value, weight) -> None:
     scale = max((abs(x) for x in value if math.isfinite(x)), default=1.0)
     np.testing.assert_allclose(debiased_ema(value, weight), naive_ema(value, weight), rtol=1e-7, atol=1e-9 * scale)
+
+
+@given(values, st.sampled_from([0.0, 0.9, 0.9999]), st.lists(st.integers(0, 700), max_size=4))
+def test_smoothing_goes_on_where_it_was(value, weight, cuts) -> None:
+    ema = Ema(weight)
+    bounds = [0, *sorted(min(cut, len(value)) for cut in cuts), len(value)]
+    pieces = [ema.follow(value[a:b]) for a, b in itertools.pairwise(bounds)]
+    scale = max((abs(x) for x in value if math.isfinite(x)), default=1.0)
+    np.testing.assert_allclose(np.concatenate(pieces), debiased_ema(value, weight), rtol=1e-7, atol=1e-9 * scale)
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.0, math.nan])
@@ -62,6 +73,37 @@ def test_columns_hold_the_exact_extremes_and_mean_of_their_points(value, columns
             assert got.mean[column] == pytest.approx(math.fsum(finite) / len(finite), rel=1e-9, abs=1e-6)
         else:
             assert math.isnan(got.low[column])
+
+
+odd = hnp.arrays(
+    np.float64, st.integers(0, 60), elements=st.floats(-9, 9) | st.sampled_from([math.nan, math.inf, -math.inf])
+)
+
+
+@given(odd, st.lists(st.integers(0, 30), max_size=60), st.integers(1, 9), st.integers(0, 60), st.data())
+def test_columns_go_on_where_they_were(value, steps, columns, since, data) -> None:
+    n = min(len(value), len(steps))
+    x, value = np.sort(np.array(steps[:n], float)), value[:n]
+    low = data.draw(st.sampled_from([0.0, 3.0, 7.5]))
+    x_range = (low, low + data.draw(st.sampled_from([1.0, 8.0, 27.0])))
+    since = min(since, n)
+    longer = extended(per_column(x[:since], value[:since], x_range, columns), since, x, value, x_range)
+    for field, whole in dataclasses.asdict(per_column(x, value, x_range, columns)).items():
+        np.testing.assert_array_equal(getattr(longer, field), whole, field)
+
+
+@given(odd, st.integers(1, 9))
+def test_columns_say_what_is_not_finite_and_which_point_is_their_newest(value, columns) -> None:
+    x, high = np.arange(len(value), dtype=float), max(1.0, len(value) - 1.0)
+    got = per_column(x, value, (0.0, high), columns)
+    for column in range(columns):
+        inside = [v for at, v in zip(x, value, strict=True) if min(int(at / high * columns), columns - 1) == column]
+        kinds = {NAN: any(map(math.isnan, inside)), ABOVE: math.inf in inside, BELOW: -math.inf in inside}
+        assert got.kinds[column] == sum(bit for bit, there in kinds.items() if there)
+    newest = newest_before(x, (0.0, high), columns)
+    for column, place in enumerate(newest):
+        edge = high * (column + 1) / columns
+        assert place == sum(at <= edge for at in x) - 1
 
 
 def test_points_outside_the_range_are_in_no_column() -> None:
@@ -96,6 +138,29 @@ def test_decade_ticks_lie_inside(low, ratio, count) -> None:
     assert found
     for position, _ in found:
         assert low * 0.999 <= position <= low * ratio * 1.001
+
+
+@given(
+    st.floats(1e-6, 1e6), st.floats(1.5, 1e12), st.integers(2, 8), st.sampled_from(["spread_ticks", "spread_durations"])
+)
+def test_ticks_of_a_logarithmic_x_lie_inside_and_have_labels_of_their_own(low, ratio, count, make) -> None:
+    found = getattr(ticks, make)(low, low * ratio, count)
+    assert len({label for _, label in found}) == len(found) <= 3 * count + 3
+    assert all(low * 0.999 <= position <= low * ratio * 1.001 for position, _ in found)
+    assert [position for position, _ in found] == sorted(position for position, _ in found)
+
+
+def test_ticks_of_a_logarithmic_x_are_decades_where_there_are_enough() -> None:
+    assert [label for _, label in ticks.spread_ticks(1, 2e5, 6)] == ["1", "10", "100", "1k", "10k", "100k"]
+    assert [label for _, label in ticks.spread_ticks(100, 900, 5)] == ["100", "200", "500"]
+    assert [label for _, label in ticks.spread_durations(0.5, 9000, 5)] == ["1s", "10s", "1m", "10m", "1h"]
+
+
+@given(st.integers(-1000, 1000), st.floats(1.0, 1e6), st.integers(2, 9))
+def test_ticks_of_steps_are_whole(low, span, count) -> None:
+    for position, label in ticks.step_ticks(float(low), low + span, count):
+        assert position == round(position)
+        assert "." not in label or "k" in label or "M" in label
 
 
 @given(st.floats(-1e308, 1e308) | st.sampled_from([math.nan, math.inf, -math.inf]))
@@ -137,6 +202,8 @@ def test_a_range_is_finite_holds_everything_and_is_positive_when_logarithmic(val
     assert math.isfinite(high)
     assert low < high
     finite = value[np.isfinite(value)]
+    if is_log and log:
+        finite = finite[finite > 0]
     if len(finite):
         assert low <= finite.min()
         assert high >= finite.max()
@@ -173,6 +240,21 @@ def test_clipping_counts_what_it_hides_and_hides_only_outliers() -> None:
 def test_metrics_are_known_by_the_names_people_give(metric, role) -> None:
     for other in ("train_loss", "validation_loss", "lr", "throughput"):
         assert roles.pick([metric], other) == (metric if other == role else "")
+
+
+@pytest.mark.parametrize(
+    ("metric", "among", "drawn"),
+    [
+        ("val/loss", ["lr", "train/loss", "val/loss"], ("train/loss", "val/loss")),
+        ("train_acc", ["eval_acc", "test_acc", "train_acc"], ("train_acc", "eval_acc", "test_acc")),
+        ("loss", ["loss", "val_loss"], ("loss", "val_loss")),
+        ("lr", ["lr", "train/loss"], ("lr",)),
+        ("train/loss", ["train/loss", "train/aux/loss", "check/x/loss"], ("train/loss",)),
+        ("gone", ["lr"], ("gone",)),
+    ],
+)
+def test_the_same_of_several_splits_belongs_together(metric, among, drawn) -> None:
+    assert roles.together(metric, among) == drawn
 
 
 def test_a_standard_error_is_no_loss() -> None:

@@ -103,7 +103,9 @@ def test_a_page_keeps_to_its_width(failed, plain, columns) -> None:
 
 
 def series(values: np.ndarray) -> PlottedSeries:
-    return PlottedSeries("train/loss", values, values, values, ~np.isfinite(values), False, float(values[-1]))
+    return PlottedSeries(
+        "train/loss", values, values, values, (~np.isfinite(values)).astype(int), False, float(values[-1])
+    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -267,12 +267,14 @@ def test_a_drop_of_the_rate_is_marked(make) -> None:
     assert [(m.x, m.label) for m in plot.marks if m.label.startswith("lr")] == [(60.0, "lr÷10")]
 
 
-def test_only_what_changed_is_summed_up_again(make, monkeypatch) -> None:
+def test_only_what_is_listed_and_changed_is_summed_up_again(make, monkeypatch) -> None:
     from nntui.session import plotting
 
     calls = []
     real = plotting.summary
-    monkeypatch.setattr(plotting, "summary", lambda *args, **how: calls.append(args[0].metric) or real(*args, **how))
+    monkeypatch.setattr(
+        plotting, "summary", lambda one, *rest, **how: calls.append(one.current.metric) or real(one, *rest, **how)
+    )
     many = make.points(steps=range(3), **{f"m{i}": 1.0 for i in range(500)})
     state = state_of(make, make.poll(many))
     state.snapshot(View(), 100.0)
@@ -280,6 +282,96 @@ def test_only_what_changed_is_summed_up_again(make, monkeypatch) -> None:
     state.fold(make.poll(make.points(steps=[3], m7=2.0)), 100.1, make.wall)
     state.snapshot(View(), 100.1)
     assert calls[500:] == ["m7"]
+    state.fold(make.poll(make.points(steps=[4], **{f"m{i}": 3.0 for i in range(500)})), 100.2, make.wall)
+    listed = {one.metric: one for one in state.snapshot(View(listed=("m7", "m9")), 100.2).metrics}
+    assert calls[501:] == ["m7", "m9"]
+    assert {one.last for one in listed.values()} == {3.0}
+    assert [name for name, one in listed.items() if len(one.sparkline)] == ["m7", "m9"]
+
+
+def test_a_snapshot_looks_at_no_more_points_than_are_new(make, monkeypatch) -> None:
+    """Of a long run whose plot, sparkline and smoothing are known, one more point costs a few columns."""
+    from nntui.session import tracks
+
+    looked = []
+    for name in ("per_column", "extended"):
+        real = getattr(tracks, name)
+        at = 0 if name == "per_column" else 2
+        monkeypatch.setattr(tracks, name, lambda *a, real=real, at=at: looked.append(len(a[at])) or real(*a))
+    n = 20_000
+    state = state_of(make, make.poll(make.points(steps=range(n), loss=np.linspace(2, 1, n))))
+    view = View((PlotView("main", ("loss",), 200, smoothing=0.9),))
+    state.snapshot(view, 100.0)
+    assert max(looked) == n
+    for more in range(3):
+        looked.clear()
+        state.fold(make.poll(make.points(steps=[n + more], loss=1.0)), 100.1, make.wall)
+        state.snapshot(view, 100.1)
+        assert 0 < max(looked) < n / 5
+
+
+def test_the_band_of_the_other_ranks_holds_their_extremes(make) -> None:
+    writers = [make.writer(name, rank=rank) for name, rank in (("a", 0), ("b", 1), ("c", 2))]
+    values = {"a": 1.0, "b": 3.0, "c": 2.0}
+    state = state_of(make, make.poll(*(make.points(w, range(10), loss=v) for w, v in values.items()), writers=writers))
+    band, line = state.snapshot(View((PlotView("main", ("loss",), 10),)), 100.0).plots["main"].series
+    assert (band.ranks, line.ranks) == (2, 0)
+    np.testing.assert_array_equal(band.low, np.full(10, 2.0))
+    np.testing.assert_array_equal(band.high, np.full(10, 3.0))
+    assert np.isnan(band.line).all()
+    np.testing.assert_array_equal(line.line, np.full(10, 1.0))
+
+
+def test_all_plots_of_a_view_have_the_same_x_and_those_of_checks_their_own(make) -> None:
+    poll = make.poll(
+        make.points(steps=range(100), loss=1.0),
+        make.points(steps=range(0, 1000, 10), acc=1.0),
+        make.points(steps=range(7), check__blind__loss=1.0),
+        writers=[make.writer(end=End("finished", 0, 99, {}, int(make.wall * 1e9), ""))],
+    )
+    names = ("loss", "acc", "check/blind/loss")
+    plots = state_of(make, poll).snapshot(View(tuple(PlotView(n, (n,), 10) for n in names)), 100.0).plots
+    assert [plots[n].x_range for n in names] == [(0, 990), (0, 990), (0, 6)]
+
+
+def test_a_followed_range_moves_with_the_newest_point_and_another_stays(make) -> None:
+    state = state_of(make, make.poll(make.points(steps=range(100), loss=1.0)))
+
+    def shown(follow):
+        view = PlotView("main", ("loss",), 10, x_range=(80.0, 100.0), follow=follow)
+        return state.snapshot(View((view,)), 100.0).plots["main"]
+
+    assert shown(True).x_range == (80.0, 100.0)
+    state.fold(make.poll(make.points(steps=range(100, 250), loss=2.0)), 100.1, make.wall)
+    low, high = shown(True).x_range
+    assert high - low == pytest.approx(20)
+    assert 249 <= high < 249 + 20 / 6
+    assert shown(False).x_range == (80.0, 100.0)
+    assert shown(False).newest == 249
+
+
+def test_points_that_a_logarithm_cannot_show_are_at_the_edge_and_counted(make) -> None:
+    value = [0.0, 1.0, 10.0, 100.0, -1.0]
+    state = state_of(make, make.poll(make.points(steps=range(-1, 4), loss=value)))
+    plot = state.snapshot(View((PlotView("main", ("loss",), 8, log_x=True, log_y=True),)), 100.0).plots["main"]
+    assert (plot.log_x, plot.log_y, plot.left, plot.below) == (True, True, 2, 2)
+    assert plot.x_range[0] == 1.0
+    assert plot.series[0].high[0] == 10.0, "steps -1, 0 and 1 together"
+    assert plot.y_range[0] > 0
+    clock = state.snapshot(View((PlotView("main", ("loss",), 8, "wall", log_x=True),)), 100.0).plots["main"]
+    assert not clock.log_x
+
+
+def test_checkpoints_notes_and_alerts_are_marked_where_they_were(make) -> None:
+    poll = make.poll(
+        make.points(steps=range(0, 100, 10), loss=1.0),
+        make.event("checkpoint", "best so far", step=40),
+        make.event("unfreeze", "the encoder", step=55),
+        make.event("end", "finished", step=90),
+        make.event("note", "before the first step"),
+    )
+    plot = state_of(make, poll).snapshot(View((PlotView("main", ("loss",), 10),)), 100.0).plots["main"]
+    assert [(m.x, m.label, m.minor) for m in plot.marks] == [(40.0, "best so far", True), (55.0, "unfreeze", False)]
 
 
 groups = st.sampled_from([("a", "b"), ("a",), ("b", "a"), ("c",), ("a", "a"), ("a", "b", "c")])
@@ -297,6 +389,6 @@ def test_metrics_keep_their_own_points_whatever_they_are_logged_with(rows) -> No
             expected.setdefault((writer, name), []).extend(zip(steps, steps, row, strict=True))
         at += count
     for (writer, name), points in expected.items():
-        series = recorded.lineage(name, [writer], {})[0]
+        series = recorded.lineage(name, [writer], {}).current
         found = zip(series.step.tolist(), series.wall_time.tolist(), series.value.tolist(), strict=True)
         assert list(found) == points

@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,13 +23,16 @@ from nntui.analysis.series import Series
 from nntui.finding import Finding
 from nntui.runlog.schema import DEPENDENCIES, EXAMPLES, TENSORS
 from nntui.session import plotting, recipe
+from nntui.session.columns import Lineage
 from nntui.session.data import Data, Listed, choose
 from nntui.session.dependencies import Dependencies, Matrices
+from nntui.session.drawing import Drawing
 from nntui.session.examples import Moment, Shown
 from nntui.session.layers import Layers, Watched, layers
 from nntui.session.log import Journal, Log
+from nntui.session.marks import Jumps
 from nntui.session.predictions import Predictions, predictions
-from nntui.session.snapshot import EventRow, Head, Lost, Mark, Pin, PlotView, Snapshot, View
+from nntui.session.snapshot import EventRow, Head, Lost, Mark, Pin, PlotData, PlotView, Snapshot, View, XAxis
 from nntui.session.system import Process, System, SystemView, system
 from nntui.session.table import Known
 from nntui.session.weights import Context, Tensors, Weights
@@ -492,10 +495,10 @@ class CannedFeed:
             number=self.number,
             view=self.view,
             head=dataclasses.replace(self.base.head, newest=newest),
-            plots={one.key: plot_of(one, known, len(self.view.pins)) for one in self.view.plots},
+            plots=plots_of(self.view.plots, known, len(self.view.pins)),
             called="mine" if self.view.pins else "",
             pins=tuple(Pin(path, path.name, "ended", self.trouble.get(path.name, "")) for path in self.view.pins),
-            metrics=tuple(plotting.summary(one, self.view.sparkline_columns) for one in self.curves),
+            metrics=tuple(plotting.summary(Lineage(one), self.view.sparkline_columns) for one in self.curves),
             stages=self.base.stages or recipe.stages(self.base.checks),
             predictions=self._predictions(),
             dependencies=self._dependencies(),
@@ -554,19 +557,26 @@ class CannedFeed:
         return _matrices(leak=self.scene == "failing").shown(view) if view and self.curves else Dependencies()
 
 
-def plot_of(view: PlotView, known: dict[str, Series], others: int = 0) -> Any:
-    """The plot of the named curves, with a mark where the learning rate falls, and of so many runs that did worse."""
-    none = np.zeros(0)
-    nothing = Series("", none.astype(np.int64), none, none)
-    lineages = [(known[m], nothing) for m in view.metrics if m in known]
-    scale = plotting.XScale(1600, START)
-    lr = known.get("lr")
-    marks = plotting.lr_marks(lr, scale.values(lr, view.x)) if lr is not None else [Mark(0.0, "start")]
-    along = [
-        plotting.Drawn([(dataclasses.replace(s, value=s.value + 0.2 * n), nothing) for s, _ in lineages], scale)
-        for n in range(1, others + 1)
-    ]
-    return plotting.plot(view, [plotting.Drawn(lineages, scale), *along], marks)
+def plots_of(views: Iterable[PlotView], known: dict[str, Series], others: int = 0) -> dict[str, PlotData]:
+    """The plots of the named curves, with a mark where the learning rate falls, and of so many runs that did worse."""
+    scale, lr = plotting.XScale(1600, START), known.get("lr")
+
+    def given(view: PlotView) -> list[plotting.Drawn]:
+        own = [known[m] for m in view.metrics if m in known]
+        return [
+            plotting.Drawn([Lineage(dataclasses.replace(s, value=s.value + 0.2 * n)) for s in own], scale)
+            for n in range(others + 1)
+        ]
+
+    def marks(axis: XAxis) -> list[Mark]:
+        return Jumps().marks(Lineage(lr), scale, axis) if lr is not None else [Mark(0.0, "start")]
+
+    return Drawing().plots(views, given, marks, {})
+
+
+def plot_of(view: PlotView, known: dict[str, Series], others: int = 0) -> PlotData:
+    """One of them."""
+    return plots_of([view], known, others)[view.key]
 
 
 def screen_lines(app: Any) -> list[str]:

@@ -178,7 +178,8 @@ def test_the_crosshair_moves_with_either_set_of_keys(play: Callable[..., NntuiAp
             await settle(pilot)
             places.append(app.options.cursor)
         assert places[0] == places[2] < places[1]
-        assert any("train/loss" in line and "step" in line for line in tui.lines(app)[-7:])
+        assert any(line.startswith("╰─── step 57 ─") for line in tui.lines(app))
+        assert " [" in tui.lines(app)[2], "extremes of the points under it"
 
     play(steps)
 

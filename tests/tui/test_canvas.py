@@ -21,7 +21,7 @@ def series(
 ) -> PlottedSeries:
     nothing = [math.nan] * len(low)
     arrays = [np.array(a, float) for a in (low, high if high is not None else low, line or nothing)]
-    return PlottedSeries("m", *arrays, np.zeros(len(low), bool), superseded, 1.0)
+    return PlottedSeries("m", *arrays, np.zeros(len(low), int), superseded, 1.0)
 
 
 def data(*drawn: PlottedSeries, y: tuple[float, float] = (-100.0, 100.0), log_y: bool = False) -> PlotData:
@@ -109,7 +109,7 @@ def test_a_line_breaks_where_there_is_no_value() -> None:
 
 def test_a_line_wins_over_a_band_and_nan_over_both() -> None:
     band = series([-100.0] * 8, [100.0] * 8, [0.0] * 8)
-    bad = PlottedSeries("m", band.low, band.high, band.line, np.array([False] * 4 + [True] + [False] * 3), False, 1.0)
+    bad = PlottedSeries("m", band.low, band.high, band.line, np.array([0] * 4 + [1] + [0] * 3), False, 1.0)
     raster = draw(data(bad), 4, 3, "braille", "X")
     assert set(raster.layer[1]) == {LINE}
     assert raster.layer[0].tolist() == [BAND, BAND, BAD, BAND]

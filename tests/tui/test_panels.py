@@ -163,7 +163,7 @@ def test_every_metric_is_listed_or_counted(count: int, width: int, height: int) 
 @pytest.mark.parametrize("chosen", [0, 7, 11, 12, 57, 199])
 def test_the_chosen_metric_is_always_in_sight(chosen: int) -> None:
     lines = metric_lines(metrics(200), 80, 3, PAINT, chosen=f"metric_{chosen:03d}")
-    assert sum(f"▸metric_{chosen:03d}" in line.plain for line in lines) == 1
+    assert sum(f"▸  metric_{chosen:03d}" in line.plain for line in lines) == 1
 
 
 def test_a_long_name_gives_way_to_its_value() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from nntui.cli import plotting as printed
 from nntui.session import plotting
+from nntui.session.columns import Lineage
 from nntui.session.snapshot import Mark, PlotData, PlotView, Reference
 from nntui.tui.app import NntuiApp
 from nntui.tui.glyphs import SETS
@@ -28,7 +29,7 @@ DASHES = {"braille": "╌", "block": "╌", "ascii": "-"}
 def referred(data: PlotData, tui: SimpleNamespace, *lines: Reference) -> PlotData:
     """The same plot with lines across it, made as the session makes it."""
     curves = {one.metric: one for one in tui.curves(2000)}
-    lineages = [(curves[m], tui.series("", curves["lr"].value[:0])) for m in data.view.metrics if m in curves]
+    lineages = [Lineage(curves[m]) for m in data.view.metrics if m in curves]
     return plotting.plot(data.view, [plotting.Drawn(lineages, plotting.XScale(0, 0.0))], data.marks, references=lines)
 
 
@@ -127,8 +128,7 @@ def test_the_live_screen_draws_it(tui: SimpleNamespace, glyphs: str, size: tuple
 
         def _plot(self, one: PlotData, lines: tuple[Reference, ...]) -> PlotData:
             known = {series.metric: series for series in self.curves}
-            nothing = tui.series("", known["lr"].value[:0])
-            lineages = [(known[m], nothing) for m in one.view.metrics if m in known]
+            lineages = [Lineage(known[m]) for m in one.view.metrics if m in known]
             return plotting.plot(
                 one.view, [plotting.Drawn(lineages, plotting.XScale(1600, 0.0))], one.marks, references=lines
             )

@@ -15,6 +15,7 @@ from nntui.finding import Finding
 from nntui.session.recipe import Entry
 from nntui.session.snapshot import Snapshot, Stage
 from nntui.tui.paint import Paint, cut_line, joined, labelled, spread, wrapped
+from nntui.tui.panels.log import clock_of, event_row
 from nntui.tui.safe import safe
 from nntui.tui.units import fit, quantity
 
@@ -44,14 +45,13 @@ def _stage(stage: Stage, paint: Paint) -> Text:
 
 
 def worst_check_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
-    """The check that needs a look first, or how many passed."""
-    if not snapshot.checks:
-        return cut_line(paint.text("no checks were recorded", "faint"), width)
-    worst = snapshot.checks[0]
+    """The check that needs a look first; where there is none, what happened last."""
+    worst = next((one for one in snapshot.checks if one.status not in ("pass", "skip")), None)
+    if worst is None:
+        if snapshot.events:
+            return event_row(snapshot.events[-1], width, paint, clock_of(snapshot.events))
+        return cut_line(paint.text("" if snapshot.checks else "no checks were recorded", "faint"), width)
     glyph, meaning = paint.verdict(worst.status)
-    if worst.status in ("pass", "skip"):
-        words = "   ".join(f"{c.id} {quantity(c.measured, c.unit)}" for c in snapshot.checks if c.status == "pass")
-        return cut_line(paint.text(f"{glyph} {words}", meaning), width)
     return spread(paint.text(f"{glyph} {worst.id}  {worst.message}", meaning), paint.text("[2] why", "quiet"), width)
 
 

@@ -1,7 +1,7 @@
 """The list of metrics: name, sparkline, newest value.
 
-Owns its columns. Pure functions of summaries, a size and a Paint. Invariant: every metric is listed or counted, and
-the chosen one is in sight.
+Owns its columns, and which metrics are in sight. Pure functions of summaries, a size and a Paint. Invariant: every metric is
+listed or counted, and the chosen one is in sight.
 """
 
 from __future__ import annotations
@@ -18,45 +18,95 @@ from nntui.tui.canvas import spark
 from nntui.tui.paint import Paint, cut_line, joined, padded
 from nntui.tui.units import fit, named
 
-LEAST_METRIC_CELL = 28
+LEAST_METRIC_CELL = 36
 """Cells of a metric in a list of several columns."""
 FIGURES = 8
 """Least cells of a value in a list: as long as nearly all, so that bars beside them do not move with every digit."""
+LEAST_BARS, MOST_BARS = 4, 24
+MARK = 3
+"""Cells before a name: whether it is chosen, and how it is drawn."""
 
 
-def metric_lines(
-    metrics: Sequence[MetricSummary], width: int, height: int, paint: Paint, *, chosen: str = ""
-) -> list[Text]:
-    """Metrics with a sparkline and the newest value, in as many columns as fit; the chosen one is marked and in sight."""
-    if not metrics or height < 1:
-        return [cut_line(paint.text(" no metrics yet", "quiet"), width)] if height > 0 else []
-    columns = max(1, min(width // LEAST_METRIC_CELL, -(-len(metrics) // height)))
-    cell = width // columns
-    order = [m.metric for m in metrics]
-    at = order.index(chosen) if chosen and chosen in order else 0
-    room = height * columns
+def in_sight(
+    metrics: Sequence[MetricSummary], width: int, height: int, chosen: str = ""
+) -> tuple[list[MetricSummary], int, int]:
+    """The metrics that a list of this size shows, in how many columns, and how many more there are."""
+    columns = max(1, min(width // LEAST_METRIC_CELL, -(-len(metrics) // max(1, height))))
+    room = max(1, height * columns)
+    at = next((place for place, m in enumerate(metrics) if m.metric == chosen), 0) if chosen else 0
     first = at // room * room
     shown = list(metrics[first : first + room])
     left = len(metrics) - first - len(shown)
-    name = max(cell_len(named(m.metric)) for m in shown)
-    figures = max(FIGURES, *(len(format_number(m.last)) for m in shown))
-    cells = [_metric_cell(m, cell, name, figures, paint, m.metric == chosen != "") for m in shown]
     if left > 0 and room > 1 and shown[-1].metric != chosen:
-        cells[-1] = padded(paint.text(f"  … {left + 1:,} more", "quiet"), cell)
-    rows = -(-len(cells) // columns)
+        return shown[:-1], columns, left + 1
+    return shown, columns, 0
+
+
+def metric_lines(
+    metrics: Sequence[MetricSummary],
+    width: int,
+    height: int,
+    paint: Paint,
+    *,
+    chosen: str = "",
+    drawn: Sequence[str] = (),
+    nothing: str = "no metrics yet",
+) -> list[Text]:
+    """Metrics with a sparkline and the newest value, in as many columns as fit; the chosen one is marked and in sight.
+
+    drawn: metrics of the main plot; each has the mark of its line. nothing: what an empty list means.
+    """
+    if not metrics or height < 1:
+        return [cut_line(paint.text(f" {nothing}", "quiet"), width)] if height > 0 else []
+    shown, columns, left = in_sight(metrics, width, height, chosen)
+    cell, rows = width // columns, -(-(len(shown) + bool(left)) // columns)
+    cells: list[Text] = []
+    for column in (shown[at : at + rows] for at in range(0, len(shown), rows)):
+        name = max(cell_len(named(m.metric)) for m in column)
+        figures = max(FIGURES, *(len(format_number(m.last)) for m in column))
+        cells += [_metric_cell(m, cell, name, figures, paint, _mark(m.metric, chosen, drawn, paint)) for m in column]
+    if left:
+        cells.append(padded(paint.text(f"   … {left:,} more", "quiet"), cell))
     return [joined(cells[row::rows], "") for row in range(rows)]
 
 
-def _metric_cell(metric: MetricSummary, width: int, name: int, figures: int, paint: Paint, chosen: bool) -> Text:
+def _mark(metric: str, chosen: str, drawn: Sequence[str], paint: Paint) -> Text:
+    """Whether a metric is chosen, and the mark of its line where it is drawn."""
+    g = paint.glyphs
+    pointer = paint.text(g.cursor if metric == chosen != "" else " ", "accent", bold=True)
+    if metric not in drawn:
+        return pointer.append("  ")
+    index = list(drawn).index(metric)
+    return pointer.append(g.series[index % len(g.series)], paint.series(index)).append(" ")
+
+
+def _metric_cell(metric: MetricSummary, width: int, name: int, figures: int, paint: Paint, mark: Text) -> Text:
     """Mark, name, sparkline, value, in exactly `width` cells; a name gives way to at least four bars."""
     value = format_number(metric.last).rjust(figures)
-    name = max(1, min(name, width - figures - 8))
-    bars = max(0, min(16, width - name - figures - 4))
+    name = max(1, min(name, width - figures - LEAST_BARS - MARK - 3))
+    bars = max(0, min(MOST_BARS, width - name - figures - MARK - 3))
     meaning = "foreground" if math.isfinite(metric.last) else "error"
-    mark = paint.glyphs.cursor if chosen else " "
+    chosen = mark.plain[:1] != " "
     parts = [
-        paint.text(f"{mark}{fit(named(metric.metric), name)}", "accent" if chosen else "quiet"),
-        paint.text(spark(metric.sparkline, bars, paint.glyphs.bar), "primary"),
+        joined([mark, paint.text(fit(named(metric.metric), name), "accent" if chosen else "quiet")], ""),
+        _sparkline(metric, bars, paint),
         paint.text(value, meaning, bold=True),
     ]
     return padded(joined(parts, " "), width)
+
+
+def _sparkline(metric: MetricSummary, bars: int, paint: Paint) -> Text:
+    """Bars; a sign where there were only values that are not finite."""
+    shown = spark(metric.sparkline, bars, paint.glyphs.bar)
+    line = paint.text(shown, "primary")
+    if metric.nonfinite and bars and len(metric.broken):
+        cells = list(shown)
+        for bar in range(bars):
+            place = min(bar * len(metric.broken) // bars, len(metric.broken) - 1)
+            if cells[bar] == " " and metric.broken[place]:
+                cells[bar] = paint.glyphs.nan
+        line.plain = "".join(cells)
+        for bar, char in enumerate(cells):
+            if char == paint.glyphs.nan:
+                line.stylize(paint.style("error", bold=True), bar, bar + 1)
+    return line

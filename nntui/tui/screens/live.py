@@ -1,7 +1,6 @@
 """The overview: is it healthy?
 
-Owns which plots there are for a size. 80×24 and up to 99 columns: one plot over the numbers; from 100 a rail with checks and
-alerts; from 160 a grid of plots. Below 60 columns or 16 rows: numbers only.
+Owns the way from options to plots and numbers. Which of them there are is `arrangement`'s to say.
 """
 
 from __future__ import annotations
@@ -14,21 +13,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from nntui.session.snapshot import MetricSummary, PlotView, Snapshot, View
+from nntui.session.snapshot import MetricSummary, PlotData, Snapshot, View
 from nntui.tui.actions import ACTIONS
+from nntui.tui.arrangement import Arrangement, arrangement, is_small
 from nntui.tui.options import Options
-from nntui.tui.panels.findings import recipe_line, worst_check_line
-from nntui.tui.panels.metrics import LEAST_METRIC_CELL, metric_lines
+from nntui.tui.panels.findings import finding_row, recipe_line, worst_check_line
+from nntui.tui.panels.metrics import in_sight, metric_lines
 from nntui.tui.panels.pins import pins_line
 from nntui.tui.panels.rail import rail_lines
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.widgets.filter import FilterScreen
-from nntui.tui.widgets.plot import plot_lines, raster_columns
+from nntui.tui.widgets.plot import inner_width, plot_lines
 
-NARROW, RAIL, GRID = 60, 100, 160
-LEAST_ROWS = 16
-RAIL_WIDTH = 44
-GRID_PLOT_ROWS = 11
 MOST_INSIDE = 100
 """Metrics of layers that a filter lists: each costs a sparkline."""
 
@@ -53,15 +49,19 @@ class LiveScreen(RunScreen):
         yield self.lines(self._worst, id="worst", classes="one")
 
     def view(self) -> View:
-        """The plots that fit."""
-        pattern = self.options.pattern
-        plots = tuple(view for view, *_ in self._layout())
-        inside = MOST_INSIDE if pattern else 0
-        along = tuple(path for path in self.run_app.pins if path != self.run_app.path)
-        return View(plots=plots, inside=inside, inside_pattern=pattern, pins=along)
+        """The plots that fit, and the numbers that are in sight."""
+        plan, pattern = self._arrangement(), self.options.pattern
+        shown = in_sight(self._listed(), plan.width, plan.numbers, self.options.chosen)[0] if plan.numbers else ()
+        return View(
+            plots=tuple(place.view for place in plan.plots),
+            listed=tuple(m.metric for m in shown),
+            inside=MOST_INSIDE if pattern else 0,
+            inside_pattern=pattern,
+            pins=tuple(path for path in self.run_app.pins if path != self.run_app.path),
+        )
 
     def show(self, snapshot: Snapshot) -> None:
-        """Lay out for this size, ask for the plots that fit, draw."""
+        """Lay out for this size, ask for what fits, draw."""
         self._arrange()
         self.run_app.ask()
         super().show(snapshot)
@@ -89,11 +89,10 @@ class LiveScreen(RunScreen):
         self.options = replace(self.options, full=not self.options.full)
 
     def back(self) -> bool:
-        """Leave full size; then crosshair, zoom, filter and chosen metric together."""
-        options = self.options
-        left = replace(options, full=False) if options.full else options.cleared()
-        self.options = left
-        return left != options
+        """Undo what was done last: full size, crosshair, zoom, choice, filter."""
+        before = self.options
+        self.options = before.back()
+        return self.options != before
 
     def action_pin(self) -> None:
         """Keep this run in the plots when another one is opened, or no longer."""
@@ -101,16 +100,29 @@ class LiveScreen(RunScreen):
             self.run_app.toggle_pin(self.run_app.path)
 
     def action_filter(self) -> None:
-        """Ask for letters that a metric's name must hold."""
-        self.app.push_screen(FilterScreen(self.options.pattern), self._filtered)
+        """Ask for letters that a metric's name must hold, and show at once what they leave."""
+        before = self.options
 
-    def _filtered(self, pattern: str | None) -> None:
-        if pattern is not None:
+        def answered(pattern: str | None) -> None:
+            self._filter(pattern) if pattern is not None else setattr(self, "options", before)
+
+        self.app.push_screen(FilterScreen(before.pattern, typed=self._filter), answered)
+
+    def _filter(self, pattern: str) -> None:
+        if pattern != self.options.pattern:
             self.options = replace(self.options, pattern=pattern, chosen="")
+
+    def action_mark(self) -> None:
+        """Draw the chosen metric along with others, or no longer."""
+        self.options = self.options.mark()
 
     def action_toggle_log_y(self) -> None:
         """Logarithmic or linear."""
-        self.options = replace(self.options, log_y=not self.options.log_y)
+        self.options = self.options.toggle_log_y(self._main())
+
+    def action_toggle_log_x(self) -> None:
+        """Logarithmic or linear."""
+        self.options = replace(self.options, log_x=not self.options.log_x)
 
     def action_cycle_x(self) -> None:
         """The next x axis."""
@@ -126,87 +138,98 @@ class LiveScreen(RunScreen):
 
     def action_move(self, by: int) -> None:
         """Move the crosshair."""
-        self.options = self.options.move(by, self.snapshot.plots.get("main"))
+        plots = self._arrangement().plots
+        self.options = self.options.move(by, self._main(), inner_width(plots[0].width) if plots else 1)
+
+    def action_pan(self, by: int) -> None:
+        """Move the zoomed range."""
+        self.options = self.options.pan(by, self._main())
 
     def action_zoom(self, factor: float) -> None:
         """Zoom in, out, or show the whole run."""
-        self.options = self.options.zoom(factor, self.snapshot.plots.get("main"))
+        self.options = self.options.zoom(factor, self._main())
+
+    def _main(self) -> PlotData | None:
+        return self.snapshot.plots.get("main")
 
     def _listed(self) -> list[MetricSummary]:
         """The metrics in the order of the list: beside a plot, what it shows anyway comes last."""
         options = self.options
         metrics = options.visible(self.snapshot.metrics)
-        if self._small():
+        if is_small(self.size.width, self.size.height):
             return metrics
-        plotted = replace(options, chosen="").main(self.snapshot.metrics)
+        plotted = replace(options, chosen="", marked=()).main(self.snapshot.metrics)
         return sorted(metrics, key=lambda m: m.metric in plotted)
 
-    def _small(self) -> bool:
-        return self.size.width < NARROW or self.size.height < LEAST_ROWS
+    def _arrangement(self) -> Arrangement:
+        app, size = self.run_app, (self.size.width, self.size.height)
+        return arrangement(self.options, self.snapshot.metrics, size, app.glyphs.kind, pins=bool(app.pins))
 
     def _arrange(self) -> None:
         if not self.is_mounted or not self.query("#rail"):
             return
-        full, small = self.options.full, self._small()
-        self.query_one("#rail").set_class(full or small or self.size.width < RAIL, "gone")
-        self.query_one("#plots").set_class(small, "gone")
-        self.query_one("#pins").set_class(not self._pin_rows(), "gone")
-        numbers = self.query_one("#numbers")
-        numbers.set_class(full and not small, "gone")
-        numbers.styles.height = "1fr" if small else self._number_rows()
+        plan = self._arrangement()
+        rail, plots, numbers = (self.query_one(name) for name in ("#rail", "#plots", "#numbers"))
+        rail.set_class(not plan.rail, "gone")
+        rail.styles.width = plan.rail or 1
+        plots.set_class(not plan.plots, "gone")
+        self.query_one("#pins").set_class(not plan.pins, "gone")
+        numbers.set_class(not plan.numbers, "gone")
+        numbers.styles.height = plan.numbers if plan.plots else "1fr"
         for strip in ("#recipe", "#worst"):
-            self.query_one(strip).set_class(self.size.height < 10, "gone")
-
-    def _number_rows(self) -> int:
-        columns = max(1, self._left_width() // LEAST_METRIC_CELL)
-        wanted = -(-len(self._listed()) // columns)
-        return max(1, min(wanted, 3 + (self.size.height - 24) // 4))
-
-    def _pin_rows(self) -> int:
-        return int(bool(self.run_app.pins) and not self._small())
-
-    def _left_width(self) -> int:
-        rail = RAIL_WIDTH if self.size.width >= RAIL and not self.options.full else 0
-        return max(1, self.size.width - rail)
-
-    def _layout(self) -> list[tuple[PlotView, int, int, int, int]]:
-        """(view, x, y, width, height) of every plot, in cells of the plots' panel."""
-        if self._small():
-            return []
-        options, kind = self.options, self.run_app.glyphs.kind
-        width = self._left_width()
-        height = max(1, self.size.height - 5 - self._pin_rows() - (0 if options.full else self._number_rows()))
-        main = options.main(self.snapshot.metrics)
-        others = [m.metric for m in options.visible(self.snapshot.metrics) if m.metric not in main]
-        rows = 0 if options.full or self.size.width < GRID else max(0, (height - GRID_PLOT_ROWS - 3) // GRID_PLOT_ROWS)
-        rows = min(rows, -(-len(others) // 2))
-        top = height - rows * GRID_PLOT_ROWS
-        plots = [(options.plot("main", main, raster_columns(width, kind)), 0, 0, width, top)]
-        half = width // 2
-        for place, metric in enumerate(others[: rows * 2]):
-            x, wide = (0, half) if place % 2 == 0 else (half, width - half)
-            view = options.plot(f"metric {metric}", (metric,), raster_columns(wide, kind))
-            plots.append((view, x, top + place // 2 * GRID_PLOT_ROWS, wide, GRID_PLOT_ROWS))
-        return plots
+            self.query_one(strip).set_class(not plan.strips, "gone")
 
     def _plots(self, width: int, height: int) -> list[Text]:
+        if not self.snapshot.metrics and self.snapshot.checks and not self.options.pattern:
+            return self._only_checks(width, height)
         lines = [Text(end="", no_wrap=True) for _ in range(height)]
-        cursor = self.options.cursor
-        for view, _, y, wide, high in self._layout():
-            data = self.snapshot.plots.get(view.key)
-            title = " · ".join(view.metrics) or "plot"
-            for row, line in enumerate(plot_lines(data, wide, high, self.run_app.paint, title=title, cursor=cursor)):
-                if y + row < height:
-                    lines[y + row].append_text(line)
+        places = self._arrangement().plots
+        for place in places:
+            main = place.view.key == "main"
+            shown = plot_lines(
+                self.snapshot.plots.get(place.view.key),
+                place.width,
+                place.height,
+                self.run_app.paint,
+                title=" · ".join(place.view.metrics) or "no metric",
+                cursor=self.options.cursor,
+                steps=inner_width(places[0].width),
+                words=main,
+                nothing=self._nothing(),
+            )
+            for row, line in enumerate(shown, place.y):
+                if row < height:
+                    lines[row].append(" " * max(0, place.x - lines[row].cell_len)).append_text(line)
         return lines
 
     def _pins(self, width: int, height: int) -> list[Text]:
-        return [pins_line(self.snapshot, self.snapshot.plots.get("main"), width, self.run_app.paint)]
+        return [pins_line(self.snapshot, self._main(), width, self.run_app.paint)]
+
+    def _only_checks(self, width: int, height: int) -> list[Text]:
+        """What there is to see of a run that recorded checks and no metric."""
+        paint = self.run_app.paint
+        rows = [finding_row(one, width, paint) for one in self.snapshot.checks]
+        return [paint.text(f"  {self._nothing()}; the checks:", "quiet"), Text(), *rows][:height]
+
+    def _nothing(self) -> str:
+        """Why there are no points."""
+        if self.options.pattern and not self.options.visible(self.snapshot.metrics):
+            return "no metric has these letters; esc shows all"
+        over = self.snapshot.head.state in ("ended", "crashed", "silent")
+        return "no metrics were recorded" if over else "no points yet"
 
     def _numbers(self, width: int, height: int) -> list[Text]:
         options = self.options
-        shown = self._listed()
-        return metric_lines(shown, width, height, self.run_app.paint, chosen=options.chosen)
+        drawn = options.main(self.snapshot.metrics)
+        return metric_lines(
+            self._listed(),
+            width,
+            height,
+            self.run_app.paint,
+            chosen=options.chosen,
+            drawn=drawn,
+            nothing=self._nothing(),
+        )
 
     def _rail(self, width: int, height: int) -> list[Text]:
         return rail_lines(self.snapshot, width, height, self.run_app.paint)

@@ -1,82 +1,79 @@
-"""The frame of a plot: legend, what was done to the data, labels, the axis or the values under the crosshair.
+"""The frame of a plot: its edges, what was done to the data, labels, the axis.
 
-Owns the words around a plot. Pure. Invariant: every line is exactly as wide as asked.
+Owns what surrounds a plot. Pure. Invariant: every line is exactly as wide as asked.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from datetime import datetime
+from collections.abc import Sequence
 
 import numpy as np
-from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from nntui.analysis.ticks import format_duration, format_number
-from nntui.session.snapshot import PlotData, PlottedSeries
+from nntui.session.snapshot import PlotData
 from nntui.tui.canvas import column_of, row_of
 from nntui.tui.glyphs import power
 from nntui.tui.paint import Paint, joined
-from nntui.tui.units import cut, fit, named
+from nntui.tui.units import cut, fit
+from nntui.tui.widgets.plot_legend import NOWHERE, UNITS, Crosshair, cursor_words
 
 LABEL_WIDTH = 6
 
 
-def blank_lines(width: int, height: int, paint: Paint, title: str) -> list[Text]:
-    """The frame of a plot without points."""
+def blank_lines(width: int, height: int, paint: Paint, title: str, words: str) -> list[Text]:
+    """The frame of a plot without points, and why there are none."""
     border, wall = paint.style("border"), paint.glyphs.wall
     lines = [_framed(Text(" " * (width - 2)), border, wall) for _ in range(height - 2)]
-    lines[(height - 2) // 2] = _framed(paint.text(fit("  no points yet", width - 2), "quiet"), border, wall)
+    lines[(height - 2) // 2] = _framed(paint.text(fit(f"  {words}", width - 2), "quiet"), border, wall)
     edge = upper_edge(paint.text(f" {title} ", "quiet"), Text(), width, paint)
     return [edge, *lines, _x_frame(Text(paint.glyphs.rule * (width - 2), border), paint)]
 
 
 def y_labels(data: PlotData, rows: int, paint: Paint) -> dict[int, str]:
-    """Words of the ticks by row; none where they would touch."""
+    """Words of the ticks by row, with a row between them where there are others to leave out: of a logarithmic axis powers of ten
+    come first, of a linear one every second or third stays.
+    """
+    if not any(np.isfinite(one.low).any() for one in data.series):
+        return {}
+    places = [(row_of(value, data, rows), value, text) for value, text in data.y_ticks]
+    places = [place for place in places if place[0] >= 0]
+    if data.log_y:
+        places.sort(key=lambda place: not _is_decade(place[1]))
+    elif len(places) > 1:
+        step, nearest = places[1][1] - places[0][1], min(a[0] - b[0] for a, b in itertools.pairwise(places))
+        stride = 1 if nearest >= 2 else 2 if nearest >= 1 else 5
+        every = [place for place in places if round(place[1] / step) % stride == 0]
+        places = every if len(every) > 1 else places
     found: dict[int, str] = {}
-    for value, text in data.y_ticks:
-        row = row_of(value, data, rows)
-        if row >= 0 and row - 1 not in found and row + 1 not in found:
-            found.setdefault(row, power(text) if paint.glyphs.kind == "ascii" else text)
+    for row, _, text in places:
+        if not found.keys() & {row - 1, row, row + 1}:
+            found[row] = power(text) if paint.glyphs.kind == "ascii" else text
     return found
 
 
-def legend(data: PlotData, width: int, paint: Paint, title: str) -> Text:
-    """Names with their marks and newest values of the open run; the title when there is nothing to tell apart."""
-    own = [s for s in data.series if not s.run]
-    several = len(own) < len(data.series)
-    shown: dict[str, PlottedSeries] = {s.metric: s for s in own if not s.superseded}
-    shown = shown or {s.metric: s for s in own}
-    names = list(dict.fromkeys(data.view.metrics))
-    values = {name: format_number(one.last) for name, one in shown.items()}
-    spare = width - 2 - sum(len(value) + 6 for value in values.values())
-    room = spare // max(1, len(shown))
-    if sum(cell_len(named(name)) for name in shown) <= spare:
-        room = width
-    parts = []
-    for name, value in values.items():
-        index = names.index(name) if name in names else 0
-        mark = paint.glyphs.series[index % len(paint.glyphs.series)]
-        style = paint.series(0 if several else index)
-        part = Text(f"{mark}{mark} {cut(named(name), max(4, room))} ", style, end="", no_wrap=True)
-        part.append(value, Style(color=style.color, bold=True))
-        parts.append(part)
-    line = joined(parts or [paint.text(title, "quiet")])
-    line.truncate(max(0, width), overflow="ellipsis")
-    return joined([Text(" "), line, Text(" ")], "")
-
-
-def corner(data: PlotData, paint: Paint, untold: list[str]) -> Text:
-    """What was done to the data before it was drawn, and the references that have no words beside them."""
+def corner(data: PlotData, paint: Paint, untold: Sequence[str], width: int, *, calm: bool) -> Text:
+    """What was done to the data before it was drawn, and what has no words beside it, as far as there is room; what is hidden or
+    moved first. calm: there is no crosshair, whose values matter more.
+    """
     view = data.view
-    words = ["zoom"] if math.isfinite(view.x_range[0]) else []
+    words = [f"{data.clipped:,} clipped"] if view.clip_outliers else []
+    words += [f"{data.below:,} not > 0"] if data.below else []
+    words += [f"{data.left:,} at x not > 0"] if data.left else []
     words += ["log y"] if data.log_y else ["log y needs values > 0"] if view.log_y else []
-    if view.smoothing:
-        words.append(f"ema {view.smoothing:g}")
-    if view.clip_outliers:
-        words.append(f"{data.clipped:,} clipped")
+    words += ["follows" if view.follow else "zoom"] if math.isfinite(view.x_range[0]) else []
+    words += [f"ema {view.smoothing:g}"] if view.smoothing else []
+    words += ["log x"] if data.log_x else ["a clock is never log"] if view.log_x and view.x == "wall" else []
     words += untold
+    kept = int(view.clip_outliers or (calm and bool(words)))
+    ranks = max((one.ranks for one in data.series), default=0)
+    words += [f"band: {ranks} more {'rank' if ranks == 1 else 'ranks'}"] if ranks else []
+    words += ["dim: replaced"] if any(one.superseded for one in data.series) else []
+    while len(words) > kept and len(" · ".join(words)) + 2 > width:
+        words.pop()
+    words = [cut(word, max(0, width - 2)) for word in words]
     return paint.text(f" {' · '.join(words)} " if words else "", "quiet")
 
 
@@ -95,72 +92,60 @@ def upper_edge(left: Text, right: Text, width: int, paint: Paint) -> Text:
     )
 
 
-def x_axis(data: PlotData, width: int, columns: int, paint: Paint, at: int, cursor: float) -> Text:
-    """The lower edge: the unit under the labels, ticks under their columns; or the values under the crosshair."""
-    border = paint.style("border")
-    room = width - 2
-    if at >= 0:
-        words = cut(f" {_x_words(data, cursor)}  {_cursor_values(data, at, columns)} ", room)
-        rule = Text(paint.glyphs.rule * (room - cell_len(words)), border)
-        return _x_frame(joined([paint.text(words, "accent"), rule], ""), paint)
+def x_axis(
+    data: PlotData,
+    width: int,
+    columns: int,
+    paint: Paint,
+    cross: Crosshair = NOWHERE,
+    signs: Sequence[tuple[int, str, Style]] = (),
+) -> Text:
+    """The lower edge: unit, and ticks under their columns; where the crosshair is, its x and what is marked there.
+
+    signs: column, character and style of marks; where words stand they are but a colour.
+    """
+    room, first = width - 2, LABEL_WIDTH + 1
     cells = [paint.glyphs.rule] * room
-    spans: list[tuple[int, int, Style]] = []
+    styles = [paint.style("border")] * room
 
-    def put(start: int, words: str, meaning: str) -> int:
+    def put(start: int, words: str, style: Style) -> None:
         cells[start : start + len(words)] = words
-        spans.append((start, start + len(words), paint.style(meaning)))
-        return start + len(words) + 1
+        styles[start : start + len(words)] = [style] * len(words)
 
-    free = put(0, f" {_unit(data)} ", "faint")
+    unit = f" {UNITS[data.view.x]} "
+    taken = [(0, len(unit))]
+    if cross.at >= 0:
+        words = cut(f" {cursor_words(data, cross)} ", room)
+        start = min(max(0, first + cross.at - len(words) // 2), room - len(words))
+        put(start, words, paint.style("accent", bold=True))
+        taken.append((start, start + len(words)))
+    if all(start >= len(unit) for start, _ in taken[1:]):
+        put(0, unit, paint.style("faint"))
     for value, text in data.x_ticks:
         column = column_of(value, data, columns)
-        start = min(LABEL_WIDTH + 1 + column - len(text) // 2, room - len(text))
-        if column >= 0 and start >= free:
-            free = put(start, text, "quiet")
-    line = Text("".join(cells), border, end="", no_wrap=True)
-    for start, end, style in spans:
-        line.stylize(style, start, end)
+        start = min(first + column - len(text) // 2, room - len(text))
+        if column >= 0 and all(start >= end + 1 or start + len(text) < begin for begin, end in taken):
+            put(start, text, paint.style("quiet"))
+            taken.append((start, start + len(text)))
+    for column, sign, style in signs:
+        at = first + column
+        put(at, sign if cells[at] == paint.glyphs.rule else cells[at], style)
+    line, place = Text(no_wrap=True, end=""), 0
+    for style, same in itertools.groupby(styles):
+        count = len(list(same))
+        line.append("".join(cells[place : place + count]), style)
+        place += count
     return _x_frame(line, paint)
+
+
+def _is_decade(value: float) -> bool:
+    return math.isclose(value, 10.0 ** round(math.log10(value)), rel_tol=1e-9)
 
 
 def _x_frame(line: Text, paint: Paint) -> Text:
     border = paint.style("border")
     corners = "++" if paint.glyphs.kind == "ascii" else "╰╯"
     return joined([Text(corners[0], border), line, Text(corners[1], border)], "")
-
-
-def _cursor_values(data: PlotData, at: int, columns: int) -> str:
-    """Exact values under the crosshair: the line, and the extremes where they differ; of runs drawn along the line alone."""
-    words = []
-    along: dict[int, list[str]] = {}
-    for one in data.series:
-        span = slice(
-            at * len(one.line) // columns, max(at * len(one.line) // columns + 1, (at + 1) * len(one.line) // columns)
-        )
-        line, low, high = one.line[span], one.low[span], one.high[span]
-        if one.superseded or not np.isfinite(line).any():
-            continue
-        value = format_number(float(np.nanmean(line)))
-        if one.run:
-            along.setdefault(one.run, [str(one.run)]).append(value)
-            continue
-        text = f"{cut(named(one.metric), 20)} {value}"
-        if np.isfinite(low).any() and np.nanmin(low) < np.nanmax(high):
-            text += f" [{format_number(float(np.nanmin(low)))}, {format_number(float(np.nanmax(high)))}]"
-        words.append(text)
-    return "  ".join([*words, *(" ".join(values) for values in along.values())])
-
-
-def _x_words(data: PlotData, x: float) -> str:
-    if data.view.x == "step":
-        return f"step {x:,.0f}"
-    if data.view.x == "wall":
-        return datetime.fromtimestamp(x).astimezone().strftime("%d %b %H:%M:%S")
-    return f"time {format_duration(x)}" if data.view.x == "relative" else f"epoch {format_number(x)}"
-
-
-def _unit(data: PlotData) -> str:
-    return {"step": "step", "epoch": "epoch", "relative": "time", "wall": "clock"}[data.view.x]
 
 
 def _framed(line: Text, border: Style, wall: str) -> Text:

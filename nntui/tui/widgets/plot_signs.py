@@ -12,10 +12,14 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
+from nntui.analysis.downsampling import ABOVE, BELOW, NAN
 from nntui.session.snapshot import PlotData
 from nntui.tui.canvas import column_of, row_of
 from nntui.tui.paint import Paint
 from nntui.tui.safe import safe
+
+Sign = tuple[int, str, Style]
+"""A column of cells, and what stands there."""
 
 
 def put_references(body: list[Text], data: PlotData, paint: Paint) -> list[str]:
@@ -78,25 +82,77 @@ def _with(line: Text, at: int, char: str, style: Style) -> Text:
     return line
 
 
-def put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint) -> None:
-    """Marks hang from the top of the plot; words only where they hide neither data nor an earlier mark."""
-    line = body[0]
-    cells = list(line.plain)
-    spans = []
+def put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint, *, words: bool = True) -> list[Sign]:
+    """Marks hang as high in the plot as they hide no data, with words only where those hide nothing either.
+
+    Signs for the lower edge: of what is minor, and of what has no room.
+    """
+    cells = [list(line.plain) for line in body]
+    spans: list[tuple[int, int, int, Style]] = []
+    edge: list[Sign] = []
+    free = " " + paint.glyphs.dash
     for mark in data.marks:
         at = column_of(mark.x, data, columns)
-        if at < 0 or any(start <= at < end for start, end, _ in spans):
+        if at < 0 or any(start <= at < end for _, start, end, _ in spans):
             continue
-        label = safe(mark.label, 24)
-        words = (paint.glyphs.alert if mark.severity else paint.glyphs.down) + (label if label.isprintable() else "")
-        room = "".join(cells[at : at + len(words) + 1])
-        if cell_len(words) != len(words) or at + len(words) > columns or room.strip(" " + paint.glyphs.dash):
-            words = words[0]
-        cells[at : at + len(words)] = words
-        spans.append((at, at + len(words), paint.style(paint.verdict(mark.severity)[1] if mark.severity else "accent")))
-    if spans:
-        line = line.copy()
-        line.plain = "".join(cells)
-        for start, end, style in spans:
-            line.stylize(style, start, end)
-        body[0] = line
+        style = paint.style(paint.verdict(mark.severity)[1] if mark.severity else "accent")
+        sign = paint.glyphs.minor if mark.minor else paint.glyphs.alert if mark.severity else paint.glyphs.down
+        row = next((row for row, line in enumerate(cells) if line[at] in free), -1)
+        if mark.minor or row < 0:
+            edge.append((at, sign, style))
+            continue
+        label = safe(mark.label, 24) if words else ""
+        said, start = _beside(sign, label, at, "".join(cells[row]), free)
+        cells[row][start : start + len(said)] = said
+        spans.append((row, start, start + len(said), style))
+    _overwrite(body, cells, spans)
+    return edge
+
+
+def put_nonfinite(body: list[Text], data: PlotData, columns: int, paint: Paint) -> None:
+    """A word beside the first sign of each kind of value that is not finite, where it hides nothing."""
+    g = paint.glyphs
+    cells = [list(line.plain) for line in body]
+    spans: list[tuple[int, int, int, Style]] = []
+    for row, sign, word in ((0, g.nan, "nan"), (0, g.rise, "inf"), (len(body) - 1, g.fall, "-inf")):
+        bit = {"nan": NAN, "inf": ABOVE, "-inf": BELOW}[word]
+        dots = [
+            (int(np.flatnonzero(one.nonfinite & bit)[0]), len(one.nonfinite))
+            for one in data.series
+            if (one.nonfinite & bit).any()
+        ]
+        at = min((dot * columns // count for dot, count in dots), default=columns)
+        while at + 1 < columns and cells[row][at + 1] == sign:
+            at += 1
+        end = at + 1 + len(word)
+        if end < columns and not "".join(cells[row][at + 1 : end + 1]).strip():
+            cells[row][at + 1 : end] = word
+            spans.append((row, at + 1, end, paint.style("error", bold=True)))
+    _overwrite(body, cells, spans)
+
+
+def put_crosshair(body: list[Text], at: int, paint: Paint) -> None:
+    """A line through the blank cells of a column; the others keep what they show, on the ground of a panel."""
+    for row, line in enumerate(body):
+        blank = line.plain[at] == " "
+        body[row] = _with(line, at, paint.glyphs.wall, paint.style("quiet")) if blank else line.copy()
+        body[row].stylize(paint.ground("panel"), at, at + 1)
+
+
+def _beside(sign: str, label: str, at: int, line: str, free: str) -> tuple[str, int]:
+    """The sign with its label right or left of it, where there is room, and where that begins; else the sign alone."""
+    if label.isprintable() and cell_len(label) == len(label):
+        right, left = line[at : at + len(label) + 2], line[max(0, at - len(label) - 1) : at + 1]
+        if at + len(label) < len(line) and not right.strip(free):
+            return sign + label, at
+        if at >= len(label) and not left.strip(free):
+            return label + sign, at - len(label)
+    return sign, at
+
+
+def _overwrite(body: list[Text], cells: list[list[str]], spans: list[tuple[int, int, int, Style]]) -> None:
+    for row in dict.fromkeys(row for row, *_ in spans):
+        body[row] = body[row].copy()
+        body[row].plain = "".join(cells[row])
+    for row, start, end, style in spans:
+        body[row].stylize(style, start, end)
