@@ -50,9 +50,10 @@ class Pulse:
         self.count = writer.beat.count
         return True
 
-    def see_row(self, newest_wall_time: float, now: float, wall: float) -> None:
-        """Take note of new rows; the first ones are dated by their own wall time."""
-        self.row_at = now if not math.isnan(self.row_at) else now - max(0.0, wall - newest_wall_time)
+    def see_row(self, newest_wall_time: float, now: float, wall: float, *, behind: bool = False) -> None:
+        """Take note of new rows. The first ones are dated by their own wall time, and so are all while the reader is behind."""
+        old = behind or math.isnan(self.row_at)
+        self.row_at = now - max(0.0, wall - newest_wall_time) if old else now
 
 
 def leading(names: Sequence[str], states: Mapping[str, tuple[State, str]]) -> str:

@@ -72,6 +72,8 @@ class RunState:
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
         self._newest = math.nan
+        self._behind = True
+        """Whether more was recorded than had been read when the last poll ended."""
         self._cuts: dict[str, Cut] = {}
         self._alerts: tuple[Finding, ...] = ()
         self._alerts_key: object = None
@@ -95,8 +97,9 @@ class RunState:
         for name, at in newest.items():
             if at > 0:
                 pulse = self._pulses.setdefault(name, Pulse())
-                pulse.see_row(at, now, wall)
+                pulse.see_row(at, now, wall, behind=self._behind)
                 self._newest = pulse.row_at if math.isnan(self._newest) else max(self._newest, pulse.row_at)
+        self._behind = poll.more
         return self._judge(now) or changed
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:

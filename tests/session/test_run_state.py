@@ -50,6 +50,19 @@ def test_before_any_data_a_run_waits(make) -> None:
     assert [stage.name for stage in snapshot.stages][:2] == ["data", "skeleton"]
 
 
+def test_the_age_of_a_run_that_takes_several_polls_to_read_is_that_of_its_rows(make) -> None:
+    first, second = (
+        make.points(steps=[0], start=make.wall - 900, loss=1.0),
+        make.points(steps=[1], start=make.wall - 600, loss=1.0),
+    )
+    state = RunState("run", "p")
+    state.fold(make.poll(first, more=True), 100.0, make.wall)
+    state.fold(make.poll(second), 101.0, make.wall + 1)
+    assert state.snapshot(View(), 101.0).head.newest == pytest.approx(100.0 - 600)
+    state.fold(make.poll(make.points(steps=[2], start=make.wall - 600, loss=1.0)), 102.0, make.wall + 2)
+    assert state.snapshot(View(), 102.0).head.newest == 102.0, "what comes now is new, whatever its clock says"
+
+
 def test_a_metric_is_summed_up(make) -> None:
     batch = make.points(steps=range(5), train__loss=[3.0, 1.0, math.nan, 2.0, math.inf])
     [metric] = state_of(make, make.poll(batch)).snapshot(View(sparkline_columns=5), 100.0).metrics
