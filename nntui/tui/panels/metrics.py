@@ -22,7 +22,7 @@ LEAST_METRIC_CELL = 36
 """Cells of a metric in a list of several columns."""
 FIGURES = 8
 """Least cells of a value in a list: as long as nearly all, so that bars beside them do not move with every digit."""
-LEAST_BARS, MOST_BARS = 4, 24
+LEAST_BARS, MOST_BARS = 4, 16
 MARK = 3
 """Cells before a name: whether it is chosen, and how it is drawn."""
 
