@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """The pictures of the README's tour, from real runs: trains them, opens the dashboard on them, writes docs/*.svg.
 
-.venv/bin/python scripts/screenshots.py [--runs FOLDER] [--only NAME ...]
+.venv/bin/python scripts/screenshots.py [--keep FOLDER] [--only NAME ...]
 
---runs: keeps the runs there, and trains only those that are missing.
+--keep: has the runs below FOLDER/runs, and trains only those that are missing there.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from nntui.tui.app import NntuiApp
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 PATIENCE = 30.0
 """Seconds until a run must be on the screen."""
 RUNS = {
@@ -76,12 +77,15 @@ async def take(picture: Picture, run: Path) -> None:
 def main() -> int:
     """Train what is missing, take the pictures."""
     parser = argparse.ArgumentParser(description="The pictures of the README's tour, from real runs.")
-    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="where to keep the runs, or where they are")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep the runs, or where they are")
     parser.add_argument("--only", nargs="+", default=[picture.name for picture in PICTURES], metavar="NAME")
     options = parser.parse_args()
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        root = options.runs or Path(folder) / "runs"
+        home = options.keep or Path(folder)
+        home.mkdir(parents=True, exist_ok=True)
+        os.chdir(home)  # so that pictures show the paths that a user would type
+        root = Path("runs")
         chosen = [picture for picture in PICTURES if picture.name in options.only]
         for called, words in RUNS.items():
             if not (root / called).exists():
