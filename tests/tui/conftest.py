@@ -39,6 +39,8 @@ from nntui.session.weights import Context, Tensors, Weights
 
 EXPECTED = Path(__file__).parent / "screens"
 START = 1_760_000_000.0
+PATIENCE = 60.0
+"""Seconds for which the data of a scene look new."""
 """Unix seconds at which every run here began."""
 
 
@@ -450,7 +452,6 @@ class CannedFeed:
         self.views: list[View] = []
         self.number = 0
         self.started = self.stopped = False
-        self.age = 0.4
         self.trouble: dict[str, str] = {}
         """What is wrong with pinned runs, by name."""
         self.on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
@@ -489,7 +490,7 @@ class CannedFeed:
             known |= _depth(failing=self.scene == "failing")[0]
         if self.view.system and self.curves:
             known |= _readings(_rank(self.view.system.writer), failing=self.scene == "failing")
-        newest = time.monotonic() - self.age if known else math.nan
+        newest = time.monotonic() + PATIENCE if known else math.nan  # new, however slow the machine
         return dataclasses.replace(
             self.base,
             number=self.number,
