@@ -18,7 +18,12 @@ from torch.compiler import is_compiling
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from nntui.probes.hooks import Guard, Hook, fastest
+from nntui.probes.hooks import Guard, Hook, calling, fastest
+
+QUICK = 4e-3
+"""Seconds of an update above which a hook on the model costs nothing that matters."""
+ENOUGH, PATIENT, SELDOM = 10, 100, 8
+"""Where it does, evaluations are noticed until so many were, or so many stretches have passed; then in every eighth of them."""
 
 
 class Count:
@@ -80,11 +85,19 @@ class Attached:
         self._now: list[RemovableHandle] = []
         self.resting = False
         """Whether this is a stretch in which nothing is measured."""
+        self.noticed = 0
+        """Evaluations that were noticed."""
+        self._stretches = 0
 
     @property
     def passed(self) -> int:
         """Updates that have begun in this stretch."""
         return 0 if self._count is None else self._count.passed
+
+    @property
+    def toll(self) -> float:
+        """Seconds that an update of this stretch takes, whose hooks no guard clocks."""
+        return counting() + len(self._now) * calling()
 
     def enter(self, model: nn.Module) -> None:
         """Notice forward calls of this model as well."""
@@ -104,14 +117,19 @@ class Attached:
         self._always.append(register_optimizer_step_pre_hook(self._count))
         self._now.append(register_optimizer_step_post_hook(ends))
 
-    def rest(self, optimizer: Callable[[], Any], updates: int, *, evaluations: bool) -> None:
-        """Only count the updates of an optimizer, this one and so many in all; evaluations: notice calls without gradients."""
+    def rest(self, optimizer: Callable[[], Any], updates: int, step_seconds: float) -> None:
+        """Only count the updates of an optimizer, this one and so many in all.
+
+        step_seconds: an update takes, of a model whose calls without gradients are worth to be noticed; 0 where none are.
+        """
         if self._count is None:
             return
         if not self.resting:
-            self.resting = True
+            self.resting, self._stretches = True, self._stretches + 1
             self._quiet()
-            for model in self._there() if evaluations else []:
+            few = self.noticed < ENOUGH and self._stretches < PATIENT
+            noticing = step_seconds > QUICK or (step_seconds > 0 and (few or self._stretches % SELDOM == 0))
+            for model in self._there() if noticing else []:
                 self._now.append(model.register_forward_pre_hook(Evaluations(self._guard, self._enters())))
         self._count.known, self._count.passed, self._count.most = optimizer, 1, updates
 

@@ -23,10 +23,11 @@ SAMPLE = 8
 class Cadence:
     """Which updates are looked at, and which are watched."""
 
-    def __init__(self, every: int | None = None, share: float = SHARE, held: float = 0.0) -> None:
-        """every: look at each so many updates; None adapts. share: of the time of training. held: seconds of watching one."""
+    def __init__(self, every: int | None = None, share: float = SHARE) -> None:
+        """every: look at each so many updates; None adapts. share: of the time of training."""
         self.every = every
-        self._share, self._held = share, held
+        self._share = share
+        self._held = 0.0
         self.cost = 0.0
         """Seconds of one look, smoothed; 0 before the second."""
         self.gap = every or 1
@@ -38,6 +39,11 @@ class Cadence:
     def due(self, update: int) -> bool:
         """Whether the update, counted from where watching began, is to be looked at."""
         return update >= self.next
+
+    def watched(self, seconds: float, updates: int) -> None:
+        """Take in what it took to watch so many updates that were not looked at, if there were any."""
+        if updates:
+            self._held = seconds / updates
 
     def looked(self, update: int, seconds: float, step_seconds: float) -> None:
         """Take in what the look at this update took, and how long an update takes; decides on the next.

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from nntui import names
 from nntui.probes import machine, ranks
 from nntui.probes.activations import Activations
-from nntui.probes.attached import Attached, counting
+from nntui.probes.attached import Attached
 from nntui.probes.cadence import Cadence
 from nntui.probes.description import described
 from nntui.probes.first_layer import FirstLayer
 from nntui.probes.glances import Glances
-from nntui.probes.hooks import Guard, Hook, calling, weakly
+from nntui.probes.hooks import Guard, Hook, weakly
 from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced
 from nntui.probes.normalization import normalizations_of
 from nntui.probes.pace import Pace
@@ -34,8 +34,6 @@ from nntui.probes.stale import Stale
 from nntui.probes.updates import Updates, has_closure
 from nntui.recorder.run import Run
 
-HELD = 8
-"""Times that calling a hook takes: what an update takes on which all hooks are there and nothing is looked at."""
 SHORTEST = 8
 """Updates of a stretch for which it is worth to take hooks off."""
 
@@ -91,14 +89,14 @@ class Watch:
         self._scale = Scale(scaler)
         self._guard = Guard(weakly(self._failed))
         self._attached = Attached(self._guard, self._forward, self._forward_over)
-        self._cadence, self._glances = Cadence(every, held=HELD * calling()), Glances()
+        self._cadence, self._glances = Cadence(every), Glances()
         self._pace = Pace()
-        self._update = 0
         self._step = 0 if run is None else run.step + 1
         self._looking = False
         self._told = self._renewed = self._rephased = self._broken = False
         self._entered, self._evaluated = False, -1
-        self._mark = self._spent = self._counted = 0.0
+        self._mark = self._spent = self._counted = self._base = 0.0
+        self._update = self._watched = 0
         self._since = time.perf_counter()
         self._hash: Tensor | None = None
         self._found: dict[str, Any] = {}
@@ -228,6 +226,7 @@ class Watch:
         passed = self._attached.passed
         if self._evaluated != self._update + passed and self._two_faced and self._run is not None:
             self._evaluated = self._update + passed
+            self._attached.noticed += 1
             step = max(self._step + passed, self._run.step)
             self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), step)
 
@@ -282,7 +281,7 @@ class Watch:
         """Take in the updates of a stretch in which nothing was measured; one more begins."""
         passed = self._attached.passed
         self._update, self._step = self._update + passed, self._step + passed
-        self._counted += passed * counting()
+        self._counted += passed * self._attached.toll
         self._pace.passed(passed)
 
     def _rest_or_wake(self) -> None:
@@ -295,7 +294,7 @@ class Watch:
             return
         self._stale.quiet()
         until = min(self._cadence.wake, self._glances.next(self._update))
-        self._attached.rest(self._known[0], until - self._update, evaluations=bool(self._two_faced))
+        self._attached.rest(self._known[0], until - self._update, self._pace.typical if self._two_faced else 0.0)
 
     def _stop_listening(self, optimizer: torch.optim.Optimizer) -> None:
         """Forward and backward passes of this update are over."""
@@ -324,6 +323,7 @@ class Watch:
         self._scale.updated()
         if self._run is not None and ranks.due(self._update) and ranks.several():
             self._compare()
+        self._watched += not self._looking
         if self._looking:
             self._record(optimizer, begun)
         self._update += 1
@@ -356,8 +356,10 @@ class Watch:
         found[names.OVERHEAD] = (total - self._spent) / (now - self._since)
         self._spent, self._since = total, now
         self._hand_over(found)
-        spent = self._guard.total - self._mark + time.perf_counter() - begun
-        self._cadence.looked(self._update, spent, self._pace.typical)
+        whole = self._guard.total + time.perf_counter() - begun
+        self._cadence.watched(self._mark - self._base, self._watched)
+        self._cadence.looked(self._update, whole - self._mark, self._pace.typical)
+        self._base, self._watched = whole, 0
 
     def _hand_over(self, found: Mapping[str, Any]) -> None:
         """Numbers in one piece, tensors in another, whatever their number."""
@@ -368,10 +370,8 @@ class Watch:
         kept = {name: value for name, value in found.items() if isinstance(value, Tensor)}
         if kept:
             home = self._updates.device
-            together = torch.stack(
-                [value.detach().float().reshape(()).to(home, non_blocking=True) for value in kept.values()]
-            )
-            self._run.observe([*kept], together, self._step)
+            moved = [value.detach().float().reshape(()).to(home, non_blocking=True) for value in kept.values()]
+            self._run.observe([*kept], torch.stack(moved), self._step)
 
     def _compare(self) -> None:
         """Record what must be equal, or must differ, on every rank."""

@@ -25,7 +25,7 @@ EVERY = 64
 @pytest.fixture(autouse=True)
 def hooks_are_dear(monkeypatch: pytest.MonkeyPatch) -> None:
     """An update is so much cheaper than a hook that nothing is watched without need, from the second look on."""
-    monkeypatch.setattr("nntui.probes.watch.calling", lambda: 1.0)
+    monkeypatch.setattr("nntui.probes.cadence.WATCHED", 0.0)
 
 
 def hooks(model: nn.Module) -> dict[str, int]:
@@ -117,6 +117,25 @@ def test_the_mode_of_an_evaluation_is_told_in_a_stretch(recorded, loop, mlp, for
 
     found, _ = recorded(run_it)
     assert found[names.EVALUATION_MODE] == dict.fromkeys(range(10, 121, 10), float(forgotten))
+
+
+def test_evaluations_of_a_quick_training_are_noticed_ever_less(recorded, loop, mlp, monkeypatch) -> None:
+    monkeypatch.setattr("nntui.probes.attached.ENOUGH", 3)
+    monkeypatch.setattr("nntui.probes.attached.QUICK", 1e9)
+    model = nn.Sequential(mlp(), nn.Dropout(0.5))
+    training = loop(model)
+
+    def evaluate(step: int) -> None:
+        if step % EVERY == EVERY // 2:  # in the middle of a stretch
+            with torch.no_grad():
+                model(training.inputs()[0])
+
+    def run_it(run: nntui.Run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=EVERY):
+            training.steps(13 * EVERY, after=evaluate)
+
+    found, _ = recorded(run_it)
+    assert [(step - 1) // EVERY for step in found[names.EVALUATION_MODE]] == [0, 1, 2, 8]
 
 
 def test_a_gradient_that_is_not_finite_is_seen_in_a_stretch(recorded, loop, mlp, monkeypatch) -> None:
@@ -238,9 +257,11 @@ def test_a_scaler_has_every_update_seen(recorded, loop, mlp, added) -> None:
     assert found[names.SKIPPED] == {0: 0.0, 64: 0.0, 128: 2.0}
 
 
-def test_what_watching_takes_is_bounded_by_shares_of_the_time() -> None:
+def test_what_watching_takes_is_bounded_by_shares_of_the_time(monkeypatch) -> None:
+    monkeypatch.setattr("nntui.probes.cadence.WATCHED", WATCHED)
     held, step_seconds, look = 1e-5, 5e-4, 2e-3
-    cadence, watched, looks = Cadence(held=held), 0, []
+    cadence, watched, looks = Cadence(), 0, []
+    cadence.watched(300 * held, 300)
     for update in range(40_000):
         if cadence.due(update):
             looks.append(update)
@@ -252,8 +273,10 @@ def test_what_watching_takes_is_bounded_by_shares_of_the_time() -> None:
     assert SHARE + GLANCES + WATCHED < 0.01
 
 
-def test_a_slow_training_is_watched_all_the_time() -> None:
-    cadence = Cadence(held=1e-5)
+def test_a_slow_training_is_watched_all_the_time(monkeypatch) -> None:
+    monkeypatch.setattr("nntui.probes.cadence.WATCHED", WATCHED)
+    cadence = Cadence()
+    cadence.watched(1e-3, 100)
     for update in range(2_000):
         if cadence.due(update):
             cadence.looked(update, 2e-3, 0.1)
@@ -281,7 +304,7 @@ def test_the_overhead_has_what_calls_of_hooks_and_counting_took(recorded, loop, 
 
     def overhead(call: float, count: float) -> float:
         monkeypatch.setattr("nntui.probes.hooks.calling", lambda: call)
-        monkeypatch.setattr("nntui.probes.watch.counting", lambda: count)
+        monkeypatch.setattr("nntui.probes.attached.counting", lambda: count)
 
         def run_it(run: nntui.Run) -> None:
             with nntui.watch(model, training.optimizer, run, every=EVERY):
