@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 
-SHARE = 0.005
+SHARE = 0.003
 """Of the time of training that looking may take; what is left of one percent is for the rest and for what no clock sees."""
-GLANCES = 0.001
+GLANCES = 0.0007
 """The same for glances: is the norm of the gradients finite?"""
-WATCHED = 0.0015
+WATCHED = 0.001
 """The same for updates that are timed, and watched for evaluations, without being looked at."""
 SMOOTH = 0.3
 """Weight of the newest measurement."""
-SAMPLE = 8
+SAMPLE = 4
 """Updates that are watched before each look at the least, so that it can say how long one takes."""
 
 
