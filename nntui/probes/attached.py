@@ -113,9 +113,11 @@ class Attached:
 
     def update(self, begins: Hook, ends: Hook) -> None:
         """Notice updates of all optimizers."""
+        _sweep()
         self._count, self._ends = Count(begins), ends
         self._always.append(register_optimizer_step_pre_hook(self._count))
         self._now.append(register_optimizer_step_post_hook(ends))
+        _LISTENING.append((weakref.ref(self), self._always, self._now))
 
     def rest(self, optimizer: Callable[[], Any], updates: int, step_seconds: float) -> None:
         """Only count the updates of an optimizer, this one and so many in all.
@@ -150,7 +152,7 @@ class Attached:
         self._quiet()
         for handle in self._always:
             handle.remove()
-        self._always = []
+        self._always.clear()
 
     def _there(self) -> list[nn.Module]:
         return [model for known in self._models if (model := known()) is not None]
@@ -162,4 +164,17 @@ class Attached:
     def _quiet(self) -> None:
         for handle in self._now:
             handle.remove()
-        self._now = []
+        self._now.clear()
+
+
+_LISTENING: list[tuple[weakref.ref[Attached], list[RemovableHandle], list[RemovableHandle]]] = []
+"""Who notices updates of all optimizers, and their hooks."""
+
+
+def _sweep() -> None:
+    """Take off the hooks of those that are gone: as another comes, since they may go while torch walks through its hooks."""
+    for who, always, now in [*_LISTENING]:
+        if who() is None:
+            for handle in (*always, *now):
+                handle.remove()
+    _LISTENING[:] = [one for one in _LISTENING if one[0]() is not None and one[1]]

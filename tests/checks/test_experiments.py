@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from nntui import Task
 from nntui.checks import blind, init_bias, overfit_batch, seed
+from nntui.checks.race import Pairs
 
 NAMES = (
     *(
@@ -70,6 +72,24 @@ def test_a_network_that_uses_its_inputs_beats_the_blind_one(tasks, start) -> Non
     for name in ("mlp", "batch norm", "recurrent"):
         finding = blind(learnable(tasks[name]), seed=start, budget=30.0)
         assert finding.status == "pass", (name, finding.message)
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(0.5, "skip"), (0.2, "warn"), (-0.5, "warn")])
+def test_a_network_that_may_only_be_slow_is_not_accused(tasks, monkeypatch, ahead, status) -> None:
+    """The time ended it after 120 steps: what it was trained on is known, and held-out batches are so far ahead."""
+    module = sys.modules["nntui.checks.blind"]
+
+    def pairs(ahead: float) -> Pairs:
+        return Pairs([1.0] * 16, [1 + ahead + (-1) ** i for i in range(16)])
+
+    def ended(task, seed, *_):
+        model = task.build(seed)
+        race = SimpleNamespace(real=model, compared=lambda *_: pairs(8.0))
+        yield module._Look(race, pairs(ahead), 1e-3, 120)
+
+    monkeypatch.setattr(module, "_looks", ended)
+    finding = blind(tasks["mlp"])
+    assert finding.status == status, finding.message
 
 
 def test_a_network_that_has_not_moved_gives_no_failure(tasks, monkeypatch) -> None:

@@ -165,7 +165,7 @@ def test_masks_and_lengths_are_blinded_without_breaking_the_model() -> None:
     masked = [{"input_ids": t, "attention_mask": ones, "labels": k} for t, k in zip(TOKENS, labels, strict=True)]
     packed = [((t, n), k) for t, n, k in zip(TOKENS, lengths, labels, strict=True)]
     for task in (Task(Packed, CE, packed), Task(lambda: First(outputs=3), CE, masked)):
-        finding = blind(task)
+        finding = blind(task, budget=60.0)
         assert finding.status == "pass", finding.message
         assert math.isfinite(finding.evidence["blind_loss"])
 

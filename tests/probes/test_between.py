@@ -41,6 +41,8 @@ def hooks(model: nn.Module) -> dict[str, int]:
 @pytest.fixture
 def added(mlp) -> Callable[[nn.Module], dict[str, int]]:
     """Hooks that there are besides those that were there before."""
+    gc.collect()
+    nntui.watch(mlp()).detach()  # the hooks of other watches that are gone go now
     before = hooks(mlp())
     return lambda model: {kind: count - before[kind] for kind, count in hooks(model).items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import pickle
 import time
@@ -385,6 +386,8 @@ def test_detaching_leaves_no_hook(recorded, loop, mlp) -> None:
         own += sum(len(p._backward_hooks or {}) for p in model.parameters())
         return own + len(shared._global_optimizer_pre_hooks) + len(shared._global_optimizer_post_hooks)
 
+    gc.collect()
+    nntui.watch(mlp()).detach()  # the hooks of other watches that are gone go now
     nothing = hooks()
 
     def run_it(run) -> None:
@@ -396,6 +399,25 @@ def test_detaching_leaves_no_hook(recorded, loop, mlp) -> None:
         assert hooks() == nothing
 
     recorded(run_it)
+
+
+def test_the_hooks_of_models_that_are_gone_go_with_the_next_watch(recorded, loop, mlp) -> None:
+    from torch.optim import optimizer as shared
+
+    def hooks() -> int:
+        gc.collect()
+        nntui.watch(mlp()).detach()
+        return len(shared._global_optimizer_pre_hooks) + len(shared._global_optimizer_post_hooks)
+
+    def forgotten(run) -> None:
+        training = loop(mlp())
+        nntui.watch(training.model, training.optimizer, run)
+        training.steps(2)
+
+    before = hooks()
+    for _ in range(3):
+        recorded(forgotten)
+    assert hooks() == before
 
 
 def test_a_watched_model_is_copied_and_pickled_without_its_hooks(recorded, loop, mlp) -> None:
