@@ -184,6 +184,10 @@ class _Loop:
             self.run.event("checkpoint", what, level="warn", step=step)
             sys.stderr.write(f"nntui train: {out}: {what}; training goes on.\n")
             return
+        if score < self.training.best:
+            self.run.event(
+                "checkpoint", f"{checkpoint.BEST}: the lowest validation loss so far, {score:.4f}", step=step
+            )
         self.training.best = best
 
 

@@ -157,3 +157,11 @@ SAID = {
 def test_outputs_say_what_they_choose(outputs, targets, more, expected) -> None:
     task = made(nn.Linear(1, 1), torch.ones(2, 1), torch.ones(2, 1), **more)
     assert output_texts(task, outputs, targets) == expected
+
+
+def test_each_new_best_is_said_where_it_was(recorded) -> None:
+    tables = recorded(named("digits", 8), steps=40, eval_every=4)
+    losses = [(r["step"], r["value"]) for r in tables.metrics.to_pylist() if r["metric"] == "val/loss"]
+    lowest = [step for place, (step, loss) in enumerate(losses) if all(loss < known for _, known in losses[:place])]
+    assert len(lowest) > 2
+    assert [r["step"] for r in tables.events.to_pylist() if r["event"] == "checkpoint"] == lowest

@@ -20,7 +20,7 @@ import numpy as np
 from nntui.analysis import roles
 from nntui.analysis.answers import trailing
 from nntui.analysis.readings import fresh, rate_left
-from nntui.analysis.series import Floats, RunFacts, Series
+from nntui.analysis.series import Floats, Ints, RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
 
@@ -28,6 +28,7 @@ STALE = "live.stale_evaluation"
 CONTRADICTION = "live.contradiction"
 FEW_EXAMPLES = "live.few_examples"
 SAME = 3
+ENOUGH = 1000
 LEAST = 8
 RANK = 0.8
 """Of 8 ranks a correlation beyond 0.8 comes by chance once in a hundred times; both must be."""
@@ -67,17 +68,15 @@ def _stale_answers(facts: RunFacts, training: Series) -> list[Finding]:
 
 
 def _stale(points: Series, training: Series) -> list[Finding]:
-    steps, last = np.unique(points.step), points.value[-SAME:]
-    if len(steps) < SAME or len(points) < SAME or np.ptp(last) > 0 or last[-1] == 0 or _rounded(points.value):
+    last = points.value[-SAME:]
+    if len(points) < SAME or np.ptp(last) > 0 or last[-1] == 0 or _rounded(points.value):
         return []
-    place = len(points) - 1
-    while place > 0 and points.value[place - 1] == points.value[-1]:
-        place -= 1
+    place = len(points) - trailing(points.value == last[-1])
     since = int(points.step[place])
     trained = training.finite()
     if len(points) - place < SAME * _carried(points.value[:place], len(trained) > 2 * len(points)):
         return []
-    if not _trains(trained, since) or len(np.unique(points.step[place:])) < SAME:
+    if not _trains(trained, since) or not _several(points.step[place:]):
         return []
     what = f"{points.metric} is {format_number(float(last[-1]))} to the last bit in {len(points) - place} evaluations"
     evidence = {"metric": points.metric, "evaluations": len(points) - place, "since_step": since}
@@ -102,7 +101,12 @@ def _told_stale(what: str, since: int, expected: str, measured: float, evidence:
 def _trains(training: Series, since: int) -> bool:
     """Whether the training loss goes on changing, so that the weights do."""
     late = training.value[training.step >= since]
-    return len(np.unique(late)) >= SAME and float(np.ptp(late)) > MOVED * float(np.ptp(training.value))
+    return _several(late) and float(np.ptp(late)) > MOVED * float(np.ptp(training.value))
+
+
+def _several(values: Floats | Ints) -> bool:
+    """Whether SAME different ones are among them; most often the last few tell."""
+    return any(len(np.unique(some)) >= SAME for some in (values[-ENOUGH:], values))
 
 
 def _rounded(values: Floats) -> bool:
