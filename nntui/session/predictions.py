@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nntui.session.classes import MOST, confusion, probabilities
 from nntui.session.examples import Moment, Shown
 
 Floats = NDArray[np.float64]
@@ -71,6 +72,9 @@ class Prediction:
     in units of the labels' spread."""
     last_change: int
     """Step of the newest change of what is said (of a number: when it last came to the other side of its label); -1 for none."""
+    chances: Floats
+    """Of classes: probability of each at every moment, of shape (moments, classes), NaN where nothing was recorded; (0, 0) where
+    the batch names none."""
     top: tuple[tuple[str, float], ...]
     """The most probable classes at the shown moment with their probabilities."""
     given: Shown
@@ -94,6 +98,10 @@ class Predictions:
     """Examples that are right at the shown moment, of those that have a label."""
     labelled: int = 0
     examples: tuple[Prediction, ...] = ()
+    classes: tuple[str, ...] = ()
+    """Names of the classes, in the order of their numbers; empty where there are none, or more than `classes.MOST`."""
+    confusion: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    """Examples by label and by what is said at the shown moment, of shape (classes, classes); (0, 0) where none can."""
 
 
 NOTHING = Predictions()
@@ -128,6 +136,8 @@ def predictions(
         right=sum(one.right == "yes" for one in rows),
         labelled=sum(one.right != "" for one in rows),
         examples=tuple(rows),
+        classes=reading.classes,
+        confusion=reading.confusion(at),
     )
 
 
@@ -201,8 +211,26 @@ class Reading:
             loss=self._loss(float(scores[at]), label),
             jitter=self._jitter(outputs[: at + 1], scores[: at + 1], [words for _, words in known]),
             last_change=changes[-1] if changes else -1,
+            chances=seen.chances,
             top=self._top(outputs[at]),
             given=given,
+        )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, as many as the newest outputs tell apart."""
+        sizes = {max(2, len(one.data)) for one in self._moments[-1].outputs.values() if len(one.data)}
+        few = self.kind in ("classes", "yes or no") and len(sizes) == 1 and max(sizes) <= MOST
+        return tuple(self._called.get(k, str(k)) for k in range(max(sizes))) if few else ()
+
+    def confusion(self, at: int) -> Ints:
+        """Examples by label and by what is said at moment `at`."""
+        labels = {n: float(one.data[0]) for n, one in self._targets.items() if len(one.data) == 1}
+        outputs = {n: one.data for n, one in self._moments[at].outputs.items() if len(one.data)}
+        return confusion(
+            {n: int(label) for n, label in labels.items() if math.isfinite(label)},
+            {n: int(np.argmax(self._sure(one))) for n, one in outputs.items() if np.isfinite(one).all()},
+            len(self.classes),
         )
 
     def _history(self, example: int, target: Shown, label: float) -> _History:
@@ -211,16 +239,20 @@ class Reading:
         said = [self._said(one) for one in outputs]
         scores = np.array([self._score(one, label, target) for one in outputs], np.float64)
         right = np.array([self._is_right(o, words, label, target.text) for o, words in zip(outputs, said, strict=True)])
-        sure = np.full(len(outputs), math.nan)
+        sure, chances = np.full(len(outputs), math.nan), np.empty((0, 0))
         good = scores
         if self.kind in ("classes", "yes or no"):
             finite = [at for at, one in enumerate(outputs) if len(one.data) and np.isfinite(one.data).all()]
-            sure[finite] = [float(self._sure(outputs[at].data).max()) for at in finite]
+            known = [self._sure(outputs[at].data) for at in finite]
+            if {len(one) for one in known} == {len(self.classes)}:
+                chances = np.full((len(outputs), len(known[0])), math.nan)
+                chances[finite] = known
+            sure[finite] = [float(one.max()) for one in known]
         elif self.kind in ("number", "numbers"):
             distance = np.abs(scores - label) if self.kind == "number" else scores
             with np.errstate(over="ignore"):
                 good = 1.0 / (1.0 + distance / self.spread)
-        return _History(outputs, said, scores, good, sure, right)
+        return _History(outputs, said, scores, good, sure, right, chances)
 
     def _said(self, one: Shown) -> str:
         if one.text or not len(one.data):
@@ -265,14 +297,7 @@ class Reading:
         return bool(text) and said == text
 
     def _sure(self, data: Floats) -> Floats:
-        """Probabilities: as they are where they add up to one (or single ones lie in [0, 1]), else by softmax or sigmoid."""
-        if len(data) == 1:
-            yes = 1.0 / (1.0 + np.exp(-np.clip(data[0], -500.0, 500.0))) if self._sigmoid else data[0]
-            return np.array([1.0 - yes, yes])
-        if (data >= 0).all() and abs(float(data.sum()) - 1.0) < 1e-3:
-            return data
-        power = np.exp(data - data.max())
-        return power / power.sum()
+        return probabilities(data, sigmoid=self._sigmoid)
 
     def _top(self, one: Shown) -> tuple[tuple[str, float], ...]:
         if self.kind != "classes" or not len(one.data) or not np.isfinite(one.data).all():
@@ -310,6 +335,7 @@ class _History:
     good: Floats
     sure: Floats
     right: NDArray[np.bool_]
+    chances: Floats
 
 
 def _in_words(data: Floats) -> str:

@@ -80,7 +80,9 @@ ACTIONS = (
     Action("scrub(1000000)", ("end",), "end", "newest", "the newest", "predictions"),
     Action("order", ("w",), "w", "order", "in order, worst, most changing, last flipped first", "predictions"),
     Action("another", ("n",), "n", "next", "the next batch", "predictions"),
-    Action("plot", ("v",), "v", "plot", "of numbers: labels and predictions in one plot", "predictions"),
+    Action(
+        "plot", ("v",), "v", "plot", "labels against predictions: a plot of numbers, a table of classes", "predictions"
+    ),
     Action("another", ("n",), "n", "next", "the next matrix", "dependencies"),
     Action("scrub(-1)", ("left_square_bracket", "left", "h"), "[ ←", "earlier", "an earlier one", "dependencies"),
     Action("scrub(1)", ("right_square_bracket", "right", "l"), "] →", "later", "a later one", "dependencies"),

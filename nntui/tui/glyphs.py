@@ -29,6 +29,8 @@ class Glyphs:
     alert: str
     info: str
     cursor: str
+    left: str
+    """Points at what stands before it."""
     nan: str
     rise: str
     """Where +inf was."""
@@ -60,6 +62,7 @@ _UNICODE = {
     "alert": "▲",
     "info": "·",
     "cursor": "▸",
+    "left": "◂",
     "nan": "✗",
     "rise": "↑",
     "fall": "↓",
@@ -89,6 +92,7 @@ SETS: dict[str, Glyphs] = {
         alert="!",
         info=".",
         cursor=">",
+        left="<",
         nan="X",
         rise="^",
         fall="v",
@@ -104,7 +108,7 @@ SETS: dict[str, Glyphs] = {
     ),
 }
 
-_ASCII = str.maketrans("…–×÷σ±·│┤─▸▼▲✓✗●○■↓↑←→", "~-x/s~.|+->v!+X*o#v^<>")
+_ASCII = str.maketrans("…–×÷σ±·│┤─▸◂▼▲✓✗●○■↓↑←→", "~-x/s~.|+-><v!+X*o#v^<>")
 _SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 

@@ -126,6 +126,15 @@ def padded(line: Text, width: int) -> Text:
     return line
 
 
+def beside(left: list[Text], right: list[Text], width: int, height: int, between: Text) -> list[Text]:
+    """Two blocks of lines in exactly `height` lines, the left one `width` cells wide."""
+    lines: list[Text] = []
+    for row in range(height):
+        line = padded(left[row] if row < len(left) else Text(no_wrap=True, end=""), width)
+        lines.append(line.append_text(between).append_text(right[row] if row < len(right) else Text()))
+    return lines
+
+
 def labelled(label: str, value: str, paint: Paint) -> Text:
     """A quiet word and what it names."""
     return joined([paint.text(label, "quiet"), paint.text(value, bold=True)], " ")

@@ -231,3 +231,41 @@ def test_hundreds_of_examples_are_kept_at_fewer_steps(monkeypatch) -> None:
     assert moments[-1].step == 99
     data = predictions(PredictionsView(), known.names, *known.history("fixed", (("a", EVER),)))
     assert len(data.examples) == 50
+
+
+def test_labels_are_counted_by_what_is_said_at_the_shown_moment() -> None:
+    now, then = (shown(*classes(), view=PredictionsView(step=step)) for step in (None, 0))
+    assert now.classes == ("a", "b", "c")
+    assert now.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert then.confusion.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 0]]
+    assert now.confusion.sum() == now.labelled
+    assert np.trace(now.confusion) == now.right
+
+
+def test_every_class_has_a_probability_at_every_moment() -> None:
+    one = shown(*classes()).examples[1]
+    assert one.chances.shape == (3, 3)
+    assert np.allclose(one.chances.sum(axis=1), 1.0)
+    assert np.allclose(one.chances[:, 1], one.history), "of the label it is the score"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(data=[1.0] * 33), row("target", data=[5.0], shape=[])],
+        [row(data=[1.0]), row("target", data=[0.5], shape=[])],
+        [row(data=[1.0, 2.0]), row(data=[1.0, 2.0, 3.0], example=1), row("target", data=[1.0], shape=[])],
+    ],
+    ids=["too many", "a number", "of two sizes"],
+)
+def test_what_has_no_few_classes_is_not_counted(rows) -> None:
+    data = shown(*rows)
+    assert data.classes == ()
+    assert data.confusion.shape == data.examples[0].chances.shape == (0, 0)
+
+
+def test_what_is_not_finite_and_a_label_beyond_the_classes_are_not_counted() -> None:
+    rows = [row(data=[math.nan, 1.0]), row(data=[0.0, 1.0], example=1), row(data=[3.0, 1.0], example=2)]
+    rows += [row("target", data=[one], shape=[], example=k) for k, one in enumerate([0.0, 1.0])]
+    assert shown(*rows).confusion.tolist() == [[0, 0], [0, 1]]
+    assert shown(*rows).classes == ("0", "1"), "a class that no text names has its number"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from nntui.tui.app import NntuiApp
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
 from nntui.tui.panels import predictions as panels
+from nntui.tui.panels.classes import chances_lines, has_table, table_lines, table_size
 from nntui.tui.panels.dependencies import dependency_lines, room_for
 from nntui.tui.themes import DARK, LIGHT
 
@@ -132,7 +134,7 @@ def batch(one: Prediction, kind: str = "classes") -> Predictions:
 def example(**changes) -> Prediction:
     known = {"example": 3, "label": "cat", "said": "dog", "right": "no", "score": 0.2, "target": 1.0, "loss": 1.6}
     known |= {"history": np.array([0.9, 0.2]), "right_then": np.array([True, False]), "jitter": 1.0, "last_change": 10}
-    known |= {"good": np.array([0.9, 0.2]), "sure": np.array([0.9, 0.8])}
+    known |= {"good": np.array([0.9, 0.2]), "sure": np.array([0.9, 0.8]), "chances": np.array([[0.1, 0.9], [0.8, 0.2]])}
     return Prediction(**(known | {"top": (("dog", 0.8), ("cat", 0.2)), "given": Shown()} | changes))
 
 
@@ -145,6 +147,49 @@ def test_wrong_is_told_without_colours() -> None:
     assert "✗ dog" in row
     assert "0.20" in row
     assert panels.prediction_row(example(right="yes"), batch(example()), 100, PAINT).plain.count("✓") == 1
+
+
+def counted(*names: str, counts: list[list[int]], **changes) -> Predictions:
+    return dataclasses.replace(batch(example(**changes)), classes=names, confusion=np.array(counts))
+
+
+def test_labels_by_what_is_said_tell_right_from_wrong_and_mark_the_chosen_one() -> None:
+    data = counted("dog", "cat", counts=[[3, 0], [12, 1]])
+    assert has_table(data)
+    lines = table_lines(data, 40, 9, data.examples[0], PAINT)
+    assert [line.plain.rstrip() for line in lines[1:]] == ["    dog cat", "dog   3   ·", "cat  12◂  1"]
+    meanings = {line.plain[span.start : span.end].strip(): span.style for line in lines[2:] for span in line.spans}
+    assert [meanings[n].color for n in ("3", "12", "1")] == [
+        PAINT.style(m).color for m in ("success", "error", "success")
+    ]
+    wide, high = table_size(data)
+    assert (max(line.cell_len for line in lines[1:]), len(lines)) == (wide, high)
+    for room in ((wide - 1, high), (wide, high - 1)):
+        assert "no room for 2 × 2" in words(table_lines(data, 99, 1, data.examples[0], PAINT))
+        assert len(table_lines(data, *room, data.examples[0], PAINT)) == 1
+    assert not has_table(batch(example()))
+
+
+def test_of_more_classes_than_lines_the_likeliest_have_a_history_and_always_the_label() -> None:
+    chances = np.array([[0.2, 0.3, 0.5, 0.0], [0.1, 0.0, 0.2, 0.7]])
+    data = counted("ox", "cat", "elk", "dog", counts=[[0] * 4] * 4, chances=chances)
+    whole = chances_lines(data.examples[0], data, 60, 5, PAINT)
+    assert [line.plain[:3] for line in whole[1:]] == [" ox", "cat", "elk", "dog"]
+    assert "each class, 0 to 1, step 0 to 10" in words(whole)
+    few = chances_lines(data.examples[0], data, 60, 3, PAINT)
+    assert [line.plain.split()[0] for line in few[1:]] == ["cat", "dog"]
+    assert few[-1].plain.endswith("0.700")
+    assert "2 of 4 classes" in words(few)
+    assert chances_lines(example(chances=np.empty((0, 0))), batch(example()), 60, 9, PAINT) == []
+
+
+def test_a_key_puts_labels_by_what_is_said_in_the_place_of_the_example(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        assert "said (columns)" not in await keys("3")
+        assert "said (columns)" in await keys("v")
+        assert "said (columns)" not in await keys("v")
+
+    played(tui, steps, size=(80, 24))
 
 
 def test_a_probability_has_a_bar_of_its_own_height_whatever_the_others_are() -> None:

@@ -64,6 +64,11 @@ def test_an_example_alone_as_it_was_at_an_earlier_moment(tui: SimpleNamespace, g
 
 
 @pytest.mark.parametrize("glyphs", ["braille", "ascii"])
+def test_a_large_terminal_has_the_chosen_prediction_beside_the_batch(tui: SimpleNamespace, glyphs: str) -> None:
+    asyncio.run(look(tui, "live", "wide", ["3", "w"], f"predictions-wide-{glyphs}", glyphs))
+
+
+@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
 def test_an_example_of_the_data_alone(tui: SimpleNamespace, glyphs: str) -> None:
     asyncio.run(look(tui, "live", "usual", ["6", "w", "j", "enter"], f"data-alone-{glyphs}", glyphs))
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from nntui.session.predictions import Prediction, Predictions
 from nntui.tui.inputs import PICTURE_WIDTH, has_picture, shortened, with_input
 from nntui.tui.paint import Paint, joined, spread
+from nntui.tui.panels.classes import chances_lines
 from nntui.tui.safe import safe
 from nntui.tui.units import cut, fit
 
@@ -24,6 +25,10 @@ NUMBERS_WIDTH = 34
 """Cells of a row that are neither label, nor what is said, nor the strip."""
 SURE = 0.5
 """Probability of what was said from which a mistake is one that the network was sure of."""
+MOST_PLOT = 24
+"""Lines of the plot of labels and predictions, at most."""
+LEAST_CHANCES = 3
+"""Classes from which their probabilities over time say more than that of the label."""
 WRONG = {"braille": "×✗", "block": "×✗", "ascii": "xX"}
 """Marks of a mistake: unsure, sure."""
 
@@ -123,6 +128,16 @@ def prediction_detail(one: Prediction, data: Predictions, width: int, height: in
     return with_input(facts, one.given, width, height, paint)
 
 
+def prediction_beside(one: Prediction, data: Predictions, width: int, height: int, paint: Paint) -> list[Text]:
+    """All of an example, and how sure of each class the network was, or labels and predictions of numbers in one plot."""
+    lines = prediction_detail(one, data, width, 2 * height // 3, paint)
+    room = height - len(lines) - 1
+    if has_plot(data):
+        return [*lines, Text(), *labels_plot(data, width, min(room, MOST_PLOT), one.example, paint)]
+    more = chances_lines(one, data, width, room, paint)
+    return [*lines, Text(), *more] if len(more) > LEAST_CHANCES else lines
+
+
 def _facts(one: Prediction, data: Predictions, width: int, paint: Paint) -> list[Text]:
     numbers = data.kind in ("number", "numbers")
     glyph, meaning = {"yes": (paint.glyphs.passed, "success"), "no": (paint.glyphs.failed, "error")}.get(
@@ -150,7 +165,7 @@ def _facts(one: Prediction, data: Predictions, width: int, paint: Paint) -> list
     for name, probability in one.top:
         bar = paint.glyphs.bar[-1] * max(0, round(probability * min(30, width - 22)))
         lines.append(_pair(fit(f"P({cut(safe(name), 8)})", 12), f"{probability:.3f} {bar}", paint))
-    room = max(4, min(60, width - 12))
+    room = max(4, width - 12)
     return [*lines, joined([paint.text("so far", "quiet"), history_strip(one, data, room, paint)], " ")]
 
 

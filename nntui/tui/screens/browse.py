@@ -13,7 +13,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from nntui.finding import Finding
-from nntui.tui.paint import joined
+from nntui.tui.paint import beside, joined
 from nntui.tui.panels.findings import finding_detail, finding_row
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.units import wrap
@@ -50,6 +50,14 @@ class BrowseScreen(RunScreen):
     def detail(self, item: Any, width: int) -> list[Text]:
         """Everything about a row."""
         raise NotImplementedError
+
+    def beside(self, width: int) -> int:
+        """Cells of the list where the detail stands at its right; 0 where it stands below."""
+        return 0
+
+    def below(self, width: int, height: int) -> list[Text]:
+        """What stands below a list that leaves so much room, where the detail stands beside it."""
+        return []
 
     def nothing(self) -> str:
         """What an empty list means."""
@@ -90,6 +98,9 @@ class BrowseScreen(RunScreen):
         if not items:
             return [Text(), *(paint.text(f"  {line}", "quiet") for line in wrap(self.nothing(), width - 4))]
         self._find(items)
+        left = 0 if self.alone else self.beside(width)
+        if left:
+            return self._side_by_side(items, left, width, height)
         detail = self.detail(items[self.chosen], width - 2)
         if self.alone:
             self.top = min(self.top, max(0, len(detail) - height))
@@ -103,6 +114,20 @@ class BrowseScreen(RunScreen):
             lines.append(joined([mark, self.row(items[place], width - 2)], " "))
         rest = [_indented(line) for line in detail]
         return [*lines, self._rule(width, len(items), room), *rest][:height]
+
+    def _side_by_side(self, items: Sequence[Any], left: int, width: int, height: int) -> list[Text]:
+        """The list, a wall, the detail."""
+        paint = self.run_app.paint
+        detail = self.detail(items[self.chosen], width - left - 3)
+        first = min(max(0, self.chosen - height // 2), max(0, len(items) - height))
+        self.first, self.room = first, min(len(items), height)
+        lines = []
+        for place in range(first, first + self.room):
+            mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
+            lines.append(joined([mark, self.row(items[place], left - 2)], " "))
+        lines += self.below(left, height - len(lines))
+        wall = paint.text(f" {paint.glyphs.wall} ", "border")
+        return beside(lines, detail, left, height, wall)
 
     def _rule(self, width: int, count: int, room: int) -> Text:
         """The line between list and detail; it says where in a longer list one is."""

@@ -68,13 +68,20 @@ class DataScreen(BrowseScreen):
 
     def row(self, item: Example, width: int) -> Text:
         """What is known of it in one line."""
-        return panels.example_row(item, panels.columns(self.snapshot.data, width), width, self.run_app.paint)
+        columns = panels.columns(self.snapshot.data, self._room(self.size.width) - 2)
+        return panels.example_row(item, columns, width, self.run_app.paint)
 
     def detail(self, item: Example, width: int) -> list[Text]:
         """All of an example."""
         height = self.size.height
         room = max(6, height - 6 if self.alone or self._beside(width) else (height - 12) // 2)
         return panels.example_detail(item, width, room, self.run_app.paint)
+
+    def beside(self, width: int) -> int:
+        """As wide as its columns."""
+        if width < BESIDE:
+            return 0
+        return 2 + sum(1 + column.width for column in panels.columns(self.snapshot.data, self._room(width) - 2))
 
     def nothing(self) -> str:
         """Nothing was recorded, or the filter lets nothing through."""
@@ -168,24 +175,3 @@ class DataScreen(BrowseScreen):
     def _room(self, width: int) -> int:
         """Cells that the list may take."""
         return width - DETAIL_WIDTH - 3 if self.size.width >= BESIDE else width
-
-    def _body(self, width: int, height: int) -> list[Text]:
-        items = self.items()
-        if self.size.width < BESIDE or self.alone or not items:
-            return super()._body(width, height)
-        self._find(items)
-        paint, room = self.run_app.paint, self._room(width)
-        left = 2 + sum(1 + column.width for column in panels.columns(self.snapshot.data, room - 2))
-        detail = self.detail(items[self.chosen], width - left - 3)
-        first = min(max(0, self.chosen - height // 2), max(0, len(items) - height))
-        lines = []
-        for place in range(first, first + height):
-            line = Text(no_wrap=True, end="")
-            if place < len(items):
-                mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
-                line = joined([mark, self.row(items[place], room - 2)], " ")
-            line.truncate(left, overflow="ellipsis", pad=True)
-            line.append_text(paint.text(f" {paint.glyphs.wall} ", "border"))
-            row = place - first
-            lines.append(line.append_text(detail[row]) if row < len(detail) else line)
-        return lines

@@ -14,10 +14,17 @@ from nntui.session.predictions import Order, Prediction, PredictionsView
 from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.panels import predictions as panels
+from nntui.tui.panels.classes import has_table, table_lines, table_size
 from nntui.tui.screens.browse import BrowseScreen
 
+BESIDE = 120
+"""Columns from which the chosen example stands beside the list."""
+LIST_WIDTH = 110
+"""Most columns of the list there."""
+CHROME = 5
+"""Lines of the screen that are neither list nor detail."""
 LEAST_PLOT = 8
-"""Lines from which labels and predictions have a plot below the chosen example."""
+"""Lines from which labels and predictions have a plot or a table below the chosen example."""
 
 
 class PredictionsScreen(BrowseScreen):
@@ -32,7 +39,7 @@ class PredictionsScreen(BrowseScreen):
     ]
     wanted = PredictionsView()
     plot = False
-    """Whether labels and predictions in one plot take the place of the chosen example."""
+    """Whether labels against predictions take the place of the chosen example."""
 
     def body(self) -> ComposeResult:
         """Which batch and when, over the list."""
@@ -57,16 +64,52 @@ class PredictionsScreen(BrowseScreen):
         return panels.prediction_row(item, self.snapshot.predictions, width, self.run_app.paint)
 
     def detail(self, item: Prediction, width: int) -> list[Text]:
-        """All of an example."""
+        """All of an example; beside the list, and how it came to be."""
         data, paint, height = self.snapshot.predictions, self.run_app.paint, self.size.height
+        if not self.alone and self.beside(self.size.width):
+            return self._beside(item, width, height - CHROME)
         room = max(6, height - 6 if self.alone else (height - 6) // 2)
+        if self.plot and (shown := self._plotted(item, width, room)):
+            return shown
         lines = panels.prediction_detail(item, data, width, room, paint)
         below = height - 6 - (0 if self.alone else min(len(self.items()), height // 2)) - len(lines)
-        if panels.has_plot(data) and self.plot:
-            return panels.labels_plot(data, width, room, item.example, paint)
-        if panels.has_plot(data) and below >= LEAST_PLOT:
-            lines += panels.labels_plot(data, width, min(below, 20), item.example, paint)
+        if below >= LEAST_PLOT:
+            lines += self._plotted(item, width, min(below, 20))
         return lines
+
+    def beside(self, width: int) -> int:
+        """Half of a wide terminal."""
+        return min(LIST_WIDTH, width // 2) if width >= BESIDE else 0
+
+    def below(self, width: int, height: int) -> list[Text]:
+        """Labels by what is said, where the list leaves room."""
+        data, paint = self.snapshot.predictions, self.run_app.paint
+        if not self._has_room(width, height - 1):
+            return []
+        return [Text(), *table_lines(data, width, height - 1, self.items()[self.chosen], paint)]
+
+    def _beside(self, item: Prediction, width: int, height: int) -> list[Text]:
+        data, paint = self.snapshot.predictions, self.run_app.paint
+        if self.plot and (shown := self._plotted(item, width, height)):
+            return shown
+        below = self._has_room(self.beside(self.size.width), height - len(self.items()) - 1)
+        lines = panels.prediction_beside(item, data, width, height, paint)
+        if not below and self._has_room(width, height - len(lines) - 1):
+            lines += [Text(), *table_lines(data, width, height, item, paint)]
+        return lines
+
+    def _has_room(self, width: int, height: int) -> bool:
+        """Whether labels by what is said have room here."""
+        data = self.snapshot.predictions
+        wide, high = table_size(data) if has_table(data) else (0, 0)
+        return has_table(data) and wide <= width and high <= height
+
+    def _plotted(self, item: Prediction, width: int, height: int) -> list[Text]:
+        """Labels against predictions: numbers in a plot, classes in a table."""
+        data, paint = self.snapshot.predictions, self.run_app.paint
+        if has_table(data):
+            return table_lines(data, width, height, item, paint)
+        return panels.labels_plot(data, width, height, item.example, paint) if panels.has_plot(data) else []
 
     def nothing(self) -> str:
         """No predictions were recorded."""
@@ -106,7 +149,7 @@ class PredictionsScreen(BrowseScreen):
         self._ask()
 
     def action_plot(self) -> None:
-        """Labels and predictions in one plot, or the chosen example."""
+        """Labels against predictions, or the chosen example."""
         self.plot = not self.plot
         self.show(self.snapshot)
 
@@ -115,7 +158,8 @@ class PredictionsScreen(BrowseScreen):
         if not data.examples or self.alone:
             return []
         line = Text("  ", end="", no_wrap=True)
-        return [line.append_text(panels.titles_line(data, max(1, width - 2), self.run_app.paint))]
+        room = self.beside(width) or width
+        return [line.append_text(panels.titles_line(data, max(1, room - 2), self.run_app.paint))]
 
     def _ask(self) -> None:
         self.run_app.ask()

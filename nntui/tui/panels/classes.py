@@ -1,0 +1,91 @@
+"""What the predictions screen says of classes: labels by what is said for them, and how sure of each class the network was.
+
+Owns the words and the cells. Pure functions of a snapshot, a size and a Paint. Invariant: a count or a class that has no room is
+never left out without a word.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from rich.text import Text
+
+from nntui.session.predictions import Prediction, Predictions
+from nntui.tui.canvas import spark
+from nntui.tui.paint import Paint, cut_line, joined
+from nntui.tui.safe import safe
+from nntui.tui.units import fit
+
+NAME_WIDTH = 8
+"""Most cells of the name of a class."""
+
+
+def has_table(data: Predictions) -> bool:
+    """Whether labels can be counted by what is said."""
+    return bool(len(data.confusion))
+
+
+def table_size(data: Predictions) -> tuple[int, int]:
+    """Cells and lines of the table of labels by what is said."""
+    name, each = _widths(data)
+    return name + 1 + each * len(data.classes), 2 + len(data.classes)
+
+
+def table_lines(data: Predictions, width: int, height: int, chosen: Prediction, paint: Paint) -> list[Text]:
+    """How many examples of each label are said to be what, the cell of the chosen one marked; one line where there is no room."""
+    wide, high = table_size(data)
+    classes = len(data.classes)
+    if wide > width or high > height:
+        words = f"no room for {classes} × {classes} labels and predictions: {wide} cells, {high} lines"
+        return [cut_line(paint.text(words, "faint"), width)]
+    name, each = _widths(data)
+    heads = " ".join(fit(safe(one), each - 1, right=True) for one in data.classes)
+    lines = [
+        cut_line(paint.text("examples of each label (rows) by what is said (columns)", "quiet"), width),
+        paint.text(f"{'':{name}} {heads}", "quiet"),
+    ]
+    for row, label in enumerate(data.classes):
+        line = joined([paint.text(fit(safe(label), name, right=True), "quiet")], "").append(" ")
+        for column, count in enumerate(data.confusion[row].tolist()):
+            here = (label, data.classes[column]) == (chosen.label, chosen.said)
+            words, meaning = str(count) if count else paint.glyphs.dot, "faint"
+            if count:
+                meaning = "success" if row == column else "error"
+            line.append(fit(words, each - 1, right=True), paint.style(meaning, bold=bool(count)))
+            line.append(paint.glyphs.left if here else " ", paint.style("accent", bold=True))
+        lines.append(line)
+    return lines
+
+
+def _widths(data: Predictions) -> tuple[int, int]:
+    """Cells of a label and of a column: its count or its name, and room for the mark of the chosen one."""
+    longest = max(len(safe(one)) for one in data.classes)
+    return min(NAME_WIDTH, longest), max(3, len(str(int(data.confusion.max()))) + 1, min(NAME_WIDTH, longest + 1))
+
+
+def chances_lines(one: Prediction, data: Predictions, width: int, height: int, paint: Paint) -> list[Text]:
+    """The probability of each class over the recorded moments, each a row from 0 to 1, the label's and the wrong one's by colour.
+
+    Of more classes than lines the likeliest ones, and the label.
+    """
+    chances = one.chances[: data.at + 1]
+    name = max((min(NAME_WIDTH, len(safe(label))) for label in data.classes), default=0)
+    room, rows = width - name - 8, height - 1
+    if not len(chances) or room < 8 or rows < 1:
+        return []
+    newest = np.nan_to_num(chances[-1], nan=-1.0)
+    ranked = sorted(range(len(newest)), key=lambda k: (data.classes[k] != one.label, -newest[k], k))
+    shown = sorted(ranked[:rows])
+    of = f" of {len(newest)} classes" if len(shown) < len(newest) else ""
+    first, last = int(data.steps[0]), int(data.steps[data.at])
+    title = f"probability of {len(shown) if of else 'each class'}{of}, 0 to 1, step {first:,} to {last:,}"
+    lines = [cut_line(paint.text(title, "quiet"), width)]
+    for k in shown:
+        label, value = data.classes[k], float(chances[-1][k])
+        meaning = "success" if label == one.label else "error" if one.right == "no" and label == one.said else "primary"
+        words = f"{value:.3f}" if math.isfinite(value) else ""
+        bars = Text(spark(chances[:, k], room, paint.glyphs.bar, (0.0, 1.0)), paint.style(meaning), end="")
+        parts = [paint.text(fit(safe(label), name, right=True), "quiet"), bars, paint.text(f"{words:>6}", meaning)]
+        lines.append(joined(parts, " "))
+    return lines
