@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the screens know these classes, and are painted before Arro
     import pyarrow as pa
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 LARGEST = 4096
 """Rows or columns of a matrix that are kept as they are; larger ones are pooled when they are read."""
@@ -39,6 +40,8 @@ class DependenciesView:
     columns: int = 32
     step: int | None = None
     """The newest recording at or before this step; None for the newest of all."""
+    along: int = 1
+    """How many are shown side by side, in their order."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,6 +74,12 @@ class Dependencies:
     """Steps of the recordings that are kept, oldest first."""
     at: int = 0
     """Which of them is shown."""
+    rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """First recorded row of every row of `cells`, then how many there are."""
+    columns: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """The same of columns."""
+    page: tuple[Dependencies, ...] = ()
+    """All that are shown side by side, this one among them."""
 
 
 NOTHING = Dependencies()
@@ -123,19 +132,30 @@ class Matrices:
         return len(self._newest) >= MATRICES
 
     def shown(self, view: DependenciesView) -> Dependencies:
-        """One matrix in at most as many cells as the view has."""
-        if not self._newest:
+        """One matrix in at most as many cells as the view has, and those that are shown along with it."""
+        count = len(self._newest)
+        if not count:
             return NOTHING
-        which = view.which % len(self._newest)
+        which, along = view.which % count, max(1, view.along)
+        first = which - which % along
+        page = [self._shown(number, view) for number in range(first, min(first + along, count))]
+        return replace(page[which - first], page=tuple(page))
+
+    def _shown(self, which: int, view: DependenciesView) -> Dependencies:
         key, newest = list(self._newest.items())[which]
         moments = [*self._earlier.get(key, []), newest]
         before = [at for at, one in enumerate(moments) if view.step is None or one.step <= view.step]
         at = before[-1] if before else 0
         found = moments[at]
         cells = pooled(found.cells, max(1, view.rows), max(1, view.columns))
-        leak = found.leak
-        for size, have in ((found.size, found.cells.shape), (found.cells.shape, cells.shape)):  # pooled in two steps
-            leak = (leak[0] * have[0] // size[0], leak[1] * have[1] // size[1])
+        places = [
+            np.arange(size) * kept // size * have // kept  # pooled in two steps
+            for size, kept, have in zip(found.size, found.cells.shape, cells.shape, strict=True)
+        ]
+        rows, columns = (
+            np.searchsorted(where, np.arange(have + 1)) for where, have in zip(places, cells.shape, strict=True)
+        )
+        leak = (int(places[0][found.leak[0]]), int(places[1][found.leak[1]])) if found.leak[0] >= 0 else (-1, -1)
         return replace(
             found,
             which=which,
@@ -144,7 +164,9 @@ class Matrices:
             at=at,
             count=len(self._newest),
             cells=cells,
-            leak_cell=leak if found.leak[0] >= 0 else (-1, -1),
+            leak_cell=leak,
+            rows=rows,
+            columns=columns,
         )
 
 

@@ -135,3 +135,27 @@ def test_earlier_recordings_are_kept_small_and_shown_by_their_step(monkeypatch) 
     steps = known.shown(DependenciesView()).steps
     assert len(steps) <= dependencies.MOMENTS + 1
     assert (steps[0], steps[-1]) == (0, 1990)
+
+
+def test_as_many_as_are_asked_for_stand_on_a_page_in_their_order() -> None:
+    rows = [row(np.eye(3), name=name) for name in "abc"]
+    for which, names in ((0, "ab"), (1, "ab"), (2, "c"), (4, "ab")):
+        data = shown(*rows, view=DependenciesView(which, along=2))
+        assert data.name == "abc"[which % 3]
+        assert "".join(one.name for one in data.page) == names
+    assert [one.name for one in shown(*rows).page] == ["a"]
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 20), st.integers(1, 20), st.booleans())
+def test_every_cell_knows_which_recorded_rows_and_columns_it_stands_for(rows, columns, high, wide, earlier) -> None:
+    matrix = np.arange(rows * columns, dtype=float).reshape(rows, columns)
+    some = [row(matrix, step=1), row(matrix * 0, step=2)]
+    data = (
+        shown(*some, view=DependenciesView(0, high, wide, 1))
+        if earlier
+        else shown(*some[:1], view=DependenciesView(0, high, wide))
+    )
+    assert (data.rows[0], data.rows[-1], data.columns[0], data.columns[-1]) == (0, rows, 0, columns)
+    for r, c in np.ndindex(data.cells.shape):
+        part = matrix[data.rows[r] : data.rows[r + 1], data.columns[c] : data.columns[c + 1]]
+        assert data.cells[r, c] == part.max()

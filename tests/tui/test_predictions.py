@@ -257,11 +257,13 @@ def test_a_long_text_stands_over_what_was_said_with_a_mark_at_each_mistake() -> 
 
 def matrix(values, **changes) -> Dependencies:
     values = np.asarray(values, float)
-    return Dependencies("model", "batch", -1, 0, 1, 1, values.shape, values, **changes)
+    known = {"name": "model", "axis": "batch", "count": 1, "recorded": 1, "size": values.shape, "cells": values}
+    places = {"rows": np.arange(len(values) + 1), "columns": np.arange(values.shape[1] + 1)}
+    return Dependencies(**(known | places | changes))
 
 
 def test_exactly_zero_is_told_from_what_is_nearly_zero() -> None:
-    lines = dependency_lines(matrix([[1.0, 0.0], [1e-300, 1.0]]), 60, 20, PAINT)
+    lines = dependency_lines(matrix([[1.0, 0.0], [1e-300, 1.0]]), 60, 7, PAINT)
     rows = [line.plain[6:] for line in lines[4:6]]
     assert rows == ["██· ", "░░██"]
 
@@ -274,11 +276,60 @@ def test_numbers_that_are_none_are_loud() -> None:
 
 
 def test_a_pooled_matrix_says_so() -> None:
-    data = Dependencies("model", "batch", 20, 0, 1, 3, (100, 100), np.eye(10))
+    tens = np.arange(0, 101, 10)
+    data = matrix(np.eye(10), step=20, recorded=3, size=(100, 100), rows=tens, columns=tens)
     shown = words(dependency_lines(data, 120, 20, PAINT))
     assert "100 outputs × 100 inputs" in shown
     assert "shown as 10 × 10 by the largest of each" in shown
     assert "step 20, recorded 3 times" in shown
+
+
+def test_cells_grow_until_the_room_is_full() -> None:
+    for width, height, high in ((30, 7, 1), (30, 9, 2), (15, 11, 2), (14, 11, 1), (80, 99, 6)):
+        lines = dependency_lines(matrix(np.eye(2)), width, height, PAINT)
+        assert [line.plain[6:].count("█") for line in lines[4 : 4 + 2 * high]] == [2 * high] * 2 * high
+        assert lines[4 + 2 * high].plain.lstrip().startswith("· ex"), "and then what shades mean"
+        assert sum(line.plain.count("·") for line in lines[4 : 4 + 2 * high]) == 2, (
+            "exactly zero is a dot, however large"
+        )
+
+
+def test_a_cell_is_read_with_the_names_of_both_its_axes() -> None:
+    small = matrix([[0.25, 0.0], [0.125, 1.0]], row_labels=("a", "b"), column_labels=("c", "d"), axis="time")
+    shown = dependency_lines(small, 80, 12, PAINT, cursor=(1, 0))
+    assert "the output at time b from the input at time c: 0.125" in words(shown)
+    assert shown[3].plain.strip() == "▼ c"
+    reverse = [line.plain[s.start : s.end] for line in shown for s in line.spans if getattr(s.style, "reverse", None)]
+    assert reverse == ["░" * 6] * 3, "the cell that is read, and no other"
+    assert "exactly 0" in dependency_lines(small, 80, 12, PAINT, cursor=(0, 1))[2].plain
+    pooled = matrix(np.eye(2), size=(5, 4), rows=np.array([0, 3, 5]), columns=np.array([0, 2, 4]))
+    line = dependency_lines(pooled, 80, 12, PAINT, cursor=(9, 9))[2].plain
+    assert line == "example 3–4's output from the input of example 2–3: 1 the largest of 4"
+
+
+def test_arrows_read_cells_from_the_leak_on_and_escape_leaves(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        assert "at time 4 from the input at time 9: 0.73" in await keys("4", "n", "j")
+        assert "at time 5 from the input at time 10: exactly 0" in await keys("j", "right")
+        assert "from the input" not in await keys("escape")
+        assert "model · time" in await keys("pageup", "h"), "the matrix stays"
+
+    played(tui, steps, "failing", size=(100, 40))
+
+
+def test_two_matrices_stand_side_by_side_where_there_is_room(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        shown = await keys("4")
+        assert "model · batch" in shown
+        assert "model · time" in shown
+        assert "from the input of example 0" in await keys("j"), "keys are for the first one"
+        assert "from the input at time 9" in await keys("n", "j"), "and then for the second"
+        await pilot.resize_terminal(100, 40)
+        await tui.settle(pilot)
+        assert "model · batch" not in "\n".join(tui.lines(app))
+        assert app.following.feed.view.dependencies.along == 1
+
+    played(tui, steps, "failing", size=(200, 50))
 
 
 def test_what_crosses_without_a_leak_is_not_called_one() -> None:
@@ -297,7 +348,7 @@ def test_hostile_labels_are_harmless() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (80, 24), (200, 50)])
 def test_there_is_room_for_at_least_one_cell(width, height) -> None:
-    rows, columns = room_for(width, height)
+    rows, columns = room_for(matrix(np.ones((1, 1)), leak=(0, 0), leak_value=1.0), width, height, PAINT)
     assert rows >= 1
     assert columns >= 1
     assert columns * 2 <= max(2, width)

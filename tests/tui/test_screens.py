@@ -57,6 +57,10 @@ def test_a_matrix_with_a_leak_names_it(tui: SimpleNamespace, glyphs: str) -> Non
     asyncio.run(look(tui, "failing", "usual", ["4", "n"], f"dependencies-leak-{glyphs}", glyphs))
 
 
+def test_a_large_terminal_has_two_matrices_of_large_cells(tui: SimpleNamespace) -> None:
+    asyncio.run(look(tui, "failing", "wide", ["4", "n", "k"], "dependencies-wide"))
+
+
 @pytest.mark.parametrize("glyphs", ["braille", "ascii"])
 def test_an_example_alone_as_it_was_at_an_earlier_moment(tui: SimpleNamespace, glyphs: str) -> None:
     keys = ["3", "w", "enter", *["left_square_bracket"] * 5]

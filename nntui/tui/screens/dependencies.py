@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -10,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from nntui.session.dependencies import DependenciesView
-from nntui.session.snapshot import View
+from nntui.session.snapshot import Snapshot, View
 from nntui.tui.actions import ACTIONS
-from nntui.tui.panels.dependencies import dependency_lines, room_for
+from nntui.tui.panels.dependencies import NOWHERE, Cell, along, dependency_lines, inside, room_for
 from nntui.tui.screens.base import RunScreen
 
 
@@ -28,20 +27,39 @@ class DependenciesScreen(RunScreen):
     ]
     which = 0
     step: int | None = None
+    cursor: Cell = NOWHERE
 
     def body(self) -> ComposeResult:
         """One panel."""
         yield self.lines(self._body, id="matrix")
 
     def view(self) -> View:
-        """The matrix, as small as the screen."""
-        rows, columns = room_for(self.size.width, self.size.height - 3)
-        return View(dependencies=DependenciesView(self.which, rows, columns, self.step))
+        """The matrix, as small as the screen, or two."""
+        width, data = self.size.width, self.snapshot.dependencies
+        rows, columns = room_for(data, width, self.size.height - 3, self.run_app.paint)
+        return View(dependencies=DependenciesView(self.which, rows, columns, self.step, along(width, data.count)))
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Ask for as many matrices as fit, draw."""
+        self.run_app.ask()
+        super().show(snapshot)
 
     def move(self, by: int) -> None:
-        """The next matrix."""
-        self.which, self.step = max(0, self.which + by), None
-        self.run_app.ask()
+        """Read another row."""
+        self._read(by, 0)
+
+    def back(self) -> bool:
+        """Leave the cursor, then the past."""
+        was = self.cursor != NOWHERE or self.step is not None
+        if self.cursor == NOWHERE:
+            self.step = None
+        self.cursor = NOWHERE
+        self.show(self.snapshot)
+        return was
+
+    def action_across(self, by: int) -> None:
+        """Read another column."""
+        self._read(0, by)
 
     def action_scrub(self, by: int) -> None:
         """An earlier or a later recording."""
@@ -53,8 +71,17 @@ class DependenciesScreen(RunScreen):
 
     def action_another(self) -> None:
         """The next matrix, and after the last the first."""
-        self.move(1)
+        self.which, self.step, self.cursor = self.which + 1, None, NOWHERE
+        self.run_app.ask()
+
+    def _read(self, down: int, across: int) -> None:
+        """Move the cursor, which begins at the leak."""
+        data = self.snapshot.dependencies
+        if data.count:
+            begun = self.cursor != NOWHERE
+            row, column = self.cursor if begun else data.leak_cell
+            self.cursor = inside(data, (row + down * begun, column + across * begun))
+            self.show(self.snapshot)
 
     def _body(self, width: int, height: int) -> list[Text]:
-        data = replace(self.snapshot.dependencies)
-        return dependency_lines(data, width, height, self.run_app.paint)
+        return dependency_lines(self.snapshot.dependencies, width, height, self.run_app.paint, self.cursor)
