@@ -87,6 +87,10 @@ def test_a_larger_terminal_has_more_columns_of_layers(tui: SimpleNamespace, size
     asyncio.run(look(tui, "failing", size, ["5", "w"], f"layers-failing-{size}", glyphs))
 
 
+def test_a_large_terminal_plots_the_chosen_layer_beside_the_table(tui: SimpleNamespace) -> None:
+    asyncio.run(look(tui, "live", "wide", ["5", "j", "j"], "layers-live-wide"))
+
+
 @pytest.mark.parametrize(("size", "glyphs"), [("rail", "braille"), ("wide", "ascii")])
 def test_a_larger_terminal_plots_the_machine(tui: SimpleNamespace, size: str, glyphs: str) -> None:
     asyncio.run(look(tui, "failing", size, ["8", "j", "j", "j"], f"system-failing-{size}", glyphs))

@@ -53,6 +53,46 @@ def test_the_filters_of_the_chosen_layer_are_below_it_and_have_the_whole_room_on
     played(tui, steps)
 
 
+def test_a_large_terminal_plots_the_chosen_layer_and_no_other(tui: SimpleNamespace) -> None:
+    async def steps(app, keys) -> None:
+        shown = await keys("5")
+        view = app.following.feed.view
+        assert all(metric.startswith("layer/stem.conv/") for plot in view.plots for metric in plot.metrics)
+        assert "dead units" in shown
+        assert "filters of 3 × 5 × 5" in shown
+        await keys("j")
+        view = app.following.feed.view
+        assert {plot.key for plot in view.plots} == set(app.screen.items()[1].newest), "an activation has no weights"
+        assert "filters of 3 × 5 × 5" in await keys("end"), "those stay below the table"
+        assert len((await keys("enter")) and app.following.feed.view.plots) == 1
+        await keys("f")
+        assert not app.following.feed.view.plots
+
+    played(tui, steps, size=(200, 50))
+
+
+def test_a_small_terminal_asks_for_no_plots_of_layers(tui: SimpleNamespace) -> None:
+    async def steps(app, keys) -> None:
+        await keys("5", "j")
+        assert not app.following.feed.view.plots
+
+    played(tui, steps, size=(159, 40))
+
+
+def test_of_more_statistics_than_plots_have_room_the_chosen_one_is_kept(tui: SimpleNamespace) -> None:
+    async def steps(app, keys) -> None:
+        await keys("5")
+        for _ in range(len(app.screen.items()[0].newest)):
+            await keys("n")
+            plots = [plot.key for plot in app.following.feed.view.plots]
+            assert len(plots) == 2
+            assert (
+                app.screen.wanted.statistic in plots or app.screen.wanted.statistic not in app.screen.items()[0].newest
+            )
+
+    played(tui, steps, size=(170, 18))
+
+
 def test_filters_go_back_in_time_and_escape_returns(tui: SimpleNamespace) -> None:
     async def steps(app, keys) -> None:
         assert ", 5 of 5" in await keys("5", "f")

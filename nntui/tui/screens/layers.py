@@ -15,6 +15,7 @@ from nntui.session.layers import LOGARITHMIC, STATISTICS, Layer, LayersView
 from nntui.session.snapshot import PlotView, Snapshot, View
 from nntui.session.weights import WeightsView
 from nntui.tui.actions import ACTIONS
+from nntui.tui.paint import joined
 from nntui.tui.panels import layers as panels
 from nntui.tui.panels.weights import weights_lines
 from nntui.tui.screens.browse import BrowseScreen
@@ -24,6 +25,17 @@ MARGIN = 4
 """Cells of a row that the list itself takes."""
 CHROME = 7
 """Lines of the screen that are neither list nor detail."""
+DETAIL = 4
+"""Most lines of the numbers of a layer."""
+BESIDE = 160
+"""Columns from which the chosen layer stands beside the table."""
+PLOT_WIDTH, PLOT_ROWS = 34, 5
+"""Least columns and lines of one of its plots."""
+LONG_NAMES = 44
+"""Columns of a plot from which it bears the whole name of its statistic."""
+MOST_ROWS = 12
+MUCH_ROOM = 12
+"""Lines from which filters have room below the table."""
 LEAST_FILTERS = 5
 """Lines from which the filters of the chosen layer are shown below it."""
 
@@ -48,22 +60,31 @@ class LayersScreen(BrowseScreen):
         yield from super().body()
 
     def view(self) -> View:
-        """The layers, and the plot of the one that is shown alone."""
-        width = max(1, self.size.width - MARGIN)
-        wanted = replace(self.wanted, columns=panels.columns(width, self.wanted.statistic)[2])
-        items = self.items()
-        plots: tuple[PlotView, ...] = ()
+        """The layers, and the plots of the one that is chosen."""
+        wanted = replace(self.wanted, columns=panels.columns(self._width() - MARGIN, self.wanted.statistic)[2])
+        items, plots = self.items(), ()
         if self.alone and items:
-            metric = names.layer(items[min(self.chosen, len(items) - 1)].name, wanted.statistic)
-            raster = raster_columns(width, self.run_app.glyphs.kind)
-            plots = (PlotView("layer", (metric,), max(1, raster), log_y=wanted.statistic in LOGARITHMIC or None),)
+            shown, width = (wanted.statistic,), self.size.width - MARGIN
+        else:
+            shown, width = self._plotted(), self._grid()[0]
+        if items and not self.filters:
+            name, cells = items[min(self.chosen, len(items) - 1)].name, raster_columns(width, self.run_app.glyphs.kind)
+            plots = tuple(
+                PlotView(one, (names.layer(name, one),), max(1, cells), log_y=one in LOGARITHMIC or None)
+                for one in shown
+            )
         return View(layers=wanted, plots=plots, weights=self.weights)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Make room for filters where they have it all, then draw."""
+        """Make room for filters where they have it all, ask for the plots that fit, then draw."""
         for line in self.query("#about, #blind, #titles"):
             line.set_class(self.filters, "gone")
+        self.run_app.ask()
         super().show(snapshot)
+
+    def beside(self, width: int) -> int:
+        """Half of a wide terminal."""
+        return width // 2 if width >= BESIDE else 0
 
     def items(self) -> Sequence[Layer]:
         """The layers."""
@@ -82,17 +103,72 @@ class LayersScreen(BrowseScreen):
         paint = self.run_app.paint
         lines = panels.layer_detail(item, width, paint)
         if self.alone:
-            statistic = self.wanted.statistic
-            data = self.snapshot.plots.get("layer")
-            shown = data if data and data.view.metrics == (names.layer(item.name, statistic),) else None
-            room = max(3, self.size.height - 6 - len(lines))
-            return lines + plot_lines(shown, width - 2, room, paint, title=panels.WORDS[statistic][1])
-        weights = self.snapshot.weights
-        if weights.count and weights.name.startswith(f"{item.name}."):
-            height = self.size.height - CHROME
-            room = height - min(len(self.items()), height // 2) - len(lines) - 1
-            lines += [Text(), *weights_lines(weights, width, room, paint)] if room >= LEAST_FILTERS else []
+            return lines + self._plot(item, self.wanted.statistic, width - 2, max(3, self.size.height - 6 - len(lines)))
+        room = self.size.height - CHROME - len(lines)
+        if self.beside(self.size.width):
+            lines += self._plots(item)
+            room = self.size.height - CHROME - len(lines)
+        else:
+            room -= min(len(self.items()), (self.size.height - CHROME) // 2) + 1
+        if self._has_filters(item) and room >= LEAST_FILTERS and not self._are_below():
+            lines += [Text(), *weights_lines(self.snapshot.weights, width, room, paint)]
         return lines
+
+    def below(self, width: int, height: int) -> list[Text]:
+        """First-layer weights, where the table leaves room."""
+        if not self._are_below():
+            return []
+        return [Text(), *weights_lines(self.snapshot.weights, width, height - 1, self.run_app.paint)]
+
+    def _are_below(self) -> bool:
+        """Whether filters stand below the table, not below the plots of the layer that they are of."""
+        room = self.size.height - CHROME - len(self.items())
+        return bool(self.beside(self.size.width) and self.snapshot.weights.count) and room >= MUCH_ROOM
+
+    def _has_filters(self, item: Layer) -> bool:
+        weights = self.snapshot.weights
+        return bool(weights.count) and weights.name.startswith(f"{item.name}.")
+
+    def _width(self) -> int:
+        """Cells of the table."""
+        return self.beside(self.size.width) or self.size.width
+
+    def _grid(self) -> tuple[int, int, int]:
+        """Width and height of each plot beside the table, and how many there may be."""
+        items, room = self.items(), self.size.width - self._width() - 3
+        if room < PLOT_WIDTH or self.alone or not items:
+            return 1, 1, 0
+        item = items[min(self.chosen, len(items) - 1)]
+        across, height = room // PLOT_WIDTH, self.size.height - CHROME - DETAIL
+        height = height * 3 // 5 if self._has_filters(item) and not self._are_below() else height
+        down = max(1, min(-(-len(item.newest) // across), height // PLOT_ROWS))
+        return room // across, max(PLOT_ROWS, min(MOST_ROWS, height // down)), across * down
+
+    def _plotted(self) -> tuple[str, ...]:
+        """Statistics of the chosen layer that have a plot beside the table, that of the heat map always among them."""
+        items, most = self.items(), self._grid()[2]
+        if not most:
+            return ()
+        known = [one for one in STATISTICS if one in items[min(self.chosen, len(items) - 1)].newest]
+        kept = sorted(known, key=lambda one: one != self.wanted.statistic)[:most]
+        return tuple(one for one in known if one in kept)
+
+    def _plots(self, item: Layer) -> list[Text]:
+        """The plots beside the table, in rows."""
+        shown, (width, height, _) = self._plotted(), self._grid()
+        across = max(1, (self.size.width - self._width() - 3) // width)
+        lines: list[Text] = []
+        for first in range(0, len(shown), across):
+            row = [self._plot(item, one, width, height) for one in shown[first : first + across]]
+            lines += [joined([plot[at] for plot in row], "") for at in range(height)]
+        return lines
+
+    def _plot(self, item: Layer, statistic: str, width: int, height: int) -> list[Text]:
+        """One statistic of a layer over time."""
+        data, words = self.snapshot.plots.get(statistic), panels.WORDS[statistic][width >= LONG_NAMES]
+        known = data if data and data.view.metrics == (names.layer(item.name, statistic),) else None
+        shown = panels.named(known, words) if known and not self.alone else known
+        return plot_lines(shown, width, height, self.run_app.paint, title=words, words=self.alone)
 
     def nothing(self) -> str:
         """No model was watched."""
@@ -170,4 +246,4 @@ class LayersScreen(BrowseScreen):
         if not data.layers or self.alone:
             return []
         line = Text("  ", end="", no_wrap=True)
-        return [line.append_text(panels.titles_line(data, max(1, width - MARGIN), self.run_app.paint))]
+        return [line.append_text(panels.titles_line(data, max(1, self._width() - MARGIN), self.run_app.paint))]
