@@ -213,10 +213,12 @@ def test_each_run_is_compared_with_the_nearest_before_it() -> None:
     assert shown[4] == "2 things: lr, width  (against wide)"
 
 
-CONFIGS = st.fixed_dictionaries({"lr": st.integers(0, 2), "width": st.integers(0, 2), "seed": st.integers(0, 2)})
+CONFIGS = st.fixed_dictionaries(
+    {"lr": st.integers(0, 2), "width": st.integers(0, 2), "seed": st.integers(0, 2)}, optional={"depth": st.integers(0, 2)}
+)
 
 
-@given(st.lists(st.tuples(CONFIGS, st.sampled_from(("1", "2"))), max_size=7))
+@given(st.lists(st.tuples(CONFIGS, st.sampled_from(("1", "2", ""))), max_size=7))
 def test_the_parent_is_that_of_a_naive_search(given_runs: list[tuple[dict[str, int], str]]) -> None:
     runs = [run(f"r{n}", at=n, code=code, **config) for n, (config, code) in enumerate(given_runs)]
 
