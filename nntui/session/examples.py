@@ -115,7 +115,8 @@ class Examples:
                 continue
             if name not in self._tracks and len(self._tracks) >= NAMES:
                 continue
-            shown = _shown(columns[4][row], columns[5][row], columns[6][row].as_py(), role)
+            limit = WIDEST if role == "output" else LARGEST
+            shown = recorded(columns[4][row], columns[5][row], columns[6][row].as_py(), limit)
             track = self._tracks.setdefault(name, {}).setdefault(writer, Track())
             track.add(role, int(step), int(example), shown)
             self.rows += 1
@@ -138,11 +139,10 @@ class Examples:
         return inputs, targets, [moments[step] for step in sorted(moments)]
 
 
-def _shown(shape: Any, data: Any, text: Any, role: str) -> Shown:
-    """A row's values, where they are what its shape says and not too many."""
+def recorded(shape: Any, data: Any, text: Any, limit: int) -> Shown:
+    """A row's values, where they are what its shape says and at most `limit`."""
     sizes = tuple(int(n or 0) for n in (shape.as_py() or ()))
     values: Any = data.values if data.is_valid else ()
-    limit = WIDEST if role == "output" else LARGEST
     if not 0 < len(values) <= limit or min(sizes, default=1) < 1 or math.prod(sizes) != len(values):
         return Shown(text=text or "")
     return Shown(sizes, values.to_numpy(zero_copy_only=False).astype(np.float64), text or "")

@@ -23,6 +23,7 @@ from nntui.session.examples import Examples
 from nntui.session.layers import Layers, LayersView, Watched, layers
 from nntui.session.predictions import Predictions, PredictionsView, Reading, predictions
 from nntui.session.rows import object_of
+from nntui.session.samples import Entered, Samples, SamplesView
 from nntui.session.snapshot import View
 from nntui.session.table import Known, Table
 from nntui.session.weights import Context, Lines, Shape, Tensors, Weights
@@ -39,6 +40,7 @@ class Fields(TypedDict):
     data: Data
     layers: Layers
     weights: Weights
+    samples: Samples
 
 
 class Inside:
@@ -49,6 +51,7 @@ class Inside:
         self._matrices = Matrices()
         self._known = Known()
         self._tensors = Tensors()
+        self._samples = Entered()
         self._shapes: dict[Shape, None] = {}
         self._entered: tuple[int, str] = (0, "")
         self._watched: tuple[int, Watched] = (0, Watched())
@@ -60,6 +63,7 @@ class Inside:
         self._listed: tuple[object, Listed] = (None, Listed(Table()))
         self._data: tuple[object, Data] = (None, NOTHING)
         self._layers: tuple[object, Layers] = (None, Layers())
+        self._caught: tuple[object, Samples] = (None, Samples())
 
     def fold(self, kind: str, writer: str, batch: pa.RecordBatch) -> None:
         """Take in a batch; one of another kind is none of ours."""
@@ -71,6 +75,8 @@ class Inside:
             self._matrices.fold(batch)
         elif kind == "tensors":
             self._tensors.fold(writer, batch)
+        elif kind == "samples":
+            self._samples.fold(writer, batch)
         if kind in ("predictions", "samples", "examples"):
             self._see_shapes(batch)
 
@@ -90,6 +96,7 @@ class Inside:
             "data": self._chosen(view.data, lines) if view.data else NOTHING,
             "layers": self._depth(view.layers, series, points) if view.layers else Layers(),
             "weights": self._tensors.shown(view.weights, lines, self._context) if view.weights else Weights(),
+            "samples": self._entering(view.samples, lines) if view.samples else Samples(),
         }
 
     def answers(self, lines: Lines) -> dict[str, Answers]:
@@ -143,6 +150,12 @@ class Inside:
         if self._data[0] != key:
             self._data = (key, choose(view, self._listed[1], self._entered[1]))
         return self._data[1]
+
+    def _entering(self, view: SamplesView, lines: Lines) -> Samples:
+        key = (view, self._samples.rows, lines)
+        if self._caught[0] != key:
+            self._caught = (key, self._samples.shown(view, lines))
+        return self._caught[1]
 
     def _depth(self, view: LayersView, series: Mapping[str, Series], points: object) -> Layers:
         key = (view, points, self._watched[0])

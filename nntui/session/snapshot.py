@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.finding import Finding
-from nntui.session import data, dependencies, layers, predictions, system, weights
+from nntui.session import data, dependencies, layers, predictions, samples, system, weights
 from nntui.session.data import Data, DataView
 from nntui.session.dependencies import Dependencies, DependenciesView
 from nntui.session.layers import Layers, LayersView
@@ -25,6 +25,7 @@ from nntui.session.liveness import State as State
 from nntui.session.log import EventRow as EventRow
 from nntui.session.log import Log, LogView
 from nntui.session.predictions import Predictions, PredictionsView
+from nntui.session.samples import Samples, SamplesView
 from nntui.session.system import System, SystemView
 from nntui.session.weights import Weights, WeightsView
 
@@ -85,6 +86,7 @@ class View:
     layers: LayersView | None = None
     system: SystemView | None = None
     weights: WeightsView | None = None
+    samples: SamplesView | None = None
     log: LogView | None = None
     inside: int = 0
     """Most metrics taken inside the model, or of the machine, that are listed among the others: there may be thousands."""
@@ -302,6 +304,8 @@ class Snapshot:
     system: System = system.NOTHING
     """Empty unless the view asks for it."""
     weights: Weights = weights.NOTHING
+    """Empty unless the view asks for them."""
+    samples: Samples = samples.NOTHING
     """Empty unless the view asks for them."""
     log: Log = field(default_factory=Log)
     """Empty unless the view asks for it."""

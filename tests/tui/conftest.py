@@ -32,6 +32,7 @@ from nntui.session.layers import Layers, Watched, layers
 from nntui.session.log import Journal, Log
 from nntui.session.marks import Jumps
 from nntui.session.predictions import Predictions, predictions
+from nntui.session.samples import Sample, Samples
 from nntui.session.snapshot import EventRow, Head, Lost, Mark, Pin, PlotData, PlotView, Snapshot, View, XAxis
 from nntui.session.system import Process, System, SystemView, system
 from nntui.session.table import Known
@@ -508,6 +509,7 @@ class CannedFeed:
             weights=self._weights(),
             system=self._system(),
             log=self._log(),
+            samples=self._samples(),
         )
 
     def _log(self) -> Log:
@@ -548,6 +550,17 @@ class CannedFeed:
     def _data(self) -> Data:
         view = self.view.data
         return choose(view, _listed(failing=self.scene == "failing"), ENTERED) if view and self.curves else Data()
+
+    def _samples(self) -> Samples:
+        view = self.view.samples
+        if view is None or not self.curves or self.scene == "failing":
+            return Samples()
+        found = tuple(
+            Sample(given, target) for given, target in zip(*(part.values() for part in _moments()[:2]), strict=True)
+        )
+        steps = np.array([0, 10, 100])
+        at = 0 if view.step is None else int(np.searchsorted(steps, view.step, side="right")) - 1
+        return Samples(steps, at, found[: 12 - at])
 
     def _predictions(self) -> Predictions:
         view = self.view.predictions

@@ -188,12 +188,71 @@ def test_nothing_is_asked_of_the_feed_that_no_screen_shows(tui: SimpleNamespace)
 @pytest.mark.parametrize("scene", ["empty", "live", "failing", "hostile"])
 def test_every_size_is_survived(tui: SimpleNamespace, scene: str, size) -> None:
     async def steps(app, pilot, keys) -> None:
-        for key in ("6", "enter", "j", "escape", "pagedown", "w", "H", "H", "w", "j", "enter"):
+        for key in (
+            "6",
+            "g",
+            "l",
+            "b",
+            "b",
+            "escape",
+            "enter",
+            "j",
+            "escape",
+            "pagedown",
+            "w",
+            "H",
+            "H",
+            "w",
+            "j",
+            "enter",
+        ):
             shown = await keys(key)
             assert "defect" not in shown
             assert all(cell_len(line) <= size[0] for line in shown.splitlines())
 
     played(tui, steps, scene, size)
+
+
+def test_a_grid_is_walked_in_two_directions(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        listed = await keys("6")
+        shown = await keys("g")
+        assert "conf" in listed
+        assert "conf" not in shown
+        assert "✗ dog→" in shown
+        across = app.screen._plan(100, app.screen._body_height()).across
+        await keys("j", "l", "l", "h")
+        assert app.screen.chosen == across + 1
+        await keys("k")
+        assert app.screen.chosen == 1
+        where = chosen(app)
+        assert "confidence" in await keys("enter"), "one alone"
+        assert "conf" in await keys("escape", "escape")
+        assert chosen(app) == where
+
+    played(tui, steps)
+
+
+def test_what_entered_has_the_whole_room_on_a_key_and_goes_through_the_steps(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        await keys("6")
+        assert app.following.feed.view.samples is None, "no room for it"
+        assert "entered the network  step 0, 1 of 3" in await keys("b")
+        assert "step 100, 3 of 3" in await keys("right_square_bracket", "right_square_bracket", "right_square_bracket")
+        assert "step 10, 2 of 3" in await keys("left_square_bracket")
+        assert "entered" not in await keys("escape")
+        await pilot.resize_terminal(160, 45)
+        await tui.settle(pilot)
+        assert "step 10, 2 of 3" in "\n".join(tui.lines(app)), "beside the list where there is room"
+
+    played(tui, steps)
+
+
+def test_it_is_said_how_to_record_what_enters(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        assert "your own loop calls run.samples" in " ".join((await keys("6", "b")).split())
+
+    played(tui, steps, "failing")
 
 
 def test_a_terminal_that_grows_and_shrinks_keeps_the_chosen_example(tui: SimpleNamespace) -> None:

@@ -17,6 +17,7 @@ from nntui.session.data import Data, Example
 from nntui.session.histogram import Histogram
 from nntui.tui.inputs import PICTURE_WIDTH, has_picture, shortened, with_input
 from nntui.tui.paint import Paint, joined, spread
+from nntui.tui.panels.gallery import Card
 from nntui.tui.safe import safe
 from nntui.tui.units import cut, fit, wrap
 
@@ -178,6 +179,14 @@ def example_detail(one: Example, width: int, height: int, paint: Paint) -> list[
         words = f"out of date: its loss is at most {format_number(one.at_most)} since step {one.since:,}"
         lines.append(paint.text(words, "warning"))
     return with_input(lines, one.given, width, height, paint)
+
+
+def card(one: Example, paint: Paint) -> Card:
+    """An example in a grid: right or wrong, the label, and what is said in its place behind an arrow."""
+    verdicts = {"yes": (paint.glyphs.passed, "success"), "no": (paint.glyphs.failed, "error"), "": ("", "quiet")}
+    glyph, meaning = verdicts[one.right]
+    said = f"→{one.prediction}" if one.prediction and one.prediction != one.label else ""
+    return Card(one.given, f"{glyph} {one.label or '–'}{said}".lstrip(), meaning)
 
 
 # --- the histogram --------------------------------------------------------------------------------

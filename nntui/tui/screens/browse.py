@@ -55,6 +55,10 @@ class BrowseScreen(RunScreen):
         """Cells of the list where the detail stands at its right; 0 where it stands below."""
         return 0
 
+    def detail_beside(self, item: Any, width: int, height: int) -> list[Text]:
+        """Everything about a row, at the right of the list."""
+        return self.detail(item, width)
+
     def below(self, width: int, height: int) -> list[Text]:
         """What stands below a list that leaves so much room, where the detail stands beside it."""
         return []
@@ -93,8 +97,7 @@ class BrowseScreen(RunScreen):
             self.chosen = next((i for i, item in enumerate(items) if self.key(item) == self._key), self.chosen)
 
     def _body(self, width: int, height: int) -> list[Text]:
-        paint = self.run_app.paint
-        items = self.items()
+        items, paint = self.items(), self.run_app.paint
         if not items:
             return [Text(), *(paint.text(f"  {line}", "quiet") for line in wrap(self.nothing(), width - 4))]
         self._find(items)
@@ -106,28 +109,30 @@ class BrowseScreen(RunScreen):
             self.top = min(self.top, max(0, len(detail) - height))
             return [_indented(line) for line in detail[self.top : self.top + height]]
         room = min(len(items), max(1, height - len(detail) - 1, height // 2))
-        first = min(max(0, self.chosen - room // 2), max(0, len(items) - room))
-        self.first, self.room = first, room
-        lines = []
-        for place in range(first, first + room):
-            mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
-            lines.append(joined([mark, self.row(items[place], width - 2)], " "))
+        lines = self.listed(items, width, room)
         rest = [_indented(line) for line in detail]
         return [*lines, self._rule(width, len(items), room), *rest][:height]
+
+    def listed(self, items: Sequence[Any], width: int, height: int) -> list[Text]:
+        """The rows in sight, the chosen one among them."""
+        paint = self.run_app.paint
+        self.first, self.room = (
+            min(max(0, self.chosen - height // 2), max(0, len(items) - height)),
+            min(len(items), height),
+        )
+        lines = []
+        for place in range(self.first, self.first + self.room):
+            mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
+            lines.append(joined([mark, self.row(items[place], width - 2)], " "))
+        return lines
 
     def _side_by_side(self, items: Sequence[Any], left: int, width: int, height: int) -> list[Text]:
         """The list, a wall, the detail."""
         paint = self.run_app.paint
-        detail = self.detail(items[self.chosen], width - left - 3)
-        first = min(max(0, self.chosen - height // 2), max(0, len(items) - height))
-        self.first, self.room = first, min(len(items), height)
-        lines = []
-        for place in range(first, first + self.room):
-            mark = paint.text(paint.glyphs.cursor if place == self.chosen else " ", "accent", bold=True)
-            lines.append(joined([mark, self.row(items[place], left - 2)], " "))
+        lines = self.listed(items, left, height)
         lines += self.below(left, height - len(lines))
-        wall = paint.text(f" {paint.glyphs.wall} ", "border")
-        return beside(lines, detail, left, height, wall)
+        detail = self.detail_beside(items[self.chosen], width - left - 3, height)
+        return beside(lines, detail, left, height, paint.text(f" {paint.glyphs.wall} ", "border"))
 
     def _rule(self, width: int, count: int, room: int) -> Text:
         """The line between list and detail; it says where in a longer list one is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -12,10 +12,14 @@ from textual.binding import Binding, BindingType
 
 from nntui.session import data, filters
 from nntui.session.data import DataView, Example
+from nntui.session.examples import Shown
+from nntui.session.samples import SamplesView
 from nntui.session.snapshot import Snapshot, View
 from nntui.tui.actions import ACTIONS
-from nntui.tui.paint import joined
+from nntui.tui.inputs import has_picture
+from nntui.tui.paint import joined, wrapped
 from nntui.tui.panels import data as panels
+from nntui.tui.panels.gallery import Plan, gallery, samples_lines
 from nntui.tui.safe import safe
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.filter import FilterScreen
@@ -23,6 +27,14 @@ from nntui.tui.widgets.filter import FilterScreen
 BESIDE = 120
 """Columns from which the chosen example stands beside the list."""
 DETAIL_WIDTH = 58
+NOTHING_ENTERED = (
+    "What entered the network was not recorded. `nntui train` records a few examples of the first step and of each power of ten "
+    "after it; your own loop calls run.samples(inputs, targets)."
+)
+LIKELY = 64
+"""Examples among which there is a picture if there are any."""
+LEAST_ENTERED = 5
+"""Lines from which what entered the network stands below the chosen example."""
 LEAST_ROWS = 18
 """Rows from which there is a histogram."""
 
@@ -35,6 +47,9 @@ class DataScreen(BrowseScreen):
         Binding(key, action.name, show=False) for action in ACTIONS if action.group == "data" for key in action.keys
     ]
     wanted = DataView()
+    entering = SamplesView()
+    mode: Literal["list", "grid", "batch"] = "list"
+    """Whether examples stand in a list or side by side, or what entered the network has the whole room."""
 
     def body(self) -> ComposeResult:
         """What is listed and how it is spread, over the list."""
@@ -46,11 +61,14 @@ class DataScreen(BrowseScreen):
 
     def view(self) -> View:
         """The examples as they are wanted."""
-        return View(data=replace(self.wanted, bars=min(panels.BARS, max(1, self.size.width - panels.GUTTER))))
+        wanted = replace(self.wanted, bars=min(panels.BARS, max(1, self.size.width - panels.GUTTER)))
+        visible = self.mode == "batch" or (self.size.width >= BESIDE and not self.alone) or not self.items()
+        return View(data=wanted, samples=self.entering if visible else None)
 
     def show(self, snapshot: Snapshot) -> None:
         """Make room for the histogram where there is any, then draw."""
         self._arrange()
+        self.run_app.ask()
         super().show(snapshot)
 
     def on_resize(self) -> None:
@@ -83,6 +101,49 @@ class DataScreen(BrowseScreen):
             return 0
         return 2 + sum(1 + column.width for column in panels.columns(self.snapshot.data, self._room(width) - 2))
 
+    def detail_beside(self, item: Example, width: int, height: int) -> list[Text]:
+        """All of an example over what entered the network."""
+        lines = self.detail(item, width)
+        room = height - len(lines) - 1
+        entered = samples_lines(self.snapshot.samples, width, room, self.run_app.paint, "[b] alone")
+        return [*lines, Text(), *entered] if room >= LEAST_ENTERED and entered else lines
+
+    def listed(self, items: Sequence[Example], width: int, height: int) -> list[Text]:
+        """Rows, or pictures side by side."""
+        if self.mode != "grid":
+            return super().listed(items, width, height)
+        plan = self._plan(width, height)
+        down = min(
+            max(0, self.chosen // plan.across - plan.down // 2), max(0, -(-len(items) // plan.across) - plan.down)
+        )
+        first = down * plan.across
+        cards = [panels.card(one, self.run_app.paint) for one in items[first : first + max(1, plan.most)]]
+        return gallery(cards, plan, self.run_app.paint, self.chosen - first)
+
+    def move(self, by: int, *, wrap: bool = False) -> None:
+        """Another example; of a grid the one above or below."""
+        step = self._plan(self._room(self.size.width), self._body_height()).across
+        super().move(by * step if self.mode == "grid" and abs(by) == 1 and not self.alone else by, wrap=wrap)
+
+    def action_across(self, by: int) -> None:
+        """The next example of a grid."""
+        super().move(by)
+
+    def action_grid(self) -> None:
+        """Examples side by side, or in a list again."""
+        self._turn("grid")
+
+    def action_batch(self) -> None:
+        """What entered the network alone, or the examples again."""
+        self._turn("batch")
+
+    def action_scrub(self, by: int) -> None:
+        """What entered at an earlier or a later step."""
+        steps, at = self.snapshot.samples.steps, self.snapshot.samples.at
+        if len(steps):
+            self.entering = SamplesView(int(steps[min(max(0, at + by), len(steps) - 1)]))
+            self.show(self.snapshot)
+
     def nothing(self) -> str:
         """Nothing was recorded, or the filter lets nothing through."""
         found = self.snapshot.data
@@ -94,8 +155,11 @@ class DataScreen(BrowseScreen):
         )
 
     def back(self) -> bool:
-        """Leave the detail, then the filter."""
+        """Leave the detail, then the grid or the batch, then the filter."""
         if super().back():
+            return True
+        if self.mode != "list":
+            self._turn("list")
             return True
         was = self.wanted.pattern
         if was:
@@ -124,6 +188,34 @@ class DataScreen(BrowseScreen):
         self.run_app.ask()
         self.show(self.snapshot)
 
+    def _turn(self, mode: Literal["list", "grid", "batch"]) -> None:
+        self.mode = "list" if self.mode == mode else mode
+        self.alone = False
+        self.show(self.snapshot)
+
+    def _plan(self, width: int, height: int) -> Plan:
+        """How the pictures of the examples are laid out, in so much room."""
+        items = self.items()
+        given = [one.given for one in items[:LIKELY]] or [Shown()]
+        picture = next((one for one in given if has_picture(one)), given[0])
+        return Plan.of(picture, len(items), width, height, self.run_app.paint)
+
+    def _body_height(self) -> int:
+        """Lines of the list."""
+        return max(1, self.query_one("#browse").size.height)
+
+    def _body(self, width: int, height: int) -> list[Text]:
+        items, paint = self.items(), self.run_app.paint
+        if self.mode == "batch" or not items:
+            entered = samples_lines(self.snapshot.samples, width, height, paint)
+            words = [] if items or self.mode == "batch" else super()._body(width, height)
+            lines = [*words, Text(), *entered] if words and entered else words or entered
+            return (lines or [Text(), *wrapped(NOTHING_ENTERED, width - 2, paint, "quiet", indent=2)])[:height]
+        if self.mode == "grid" and not self.alone and not self.beside(width):
+            self._find(items)
+            return self.listed(items, width, height)
+        return super()._body(width, height)
+
     def _filtered(self, pattern: str | None) -> None:
         if pattern is not None:
             self._want(replace(self.wanted, pattern=pattern))
@@ -146,11 +238,13 @@ class DataScreen(BrowseScreen):
             return
         height, known = self.size.height, self.snapshot.data
         spread = self.query_one("#spread")
-        spread.set_class(height < LEAST_ROWS or self.alone or not known.total, "gone")
+        spread.set_class(height < LEAST_ROWS or self.alone or self.mode == "batch" or not known.total, "gone")
         spread.styles.height = 4 if height < 36 else 7
         bare = height < LEAST_ROWS and not known.problem
         self.query_one("#entered").set_class(bare or not (known.entered or known.problem), "gone")
-        self.query_one("#titles").set_class(self.alone or not len(known.rows) or height < 10, "gone")
+        self.query_one("#titles").set_class(
+            self.alone or self.mode != "list" or not len(known.rows) or height < 10, "gone"
+        )
 
     def _beside(self, width: int) -> bool:
         return not self.alone and self.size.width >= BESIDE and width < self.size.width - 4

@@ -21,8 +21,6 @@ BESIDE = 120
 """Columns from which the chosen example stands beside the list."""
 LIST_WIDTH = 110
 """Most columns of the list there."""
-CHROME = 5
-"""Lines of the screen that are neither list nor detail."""
 LEAST_PLOT = 8
 """Lines from which labels and predictions have a plot or a table below the chosen example."""
 
@@ -64,10 +62,8 @@ class PredictionsScreen(BrowseScreen):
         return panels.prediction_row(item, self.snapshot.predictions, width, self.run_app.paint)
 
     def detail(self, item: Prediction, width: int) -> list[Text]:
-        """All of an example; beside the list, and how it came to be."""
+        """All of an example."""
         data, paint, height = self.snapshot.predictions, self.run_app.paint, self.size.height
-        if not self.alone and self.beside(self.size.width):
-            return self._beside(item, width, height - CHROME)
         room = max(6, height - 6 if self.alone else (height - 6) // 2)
         if self.plot and (shown := self._plotted(item, width, room)):
             return shown
@@ -88,7 +84,8 @@ class PredictionsScreen(BrowseScreen):
             return []
         return [Text(), *table_lines(data, width, height - 1, self.items()[self.chosen], paint)]
 
-    def _beside(self, item: Prediction, width: int, height: int) -> list[Text]:
+    def detail_beside(self, item: Prediction, width: int, height: int) -> list[Text]:
+        """All of an example, how it came to be, and the batch as a whole."""
         data, paint = self.snapshot.predictions, self.run_app.paint
         if self.plot and (shown := self._plotted(item, width, height)):
             return shown
