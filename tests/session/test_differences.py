@@ -214,7 +214,8 @@ def test_each_run_is_compared_with_the_nearest_before_it() -> None:
 
 
 CONFIGS = st.fixed_dictionaries(
-    {"lr": st.integers(0, 2), "width": st.integers(0, 2), "seed": st.integers(0, 2)}, optional={"depth": st.integers(0, 2)}
+    {"lr": st.integers(0, 2), "width": st.integers(0, 2), "seed": st.integers(0, 2)},
+    optional={"depth": st.integers(0, 2)},
 )
 
 
