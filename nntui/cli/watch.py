@@ -77,4 +77,6 @@ def _places(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
             raise
         return named, None
     layout.read_identity(path)
+    if path.name in ("", ".."):  # the list of runs knows it by its name
+        path = path.resolve()
     return path, catalog.DEFAULT if named is None else None

@@ -226,6 +226,4 @@ class NntuiApp(Shell):
 
 def _above(path: Path | None) -> Path:
     """The folder that holds a run."""
-    if path is None:
-        return DEFAULT
-    return path.parent if path.name not in ("", "..") else path.absolute().parent
+    return DEFAULT if path is None else path.parent
