@@ -503,6 +503,33 @@ def test_a_panel_that_cannot_draw_says_so_and_the_others_go_on(
     play(steps)
 
 
+def test_a_panel_that_is_updated_before_it_is_laid_out_is_drawn_all_the_same(
+    play: Callable[..., NntuiApp], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        curves, feed.curves = feed.curves, []
+        feed.post()
+        await pilot.press("6")
+        await settle(pilot)
+        screen = app.screen
+        spread, lay_out = screen.query_one("#spread"), screen._refresh_layout
+        assert not spread.display
+
+        def late(*arguments: Any, **named: Any) -> None:
+            if spread.display:
+                screen._compositor.update_widgets({spread})
+                assert spread.size, "asking for it puts the panel where the layout expects none"
+            lay_out(*arguments, **named)
+
+        screen._refresh_layout = late
+        feed.curves = curves
+        feed.post()
+        await settle(pilot)
+        assert any("by factors" in line for line in tui.lines(app))
+
+    play(steps)
+
+
 def test_the_filter_line_does_not_blink(play: Callable[..., NntuiApp]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         await pilot.press("slash")

@@ -98,7 +98,14 @@ class RunScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Ask for what this screen needs."""
+        self.screen_layout_refresh_signal.subscribe(self, lambda _: self._laid_out())
         self.run_app.ask()
+
+    def _laid_out(self) -> None:
+        """Draw what fits no more, and around it what may stand elsewhere than before."""
+        late = [lines for lines in self.query(Lines) if lines.fit()]
+        if late:
+            self.refresh()
 
     def on_screen_resume(self) -> None:
         """This screen is in front again."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -35,9 +35,11 @@ class Lines(Widget):
         self._draw = draw
         self._ascii_only = ascii_only
         self._strips: list[Strip] = []
+        self._drawn_for = Size(0, 0)
 
     def redraw(self) -> None:
         """Ask for the lines again and refresh those that differ."""
+        self._drawn_for = self.size
         width, height = self.size.width, self.size.height
         if width < 1 or height < 1:
             return
@@ -57,6 +59,17 @@ class Lines(Widget):
         """A new size needs new lines."""
         self._strips = []
         self.redraw()
+
+    def fit(self) -> bool:
+        """Draw for the size that there is, where that was not done; True when it was not.
+
+        A panel that is updated between becoming visible and being laid out is told of no size by Textual 8: its compositor takes
+        it for one that was there before.
+        """
+        late = self.display and self.size != self._drawn_for
+        if late:
+            self.on_resize()
+        return late
 
     def render_line(self, y: int) -> Strip:
         """The line at y."""
