@@ -100,20 +100,25 @@ def ranks(one: Glance) -> str:
 def facts(one: Glance, now: float, wall: float) -> Iterator[tuple[str, str]]:
     """Everything a glance tells, as (name, safe words); what is unknown is left out. now: monotonic, wall: Unix seconds."""
     done = f" ({percent(one)})" if percent(one) else ""
-    begun = f"{format_duration(wall - one.started_at)} ago, {launches(one)}" if one.started_at > 0 else ""
+    begun = f"{_past(wall - one.started_at)} ago, {launches(one)}" if one.started_at > 0 else ""
     pairs = {
         "reason": why(one),
         "step": steps(one) + done or "none yet",
         "loss": loss(one),
         "lr": lr(one),
-        "data": f"{format_duration(now - one.newest)} old" if math.isfinite(one.newest) else "none yet",
-        "sign": f"{format_duration(wall - one.active_at)} ago" if one.launches else "",
+        "data": f"{_past(now - one.newest)} old" if math.isfinite(one.newest) else "none yet",
+        "sign": f"{_past(wall - one.active_at)} ago" if one.launches else "",
         "started": begun,
         "ranks": ranks(one) if one.ranks else "",
         "lost": f"{one.lost:,} points" if one.lost else "",
         "path": safe(one.path),
     }
     return ((name, value) for name, value in pairs.items() if value)
+
+
+def _past(seconds: float) -> str:
+    """A duration that, once it is a minute, advances no more often than by minutes: a list at rest is not drawn again."""
+    return f"{int(seconds // 60)} min" if 60 <= seconds < 3600 else format_duration(seconds)
 
 
 def settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

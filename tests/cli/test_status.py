@@ -74,7 +74,7 @@ def test_a_run_whose_data_stopped_while_it_lives_is_quiet_and_no_error(
     code, line = said(capsys, tmp_path / "exp", "--short")
     assert code == 0
     assert "quiet 12,400" in line
-    assert "data     5m00s old" in said(capsys, tmp_path / "exp")[1]
+    assert "data     5 min old" in said(capsys, tmp_path / "exp")[1]
 
 
 def test_the_latest_run_below_runs_is_meant_without_a_path(
