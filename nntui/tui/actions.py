@@ -161,12 +161,19 @@ FOOTERS = {
     "help": ("1", "2", "9", "a", "?", "q", "j ↓", "esc"),
 }
 """Labels of the keys that the last line of a screen shows, most useful first."""
+SCREENS_FROM = 120
+"""Columns from which the last line of the live screen has room for the names of the screens and for keys of its plots."""
+LIVE_BRIEFLY = ("?", "q", "a", "l →", "+", "y", "s", "x", "/", "j ↓", "enter", "space", "p", "m", "o")
+"""What it shows besides where there are less."""
 
 
-def footer_keys(kind: str) -> list[tuple[str, str]]:
-    """(label, words) for the last line of a kind of screen."""
+def footer_keys(kind: str, width: int) -> list[tuple[str, str]]:
+    """(label, words) for the last line of a kind of screen; a narrow one names keys of plots, not every screen."""
     by_label = {action.label: action for action in ACTIONS if action.group in ("everywhere", kind)}
-    return [(label, by_label[label].words) for label in FOOTERS[kind]]
+    brief = kind == "live" and width < SCREENS_FROM
+    labels = LIVE_BRIEFLY if brief else FOOTERS[kind]
+    screens = [("1–9", "screens")] if brief else []
+    return screens + [(label, by_label[label].words) for label in labels]
 
 
 def grouped(group: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """A raster of dots drawn in text cells.
 
-Owns the way from columns of numbers to characters. numpy only; no Textual. Invariant: the cell of every column's lowest and
-highest value shows something, however many columns and however few rows there are; where no line runs, the exact dot.
+Owns the way from columns of numbers to characters. numpy only; no Textual. Invariant: of the open run the cell of every column's
+lowest and highest value shows something, however many columns and however few rows there are; where no line runs, the exact dot.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class Raster:
 
 
 def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x^v", dashes: Sequence[int] = ()) -> Raster:
-    """The plot in width × height cells. Bands lie behind lines, the band of other ranks behind all; of two lines the later series
-    wins, of a replaced one and another the other, of two runs the open one; what is not finite wins over all.
+    """The plot in width × height cells. Bands lie behind lines, the band of other ranks behind all; runs drawn along have none:
+    several would hide every line. Of two lines the later series wins, of a replaced one and another the other, of two runs the
+    open one; what is not finite wins over all.
 
     bad: signs of NaN and +inf, in the first row, and of -inf, in the last. dashes: which of DASHES each series has; all 0 (solid)
     when empty.
@@ -77,7 +78,8 @@ def draw(data: PlotData, width: int, height: int, kind: str, bad: str = "x^v", d
         shown = touched & (layer <= level)
         owner[shown], layer[shown] = index, level
 
-    for index, one in sorted(enumerate(data.series), key=lambda pair: (pair[1].run == 0, not pair[1].ranks)):
+    own = [pair for pair in enumerate(data.series) if not pair[1].run]
+    for index, one in sorted(own, key=lambda pair: not pair[1].ranks):
         low, high = (_rows(a, data, dots_high)[:dots_wide] for a in (one.low, one.high))
         light(_spans(low, high, dots_wide, dots_high), index, BAND)
     marks = list(dashes) or [0] * len(data.series)

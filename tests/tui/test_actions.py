@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from nntui.session.snapshot import Head
 from nntui.tui.actions import ACTIONS, FOOTERS, footer_keys, grouped
 from nntui.tui.app import NntuiApp
+from nntui.tui.glyphs import SETS
+from nntui.tui.paint import Paint
+from nntui.tui.panels.frame import status_line
 from nntui.tui.screens.data import DataScreen
 from nntui.tui.screens.dependencies import DependenciesScreen
 from nntui.tui.screens.layers import LayersScreen
@@ -15,6 +20,7 @@ from nntui.tui.screens.live import LiveScreen
 from nntui.tui.screens.log import LogScreen
 from nntui.tui.screens.predictions import PredictionsScreen
 from nntui.tui.screens.runs import RunsScreen
+from nntui.tui.themes import DARK
 from nntui.tui.widgets.palette import found
 
 TAKEN = {"a", "b", "h", "i", "m", "s"}
@@ -56,9 +62,15 @@ def test_every_action_is_in_help_and_every_footer_key_is_an_action() -> None:
     for action in ACTIONS:
         assert action.label in said
         assert action.help in said or action.words in said
-    for kind in FOOTERS:
-        assert dict(footer_keys(kind))["q"] == "quit"
-        assert dict(footer_keys(kind))["?"] == "help"
+    for kind, width in itertools.product(FOOTERS, (40, 80, 200)):
+        assert dict(footer_keys(kind, width))["q"] == "quit"
+        assert dict(footer_keys(kind, width))["?"] == "help"
+
+
+def test_the_last_line_of_the_live_screen_names_keys_of_plots_at_80_columns() -> None:
+    line = status_line(Head(), 80, Paint(DARK, SETS["braille"]), footer_keys("live", 80)).plain
+    for words in ("1–9 screens", "? help", "q quit", "l → crosshair", "+ zoom in", "y log y"):
+        assert words in line
 
 
 def test_help_says_everything_in_the_smallest_usual_terminal_with_no_word_cut_off(tui: SimpleNamespace) -> None:

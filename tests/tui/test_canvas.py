@@ -191,3 +191,13 @@ def test_a_sparkline_has_its_width_and_is_blank_where_nothing_is_known(values: l
 
 def test_a_sparkline_rises_with_its_values() -> None:
     assert spark(np.arange(8.0), 8, " 12345678") == "12345678"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_runs_drawn_along_are_lines_without_bands(kind: str) -> None:
+    own = series([-50.0] * 8, [50.0] * 8)
+    along = dataclasses.replace(series([-90.0] * 8, [90.0] * 8, [70.0] * 8), run=1)
+    raster = draw(data(own, along), 8 // DOTS[kind][0], 8, kind)
+    assert not ((raster.layer == BAND) & (raster.series == 1)).any()
+    assert ((raster.layer == LINE) & (raster.series == 1)).any()
+    assert ((raster.layer == BAND) & (raster.series == 0)).any(), "the run that is watched keeps its band"

@@ -128,4 +128,4 @@ class RunScreen(Screen[None]):
         return [notice_line(self.snapshot, width, app.paint)]
 
     def _footer(self, width: int, height: int) -> list[Text]:
-        return [status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND))]
+        return [status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND, width))]

@@ -213,4 +213,4 @@ class RunsScreen(BrowseScreen):
 
     def _footer(self, width: int, height: int) -> list[Text]:
         head = Snapshot().head
-        return [status_line(head, width, self.run_app.paint, footer_keys(self.KIND))]
+        return [status_line(head, width, self.run_app.paint, footer_keys(self.KIND, width))]
