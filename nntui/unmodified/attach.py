@@ -20,6 +20,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from nntui.probes.hooks import Guard, Hook, lifted
 from nntui.unmodified import FOLDER
+from nntui.unmodified.functions import untouched
 from nntui.unmodified.losses import Losses
 from nntui.unmodified.models import optimizers
 from nntui.unmodified.optimizers import Slots
@@ -140,7 +141,7 @@ class Attachment:
             else:
                 given = (given[0], given[1] + 1, *given[2:])
             try:
-                with lifted(obj):
+                with lifted(obj), untouched():
                     return plain(obj, *given, **named)
             except BaseException:
                 hide()

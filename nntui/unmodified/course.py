@@ -148,4 +148,4 @@ class Course:
             what = "recording" if self._count == 1 else "another training begins: it and those that follow are recorded"
             say(f"{what} into {shown(path)}; to see it: nntui watch {shown(path)}")
         declared = os.environ.get(DECLARED, "").splitlines()
-        self._training = Training(run, self._slots, first, earlier, declared, self._scaler(), self._guard)
+        self._training = Training(run, self._slots, first, earlier, declared, self._scaler(), self._losses, self._guard)

@@ -1,7 +1,7 @@
-"""The loss of an evaluation, where a script calculates it with a loss module.
+"""The loss of an evaluation, where a script calculates it with a loss module or a function of torch.
 
-Owns telling an evaluation from anything else that is done without gradients: the model is in eval mode, and one loss module is
-called, from one place of the script, over one pass of the data. Invariant: what is not plainly an evaluation gives no number.
+Owns telling an evaluation from anything else that is done without gradients: the model is in eval mode, and one loss is
+calculated, at one place of the script, over one pass of the data. Invariant: what is not plainly an evaluation gives no number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from torch.nn.modules.loss import _Loss
 from torch.utils.hooks import RemovableHandle
 
 from nntui.probes.hooks import Guard, Hook
-from nntui.unmodified.losses import Number, number
+from nntui.unmodified.functions import Calls, calls_one
+from nntui.unmodified.losses import Losses, Number, number
 
 _OTHERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
 """Where code lies that is not the script's."""
@@ -31,25 +32,26 @@ Place = tuple[tuple[int, int], ...]
 class Evaluation:
     """What was evaluated since the last update."""
 
-    def __init__(self, modules: Iterable[nn.Module], models: Iterable[nn.Module], guard: Guard) -> None:
-        """modules: every one that there is; models: those that are trained."""
+    def __init__(self, modules: Iterable[nn.Module], models: Iterable[nn.Module], losses: Losses, guard: Guard) -> None:
+        """modules: every one that there is; models: those that are trained; losses: of the training."""
         self._models = weakref.WeakSet(models)
-        losses = [one for one in modules if is_loss(one)]
-        self.blind = not losses
-        """Whether there is no loss module."""
         self.doubt = ""
         """Why nothing is recorded any more."""
         self._place: Place = ()
         self._phase: dict[Place, _Pass] = {}
-        self._handles: list[RemovableHandle] = [
-            one.register_forward_hook(Hook(guard, self._heard)) for one in losses if len(self._models)
-        ]
+        own = [one for one in modules if is_loss(one) and not calls_one(one)] if len(self._models) else []
+        self._handles: list[RemovableHandle] = [one.register_forward_hook(Hook(guard, self._whole)) for one in own]
+        self._calls = Calls(guard, self._heard) if len(self._models) else None
+        if self._calls is not None:
+            losses.root = self._calls.root
 
     def stop(self) -> None:
         """Look no more."""
         for handle in self._handles:
             handle.remove()
-        self._handles, self._phase = [], {}
+        if self._calls is not None:
+            self._calls.stop()
+        self._handles, self._calls, self._phase = [], None, {}
 
     def close(self) -> Number | None:
         """An update follows, or the end: the mean loss of the evaluation before it; None where there was none."""
@@ -66,16 +68,27 @@ class Evaluation:
             self.doubt = "several passes over data are evaluated at one place of the script between two updates"
         return None if own is None or self.doubt else own.mean()
 
-    def _heard(self, module: nn.Module, given: Any, output: Any) -> None:
-        if torch.is_grad_enabled() or not isinstance(output, Tensor) or output.numel() != 1:
+    def _whole(self, module: nn.Module, given: Any, output: Any) -> None:
+        """A loss module was called: what it calculates on its way is no evaluation of its own."""
+        if torch.is_grad_enabled() or getattr(module, "reduction", "mean") != "mean":
             return
-        if any(model.training for model in self._models) or getattr(module, "reduction", "mean") != "mean":
+        outside = _place()
+        for place in [one for one in self._phase if len(one) > len(outside) and one[-len(outside) :] == outside]:
+            del self._phase[place]
+        self._take(outside, given[0] if isinstance(given, tuple) and given else None, output)
+
+    def _heard(self, outputs: Any, loss: Any) -> None:
+        """A function of torch was called; what is only a part of the training loss is none."""
+        if self._calls is not None and self._calls.alone is not False:
+            self._take(_place(), outputs, loss)
+
+    def _take(self, place: Place, outputs: Any, loss: Any) -> None:
+        if not isinstance(loss, Tensor) or loss.numel() != 1 or any(model.training for model in self._models):
             return
-        value = number(output)
+        value = number(loss)
         if value is not None:
-            first = given[0] if isinstance(given, tuple) and given else None
-            size = len(first) if isinstance(first, Tensor) and first.dim() else 1
-            self._phase.setdefault(_place(), _Pass()).take(value, size)
+            size = len(outputs) if isinstance(outputs, Tensor) and outputs.dim() else 1
+            self._phase.setdefault(place, _Pass()).take(value, size)
 
 
 class _Pass:
@@ -108,12 +121,12 @@ def is_loss(module: nn.Module) -> bool:
 
 
 def _place() -> Place:
-    """Where in the script this is called from: code and line of each frame that is not torch's."""
+    """Where in the script this is called from: code and instruction of each frame that is not torch's."""
     found = []
     frame = sys._getframe(1)
     while frame is not None and len(found) < DEPTH:
         code = frame.f_code
         if not code.co_filename.startswith(_OTHERS):
-            found.append((id(code), frame.f_lineno))
+            found.append((id(code), frame.f_lasti))
         frame = frame.f_back
     return tuple(found)

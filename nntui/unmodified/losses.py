@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,8 @@ class Losses:
     def __init__(self) -> None:
         self.passes = 0
         """Backward passes so far, those inside of one left out."""
+        self.root: Callable[[Tensor], None] | None = None
+        """Somebody who is told where each begins."""
         self._pending: deque[Loss] = deque(maxlen=KEPT)
         self._scaled: deque[tuple[weakref.ref[Tensor], Number]] = deque(maxlen=8)
         self._begun: list[Loss] = []
@@ -58,6 +61,8 @@ class Losses:
             value = number(root) if known is None else known
             if value is not None:
                 self._begun.append(Loss(value))
+                if self.root is not None:
+                    self.root(root)
         if len(slots) > 1 and self._begun:
             self._before = slots.gradients()
 

@@ -22,7 +22,7 @@ from nntui.recorder.run import Run
 from nntui.unmodified import models
 from nntui.unmodified.entries import Entries
 from nntui.unmodified.evaluation import Evaluation
-from nntui.unmodified.losses import Number, mean
+from nntui.unmodified.losses import Losses, Number, mean
 from nntui.unmodified.optimizers import Slot, Slots
 
 LOSS, RATE, VALIDATION = "train/loss", "lr", "val/loss"
@@ -41,6 +41,7 @@ class Training:
         earlier: Sequence[tuple[list[Number], Any]],
         declared: Sequence[str],
         scaler: Any,
+        losses: Losses,
         guard: Guard,
     ) -> None:
         """earlier: losses and rate of each update that was made already."""
@@ -53,11 +54,11 @@ class Training:
         modules = models.alive(nn.Module)
         found = models.covering(models.roots(modules), [p for slot in slots for p in slot.parameters()])
         self._names.label(found)
-        self._evaluation = Evaluation(modules, found, guard)
+        self._evaluation = Evaluation(modules, found, losses, guard)
         self._watch: weakref.ref[Watch] | None = None
         self._entries: Entries | None = None
-        for losses, rate in earlier:
-            self.log(first, losses, rate)
+        for made, rate in earlier:
+            self.log(first, made, rate)
         if found:
             model = found[0] if len(found) == 1 else Several(models.named(found))
             watch = Watch(model, [], run, None, scaler, None, tuple(declared), told=True)
@@ -70,8 +71,6 @@ class Training:
             "What backward() is called on is taken as the loss, without a loss scale, and averaged between two updates; where a "
             "script divides it by the number of accumulated batches, it is as small as that."
         ]
-        if self._evaluation.blind:
-            unseen.append("No loss module is there: the loss of an evaluation that calls functions is not seen.")
         if not found:
             unseen.append("No module holds what the optimizer updates: layers are not seen.")
         self._run.event("note", "recorded by `nntui run`, the script unchanged", data={"unseen": unseen})

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nntui import names
+from nntui.unmodified.functions import FUNCTIONS
 
 from .programs import PROGRAMS, Generator, batches, net
 
@@ -287,9 +292,30 @@ def test_where_nothing_is_trained_there_is_no_run(record) -> None:
 # --- evaluation -------------------------------------------------------------------------------
 
 
-def test_an_evaluation_by_a_loss_module_is_the_mean_over_its_examples(record) -> None:
+class WeighedLoss(nn.Module):
+    """A loss of somebody's own, of parts that are losses."""
+
+    def forward(self, outputs, targets):
+        return functional.cross_entropy(outputs, targets) + 0.5 * functional.nll_loss(outputs, targets)
+
+
+LOSSES = {
+    "a module": nn.CrossEntropyLoss(),
+    "a module of its own": WeighedLoss(),
+    "a function": functional.cross_entropy,
+    "a function that calls another": lambda outputs, targets: functional.nll_loss(outputs.log_softmax(1), targets),
+    "another module": nn.MultiMarginLoss(),
+    "the mean of squares": lambda outputs, targets: functional.mse_loss(outputs[:, 0], targets.float()),
+    "one output": lambda outputs, targets: functional.binary_cross_entropy_with_logits(
+        outputs[:, 0], (targets > 0).float()
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_an_evaluation_is_the_mean_over_its_examples(record, kind: str) -> None:
     def program() -> list[float]:
-        (model, optimizer), criterion = small(), nn.CrossEntropyLoss()
+        (model, optimizer), criterion = small(), LOSSES[kind]
         given = []
         for _ in range(3):
             model.train()
@@ -309,11 +335,86 @@ def test_an_evaluation_by_a_loss_module_is_the_mean_over_its_examples(record) ->
     assert [*found.found["val/loss"]] == [4, 8, 12]
 
 
-@pytest.mark.parametrize("how", ["training mode", "two places", "two passes", "another reduction"])
+PARTS = {
+    "two functions": lambda outputs, targets: (
+        functional.cross_entropy(outputs, targets) + functional.multi_margin_loss(outputs, targets)
+    ),
+    "a penalty": lambda outputs, targets: functional.cross_entropy(outputs, targets) + outputs.square().mean(),
+    "a root": lambda outputs, targets: functional.mse_loss(outputs[:, 0], targets.float()).sqrt(),
+    "twice on one line": lambda outputs, targets: (
+        functional.cross_entropy(outputs, targets) + functional.cross_entropy(-outputs, targets)
+    ),
+}
+
+
+@pytest.mark.parametrize("how", PARTS)
+def test_a_function_that_is_only_a_part_of_the_loss_is_not_taken_for_it(record, how: str) -> None:
+    def program() -> None:
+        (model, optimizer), loss = small(), PARTS[how]
+        for _ in range(2):
+            model.train()
+            for x, y in batches(3):
+                step(optimizer, loss(model(x), y))
+            model.eval()
+            with torch.no_grad():
+                (x, y), *_ = batches(1)
+                loss(model(x), y)
+
+    assert "val/loss" not in record(program).found
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_a_loss_that_is_scaled_before_its_backward_pass_is_the_same_loss(record, factor: float) -> None:
+    def program() -> float:
+        model, optimizer = small()
+        for x, y in batches(3):
+            step(optimizer, functional.cross_entropy(model(x), y).float() * factor)
+        model.eval()
+        with torch.no_grad():
+            (x, y), *_ = batches(1)
+            return functional.cross_entropy(model(x), y).item()
+
+    found = record(program)
+    assert found.values("val/loss") == [pytest.approx(found.given)]
+
+
+def test_functions_of_torch_are_its_own_before_and_after_and_for_a_compiler(record) -> None:
+    def functions() -> list[object]:
+        return [getattr(owner, name) for owner, name, _ in FUNCTIONS]
+
+    plain, meanwhile = functions(), []
+
+    def program() -> list[float]:
+        (model, optimizer), losses = small(), []
+        for place, (x, y) in enumerate(batches(6)):
+            step(optimizer, functional.cross_entropy(model(x), y))
+            if place == 2:
+                meanwhile.extend(functions())
+                with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                    scripted = torch.jit.script(scriptable)
+                losses.append(scripted(model(x), y).item())
+                losses.append(functional.cross_entropy(model(x), y).item())
+        return losses
+
+    found = record(program)
+    assert found.given[0] == found.given[1]
+    assert not any(one is other for one, other in zip(plain, meanwhile, strict=True))
+    assert all(one is other for one, other in zip(plain, functions(), strict=True))
+
+
+def scriptable(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(outputs, targets)
+
+
+@pytest.mark.parametrize(
+    "how", ["training mode", "two places", "two passes", "another reduction", "a function that sums"]
+)
 def test_what_is_not_plainly_an_evaluation_gives_no_number(record, how: str) -> None:
     def program() -> None:
         (model, optimizer), criterion = small(), nn.CrossEntropyLoss()
-        summed = nn.CrossEntropyLoss(reduction="sum")
+        summed: Any = nn.CrossEntropyLoss(reduction="sum")
+        if how == "a function that sums":
+            summed = functools.partial(functional.cross_entropy, reduction="sum")
         for _ in range(2):
             model.train()
             for x, y in batches(4):
@@ -323,7 +424,7 @@ def test_what_is_not_plainly_an_evaluation_gives_no_number(record, how: str) -> 
                 for _ in range(2 if how == "two passes" else 1):
                     for size in (32, 32, 10):
                         (x, y), *_ = batches(1, size)
-                        (summed if how == "another reduction" else criterion)(model(x), y)
+                        (criterion if how.startswith("t") else summed)(model(x), y)
                 if how == "two places":
                     criterion(model(x), y)
 
