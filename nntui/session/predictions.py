@@ -52,6 +52,8 @@ class Prediction:
     """Empty where none was recorded."""
     said: str
     """What the network says at the shown moment; empty where nothing is recorded then."""
+    said_then: Sequence[str]
+    """The same at every moment."""
     right: Literal["yes", "no", ""]
     score: float
     """Of classes the probability of the label (of what is said where there is none); of numbers the value."""
@@ -201,6 +203,7 @@ class Reading:
             example=example,
             label=self._label(target, label),
             said=said[at],
+            said_then=said,
             right="" if not judged else "yes" if right[at] else "no",
             score=float(scores[at]),
             history=scores,

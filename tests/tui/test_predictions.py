@@ -135,6 +135,7 @@ def example(**changes) -> Prediction:
     known = {"example": 3, "label": "cat", "said": "dog", "right": "no", "score": 0.2, "target": 1.0, "loss": 1.6}
     known |= {"history": np.array([0.9, 0.2]), "right_then": np.array([True, False]), "jitter": 1.0, "last_change": 10}
     known |= {"good": np.array([0.9, 0.2]), "sure": np.array([0.9, 0.8]), "chances": np.array([[0.1, 0.9], [0.8, 0.2]])}
+    known |= {"said_then": ("cat", "dog")}
     return Prediction(**(known | {"top": (("dog", 0.8), ("cat", 0.2)), "given": Shown()} | changes))
 
 
@@ -181,6 +182,21 @@ def test_of_more_classes_than_lines_the_likeliest_have_a_history_and_always_the_
     assert few[-1].plain.endswith("0.700")
     assert "2 of 4 classes" in words(few)
     assert chances_lines(example(chances=np.empty((0, 0))), batch(example()), 60, 9, PAINT) == []
+
+
+@pytest.mark.parametrize(
+    ("height", "steps"), [(9, [0, 10, 20, 30]), (5, [0, 10, 20, 30]), (4, [0, 20, 30]), (2, [30]), (1, [])]
+)
+def test_a_text_is_shown_as_it_came_to_be_from_the_first_to_the_shown_moment(height, steps) -> None:
+    said = ("", "a\x1b[31m", "ab", "abc" * 99, "never")
+    one = example(right="", said=said[3], said_then=said, right_then=np.array([False] * 5))
+    data = Predictions("fixed", ("fixed",), "text", np.arange(0, 50, 10), 3, "example", 0, 0, (one,))
+    lines = panels.said_lines(one, data, 30, height, PAINT)
+    assert [int(line.plain.split()[0]) for line in lines[1:]] == steps
+    assert len(lines) <= height
+    assert all(line.cell_len <= 30 and line.plain.isprintable() for line in lines)
+    assert "never" not in words(lines)
+    assert ("of 4 moments" in words(lines)) == (0 < len(steps) < 4)
 
 
 def test_a_key_puts_labels_by_what_is_said_in_the_place_of_the_example(tui: SimpleNamespace) -> None:

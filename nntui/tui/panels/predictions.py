@@ -134,8 +134,27 @@ def prediction_beside(one: Prediction, data: Predictions, width: int, height: in
     room = height - len(lines) - 1
     if has_plot(data):
         return [*lines, Text(), *labels_plot(data, width, min(room, MOST_PLOT), one.example, paint)]
-    more = chances_lines(one, data, width, room, paint)
+    more = (
+        chances_lines(one, data, width, room, paint)
+        if data.kind != "text"
+        else said_lines(one, data, width, room, paint)
+    )
     return [*lines, Text(), *more] if len(more) > LEAST_CHANCES else lines
+
+
+def said_lines(one: Prediction, data: Predictions, width: int, height: int, paint: Paint) -> list[Text]:
+    """What was said at the recorded moments up to the shown one, evenly thinned where there is no room for all."""
+    if height < 2:
+        return []
+    count = data.at + 1
+    shown = sorted({data.at - data.at * k // max(1, min(count, height - 1) - 1) for k in range(min(count, height - 1))})
+    wide = max(len(f"{int(data.steps[at]):,}") for at in shown)
+    lines = [paint.text("said at step" + (f", {len(shown)} of {count} moments" if len(shown) < count else ""), "quiet")]
+    for at in shown:
+        step = paint.text(f"{int(data.steps[at]):>{wide},}", "quiet")
+        words = paint.text(one.said_then[at] or "–", "success" if one.right_then[at] else "primary")
+        lines.append(joined([step, words], " "))
+    return [shortened(line, width) for line in lines]
 
 
 def _facts(one: Prediction, data: Predictions, width: int, paint: Paint) -> list[Text]:
