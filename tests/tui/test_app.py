@@ -486,6 +486,40 @@ def test_no_sequence_of_keys_and_snapshots_breaks_it(
     play(steps, dice.choice(["live", "failing", "hostile"]))
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_every_screen_in_every_state_survives_any_size_and_any_snapshot(
+    play: Callable[..., NntuiApp], tui: SimpleNamespace, seed: int
+) -> None:
+    dice = random.Random(seed)
+    groups = {"1": "live", "3": "predictions", "4": "dependencies", "5": "layers", "6": "data", "7": "runs", "9": "log"}
+
+    def states(screen: str) -> list[list[str]]:
+        """A detail open, a cursor, a filter half typed, the palette, alerts and help above it, and keys of its own."""
+        own = [key for action in ACTIONS if action.group == groups.get(screen) for key in action.keys] or ["j"]
+        common = [["enter", "j"], ["j", "l", "l"], ["slash", "x", "="], ["colon", "l"], ["a"], ["question_mark"]]
+        return [*common, dice.sample(own, min(3, len(own))), [*dice.sample(own, 1), "enter"]]
+
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        async def look() -> None:
+            await pilot.pause()
+            assert not any("cannot draw" in line for line in tui.lines(app))
+
+        for screen in dice.sample("123456789", 9):
+            await pilot.press(screen, *dice.choice(states(screen)))
+            await look()
+            await pilot.resize_terminal(*dice.choice([(1, 1), (1, 40), (200, 1), (2, 2)]))
+            other = tui.CannedFeed(dice.choice(tui.SCENES))
+            feed.base, feed.curves, feed.scene = other.base, other.curves, other.scene
+            feed.post()
+            await look()
+            await pilot.resize_terminal(*dice.choice([(80, 24), (40, 12), (160, 45), (200, 50)]))
+            await look()
+            await pilot.press("escape", "escape", "escape")
+        assert app.is_running
+
+    play(steps, dice.choice(["live", "failing", "hostile"]))
+
+
 def test_a_panel_that_cannot_draw_says_so_and_the_others_go_on(
     play: Callable[..., NntuiApp], tui: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
