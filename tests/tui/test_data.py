@@ -220,7 +220,7 @@ def test_a_grid_is_walked_in_two_directions(tui: SimpleNamespace) -> None:
         assert "conf" in listed
         assert "conf" not in shown
         assert "✗ dog→" in shown
-        across = app.screen._plan(100, app.screen._body_height()).across
+        across = app.screen._plan(100, app.screen.query_one("#browse").size.height).across
         await keys("j", "l", "l", "h")
         assert app.screen.chosen == across + 1
         await keys("k")

@@ -71,13 +71,14 @@ class Plan:
         whole = cells(rows, columns, 1, paint)
         sizes = [(*cells(rows, columns, scale, paint), ENOUGH) for scale in range(LARGEST, 0, -1)]
         sizes += [(-(-whole[0] // part), -(-whole[1] // part), FEW) for part in (1, *SMALLER)]
+        found: list[Plan] = []
         for wide, high, enough in sizes:
             card = min(max(wide, LEAST_WIDTH), max(1, width))
             across = max(1, (width + 1) // (card + 1))
-            plan = cls(card, high + 1, across, max(0, height // (high + 1)), True, (min(wide, card), high))
-            if plan.most >= min(max(1, count), enough):
-                return plan
-        return plan
+            found.append(cls(card, high + 1, across, max(0, height // (high + 1)), True, (min(wide, card), high)))
+            if found[-1].most >= min(max(1, count), enough):
+                break
+        return found[-1]
 
 
 def gallery(cards: Sequence[Card], plan: Plan, paint: Paint, chosen: int = -1) -> list[Text]:

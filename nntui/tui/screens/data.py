@@ -122,8 +122,10 @@ class DataScreen(BrowseScreen):
 
     def move(self, by: int, *, wrap: bool = False) -> None:
         """Another example; of a grid the one above or below."""
-        step = self._plan(self._room(self.size.width), self._body_height()).across
-        super().move(by * step if self.mode == "grid" and abs(by) == 1 and not self.alone else by, wrap=wrap)
+        if self.mode == "grid" and abs(by) == 1 and not self.alone:
+            width, height = self.size.width, self.query_one("#browse").size.height
+            by *= self._plan(self.beside(width) or width, height).across
+        super().move(by, wrap=wrap)
 
     def action_across(self, by: int) -> None:
         """The next example of a grid."""
@@ -199,10 +201,6 @@ class DataScreen(BrowseScreen):
         given = [one.given for one in items[:LIKELY]] or [Shown()]
         picture = next((one for one in given if has_picture(one)), given[0])
         return Plan.of(picture, len(items), width, height, self.run_app.paint)
-
-    def _body_height(self) -> int:
-        """Lines of the list."""
-        return max(1, self.query_one("#browse").size.height)
 
     def _body(self, width: int, height: int) -> list[Text]:
         items, paint = self.items(), self.run_app.paint
