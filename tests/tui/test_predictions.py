@@ -172,7 +172,7 @@ def test_labels_by_what_is_said_tell_right_from_wrong_and_mark_the_chosen_one() 
 
 
 def test_of_more_classes_than_lines_the_likeliest_have_a_history_and_always_the_label() -> None:
-    chances = np.array([[0.2, 0.3, 0.5, 0.0], [0.1, 0.0, 0.2, 0.7]])
+    chances = np.array([[0.2, 0.3, 0.5, 0.0], [0.1, 0.0, 0.2, 0.7]])  # the label is number 1, what is said number 3
     data = counted("ox", "cat", "elk", "dog", counts=[[0] * 4] * 4, chances=chances)
     whole = chances_lines(data.examples[0], data, 60, 5, PAINT)
     assert [line.plain[:3] for line in whole[1:]] == [" ox", "cat", "elk", "dog"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from rich.cells import cell_len
 from rich.text import Text
 
 from nntui.session.predictions import Prediction, Predictions
@@ -32,12 +33,17 @@ def table_size(data: Predictions) -> tuple[int, int]:
     return name + 1 + each * len(data.classes), 2 + len(data.classes)
 
 
-def table_lines(data: Predictions, width: int, height: int, chosen: Prediction, paint: Paint) -> list[Text]:
-    """How many examples of each label are said to be what, the cell of the chosen one marked; one line where there is no room."""
+def table_lines(
+    data: Predictions, width: int, height: int, chosen: Prediction, paint: Paint, hint: str = ""
+) -> list[Text]:
+    """How many examples of each label are said to be what, the cell of the chosen one marked; one line where there is no room.
+
+    hint: what gives it more.
+    """
     wide, high = table_size(data)
     classes = len(data.classes)
     if wide > width or high > height:
-        words = f"no room for {classes} × {classes} labels and predictions: {wide} cells, {high} lines"
+        words = f"no room for {classes} × {classes} labels and predictions{hint}"
         return [cut_line(paint.text(words, "faint"), width)]
     name, each = _widths(data)
     heads = " ".join(fit(safe(one), each - 1, right=True) for one in data.classes)
@@ -48,7 +54,7 @@ def table_lines(data: Predictions, width: int, height: int, chosen: Prediction, 
     for row, label in enumerate(data.classes):
         line = joined([paint.text(fit(safe(label), name, right=True), "quiet")], "").append(" ")
         for column, count in enumerate(data.confusion[row].tolist()):
-            here = (label, data.classes[column]) == (chosen.label, chosen.said)
+            here = (row, data.classes[column]) == (chosen.target, chosen.said)
             words, meaning = str(count) if count else paint.glyphs.dot, "faint"
             if count:
                 meaning = "success" if row == column else "error"
@@ -60,7 +66,7 @@ def table_lines(data: Predictions, width: int, height: int, chosen: Prediction, 
 
 def _widths(data: Predictions) -> tuple[int, int]:
     """Cells of a label and of a column: its count or its name, and room for the mark of the chosen one."""
-    longest = max(len(safe(one)) for one in data.classes)
+    longest = max(cell_len(safe(one)) for one in data.classes)
     return min(NAME_WIDTH, longest), max(3, len(str(int(data.confusion.max()))) + 1, min(NAME_WIDTH, longest + 1))
 
 
@@ -70,12 +76,12 @@ def chances_lines(one: Prediction, data: Predictions, width: int, height: int, p
     Of more classes than lines the likeliest ones, and the label.
     """
     chances = one.chances[: data.at + 1]
-    name = max((min(NAME_WIDTH, len(safe(label))) for label in data.classes), default=0)
+    name = max((min(NAME_WIDTH, cell_len(safe(label))) for label in data.classes), default=0)
     room, rows = width - name - 8, height - 1
     if not len(chances) or room < 8 or rows < 1:
         return []
     newest = np.nan_to_num(chances[-1], nan=-1.0)
-    ranked = sorted(range(len(newest)), key=lambda k: (data.classes[k] != one.label, -newest[k], k))
+    ranked = sorted(range(len(newest)), key=lambda k: (k != one.target, -newest[k], k))
     shown = sorted(ranked[:rows])
     of = f" of {len(newest)} classes" if len(shown) < len(newest) else ""
     first, last = int(data.steps[0]), int(data.steps[data.at])
@@ -83,7 +89,7 @@ def chances_lines(one: Prediction, data: Predictions, width: int, height: int, p
     lines = [cut_line(paint.text(title, "quiet"), width)]
     for k in shown:
         label, value = data.classes[k], float(chances[-1][k])
-        meaning = "success" if label == one.label else "error" if one.right == "no" and label == one.said else "primary"
+        meaning = "success" if k == one.target else "error" if one.right == "no" and label == one.said else "primary"
         words = f"{value:.3f}" if math.isfinite(value) else ""
         bars = Text(spark(chances[:, k], room, paint.glyphs.bar, (0.0, 1.0)), paint.style(meaning), end="")
         parts = [paint.text(fit(safe(label), name, right=True), "quiet"), bars, paint.text(f"{words:>6}", meaning)]

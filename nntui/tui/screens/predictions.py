@@ -105,7 +105,7 @@ class PredictionsScreen(BrowseScreen):
         """Labels against predictions: numbers in a plot, classes in a table."""
         data, paint = self.snapshot.predictions, self.run_app.paint
         if has_table(data):
-            return table_lines(data, width, height, item, paint)
+            return table_lines(data, width, height, item, paint, "" if self.alone else ": press enter")
         return panels.labels_plot(data, width, height, item.example, paint) if panels.has_plot(data) else []
 
     def nothing(self) -> str:
