@@ -100,19 +100,22 @@ class LayersScreen(BrowseScreen):
 
     def detail(self, item: Layer, width: int) -> list[Text]:
         """All numbers of a layer; alone, its history."""
-        paint = self.run_app.paint
-        lines = panels.layer_detail(item, width, paint)
+        lines = panels.layer_detail(item, width, self.run_app.paint)
         if self.alone:
             return lines + self._plot(item, self.wanted.statistic, width - 2, max(3, self.size.height - 6 - len(lines)))
-        room = self.size.height - CHROME - len(lines)
-        if self.beside(self.size.width):
-            lines += self._plots(item)
-            room = self.size.height - CHROME - len(lines)
-        else:
-            room -= min(len(self.items()), (self.size.height - CHROME) // 2) + 1
-        if self._has_filters(item) and room >= LEAST_FILTERS and not self._are_below():
-            lines += [Text(), *weights_lines(self.snapshot.weights, width, room, paint)]
-        return lines
+        height = self.size.height - CHROME
+        return lines + self._filters_of(item, width, height - min(len(self.items()), height // 2) - len(lines) - 1)
+
+    def detail_beside(self, item: Layer, width: int, height: int) -> list[Text]:
+        """All numbers of a layer over their plots."""
+        lines = panels.layer_detail(item, width, self.run_app.paint) + self._plots(item)
+        return lines if self._are_below() else lines + self._filters_of(item, width, height - len(lines) - 1)
+
+    def _filters_of(self, item: Layer, width: int, height: int) -> list[Text]:
+        """First-layer weights where they are those of this layer and have room, below a blank line."""
+        if not self._has_filters(item) or height < LEAST_FILTERS:
+            return []
+        return [Text(), *weights_lines(self.snapshot.weights, width, height, self.run_app.paint)]
 
     def below(self, width: int, height: int) -> list[Text]:
         """First-layer weights, where the table leaves room."""

@@ -69,7 +69,7 @@ class PredictionsScreen(BrowseScreen):
             return shown
         lines = panels.prediction_detail(item, data, width, room, paint)
         below = height - 6 - (0 if self.alone else min(len(self.items()), height // 2)) - len(lines)
-        if below >= LEAST_PLOT:
+        if below >= LEAST_PLOT and (panels.has_plot(data) or self._has_room(width, below)):
             lines += self._plotted(item, width, min(below, 20))
         return lines
 
@@ -98,8 +98,10 @@ class PredictionsScreen(BrowseScreen):
     def _has_room(self, width: int, height: int) -> bool:
         """Whether labels by what is said have room here."""
         data = self.snapshot.predictions
-        wide, high = table_size(data) if has_table(data) else (0, 0)
-        return has_table(data) and wide <= width and high <= height
+        if not has_table(data):
+            return False
+        wide, high = table_size(data)
+        return wide <= width and high <= height
 
     def _plotted(self, item: Prediction, width: int, height: int) -> list[Text]:
         """Labels against predictions: numbers in a plot, classes in a table."""
