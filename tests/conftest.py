@@ -2,17 +2,21 @@
 
 import dataclasses
 import fcntl
+import json
 import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Self, TextIO
 
 import pyte
 import pytest
@@ -38,20 +42,130 @@ def _size(fd: int, columns: int, rows: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+class Program:
+    """A process that `Preloaded` has forked, as subprocess.Popen has it; `stdout` and `stderr` are pipes unless given."""
+
+    def __init__(self, report: TextIO, stdout: TextIO | None, stderr: TextIO | None) -> None:
+        self.pid = int(report.readline())
+        self.stdout, self.stderr = stdout, stderr
+        self.returncode: int | None = None
+        self._report = report
+
+    def poll(self) -> int | None:
+        return self.returncode if not select.select([self._report], [], [], 0)[0] else self.wait()
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            if not select.select([self._report], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+            self.returncode = os.waitstatus_to_exitcode(int(self._report.read()))
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What is left of both streams, once it has ended."""
+        found = ["", ""]
+
+        def read(place: int, stream: TextIO) -> None:
+            found[place] = stream.read()
+
+        streams = [(i, s) for i, s in enumerate((self.stdout, self.stderr)) if s is not None and not s.closed]
+        readers = [threading.Thread(target=read, args=one) for one in streams]
+        for reader in readers:
+            reader.start()
+        self.wait(timeout)
+        for reader in readers:
+            reader.join()
+        return found[0], found[1]
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Wait for its end, when the test has failed too: its folder is still its own."""
+        if error[0] is not None:
+            self.kill()
+        self.communicate()
+        self.close()
+
+    def close(self) -> None:
+        for stream in (self._report, self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
+
+
+class Preloaded:
+    """`python -P -m MODULE …` without the seconds of imports: a fork of a process that has done them."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-P", Path(__file__).parent / "preloaded.py", str(theirs.fileno())]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "pass_fds": [theirs.fileno()]}
+        self._process = subprocess.Popen(command, start_new_session=True, **streams)
+        theirs.close()
+
+    def start(
+        self,
+        module: str,
+        *words: object,
+        env: dict[str, str],
+        cwd: Path | None = None,
+        new_session: bool = False,
+        **own: int,
+    ) -> Program:
+        """`own` gives descriptors for stdin, stdout and stderr."""
+        report, reported = os.pipe()
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        given, ours = [own.get("stdin", nowhere)], dict[str, TextIO]()
+        opened = [nowhere, reported]
+        for name in ("stdout", "stderr"):
+            if name not in own:
+                reader, writer = os.pipe()
+                ours[name] = os.fdopen(reader)
+                opened.append(writer)
+            given.append(own.get(name, opened[-1]))
+        asked = {"module": module, "words": [str(word) for word in words], "env": env, "new_session": new_session}
+        message = json.dumps(asked | {"cwd": str(cwd or Path.cwd())}).encode()
+        socket.send_fds(self._socket, [message], [*given, reported])
+        for one in opened:
+            os.close(one)
+        return Program(os.fdopen(report), ours.get("stdout"), ours.get("stderr"))
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[Preloaded]:
+    """preloaded.start("trainer", "train", …, env={…}): a process of its own."""
+    one = Preloaded()
+    yield one
+    one.close()
+
+
 class Terminal:
     """A program in a pseudo-terminal; `raw` is every byte it sent, `text` what its screen shows."""
 
-    def __init__(self, command: list[str], columns: int, rows: int, cwd: Path, env: dict[str, str]) -> None:
+    def __init__(self, start: Callable[[int], Program | subprocess.Popen[str]], columns: int, rows: int) -> None:
+        """start(terminal): a process that has it as its controlling terminal."""
         self.raw = b""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
-        pid, self.fd = pty.fork()
-        if pid == 0:
-            _size(0, columns, rows)  # before the program can look
-            os.chdir(cwd)
-            os.execvpe(command[0], command, env)
-        self.pid = pid
-        self.code: int | None = None
+        self.fd, theirs = pty.openpty()
+        _size(theirs, columns, rows)  # before the program can look
+        self._process = start(theirs)
+        os.close(theirs)
+        self.pid = self._process.pid
 
     def resize(self, columns: int, rows: int) -> None:
         _size(self.fd, columns, rows)
@@ -92,22 +206,17 @@ class Terminal:
         end = time.monotonic() + deadline
         while time.monotonic() < end:
             self.read()
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
+            code = self._process.poll()
+            if code is not None:
                 while self.read(0.1) and select.select([self.fd], [], [], 0)[0]:
                     pass
-                self.code = os.waitstatus_to_exitcode(status)
-                return self.code
+                return code
         raise AssertionError(f"did not end; the screen shows:\n{self.text}")
 
     def close(self) -> None:
-        if self.code is None:
-            try:
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-            except (ProcessLookupError, ChildProcessError):
-                pass
-        os.close(self.fd)
+        self._process.kill()
+        with self._process:
+            os.close(self.fd)
 
 
 @pytest.fixture
@@ -118,14 +227,29 @@ def environment() -> dict[str, str]:
     return kept | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
 
 
+def _asked(words: Sequence[object]) -> tuple[str, ...]:
+    """The module that the words of a command lead to, and the words: `nntui train` becomes the trainer."""
+    return ("trainer" if words and words[0] in ("train", "check", "label") else "nntui", *map(str, words))
+
+
 @pytest.fixture
-def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[..., Terminal]]:
-    """terminal("watch", path, columns=80, rows=24): the real command in a pseudo-terminal."""
+def terminal(tmp_path: Path, environment: dict[str, str], preloaded: Preloaded) -> Iterator[Callable[..., Terminal]]:
+    """terminal("watch", path, columns=80, rows=24): the command in a pseudo-terminal; `fresh` ones start from nothing."""
     opened: list[Terminal] = []
 
-    def start(*words: str | Path, columns: int = 80, rows: int = 24, cwd: Path = tmp_path) -> Terminal:
-        command = [sys.executable, "-P", "-m", "nntui", *map(str, words)]
-        opened.append(Terminal(command, columns, rows, cwd, environment))
+    def start(
+        *words: str | Path, columns: int = 80, rows: int = 24, cwd: Path = tmp_path, fresh: bool = False
+    ) -> Terminal:
+        def fork(fd: int) -> Program:
+            streams = {"stdin": fd, "stdout": fd, "stderr": fd}
+            return preloaded.start(*_asked(words), env=environment, cwd=cwd, new_session=True, **streams)
+
+        def run(fd: int) -> subprocess.Popen[str]:
+            command = [sys.executable, "-P", "-m", "nntui", *map(str, words)]
+            streams = {"stdin": fd, "stdout": fd, "stderr": fd, "preexec_fn": lambda: os.login_tty(0)}
+            return subprocess.Popen(command, cwd=cwd, env=environment, text=True, **streams)
+
+        opened.append(Terminal(run if fresh else fork, columns, rows))
         return opened[-1]
 
     yield start
@@ -134,10 +258,16 @@ def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[.
 
 
 @pytest.fixture
-def nntui(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """nntui("show", path): the real command, to its end."""
+def nntui(
+    tmp_path: Path, environment: dict[str, str], preloaded: Preloaded
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """nntui("show", path): the command, to its end; a `fresh` one starts from nothing."""
 
-    def run(*words: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+    def run(*words: str | Path, cwd: Path = tmp_path, fresh: bool = False) -> subprocess.CompletedProcess[str]:
+        if not fresh:
+            with preloaded.start(*_asked(words), env=environment, cwd=cwd) as program:
+                out, errors = program.communicate(timeout=120)
+            return subprocess.CompletedProcess(list(words), program.returncode, out, errors)
         command = [sys.executable, "-P", "-m", "nntui", *map(str, words)]
         return subprocess.run(
             command,

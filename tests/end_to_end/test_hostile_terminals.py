@@ -49,7 +49,7 @@ def test_a_defect_of_the_dashboard_is_one_line_and_gives_the_terminal_back(run, 
         "    def broken(self, message): raise RuntimeError('planted \x1b]52;c;x\x07')\n"
         "    app.NntuiApp.on_snapshot_ready = broken\n"
     )
-    screen = terminal("watch", run)
+    screen = terminal("watch", run, fresh=True)
     assert screen.wait_closed() == 1
     assert b"\x1b[?1049l" in screen.raw
     assert "nntui watch: RuntimeError: planted" in screen.text

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def test_a_loop_of_ten_lines_is_watched_live(tmp_path, terminal, background, col
     script.write_text(TEN_LINES)
     (tmp_path / "trainer.py").write_text("raise RuntimeError('a user has a trainer of their own')")
     job = background(sys.executable, script, tmp_path / "runs" / "mine")
-    screen = terminal("watch", "runs/mine", "--wait", columns=columns, rows=rows)
+    screen = terminal("watch", "runs/mine", "--wait", columns=columns, rows=rows, fresh=True)
     first = screen.wait_for("mine", "live", "train/loss", "no alerts")
     step = int(first.split("step ")[1].split("/")[0].replace(",", ""))
     screen.wait_for("live")
@@ -117,25 +116,12 @@ def test_hostile_names_are_printed_as_visible_text_only(tmp_path, nntui) -> None
     assert "clears" + HOSTILE["clears"] in as_json["metrics"]
 
 
-def test_the_trainer_survives_kill_9_and_its_curves_go_on(tmp_path, nntui, background, eventually) -> None:
+def test_the_trainer_survives_kill_9_and_its_curves_go_on(tmp_path, nntui, preloaded, environment, eventually) -> None:
     run = tmp_path / "run"
-    command = (
-        sys.executable,
-        "-P",
-        "-m",
-        "nntui",
-        "train",
-        "digits",
-        "--out",
-        run,
-        "--steps",
-        "100000",
-        "--eval-every",
-        "50",
-    )
+    words = ("train", "digits", "--no-checks", "--out", run, "--steps", "100000", "--eval-every", "50")
     steps = []
     for _ in range(2):
-        job = background(sys.executable, "-P", "-m", "trainer", *command[4:])
+        job = preloaded.start("trainer", *words, env=environment)
         before = steps[-1] if steps else -1
 
         def moved(before: int = before) -> bool:
@@ -143,8 +129,8 @@ def test_the_trainer_survives_kill_9_and_its_curves_go_on(tmp_path, nntui, backg
             return shown.returncode == 0 and json.loads(shown.stdout)["step"] > before + 200
 
         eventually(moved)
-        os.kill(job.pid, signal.SIGKILL)
-        job.wait()
+        with job:
+            job.kill()
         page = json.loads(nntui("show", run, "--json").stdout)
         assert page["state"] == "crashed"
         assert [alert["id"] for alert in page["alerts"] if alert["status"] == "error"] == ["live.crash"]
@@ -158,9 +144,10 @@ def test_the_trainer_survives_kill_9_and_its_curves_go_on(tmp_path, nntui, backg
 def test_leaving_with_a_trainer_of_ones_own_beside_breaks_neither_show_nor_train(tmp_path, nntui) -> None:
     (tmp_path / "trainer.py").write_text("raise RuntimeError('not this one')")
     (tmp_path / "torch.py").write_text("raise RuntimeError('nor this one')")
-    done = nntui("train", "digits", "--out", tmp_path / "run", "--steps", "20", "--eval-every", "10")
+    words = ("--no-checks", "--out", tmp_path / "run", "--steps", "20", "--eval-every", "10")
+    done = nntui("train", "digits", *words, fresh=True)
     assert done.returncode == 0, done.stderr
-    assert nntui("show", tmp_path / "run").returncode == 0
+    assert nntui("show", tmp_path / "run", fresh=True).returncode == 0
 
 
 def test_what_a_full_disk_took_is_shown_and_training_goes_on(tmp_path: Path, nntui, environment) -> None:

@@ -1,6 +1,5 @@
 """A run that was stopped and resumed is, bit by bit, the run that never stopped."""
 
-import subprocess
 import sys
 
 import pytest
@@ -304,25 +303,27 @@ def test_a_stop_inside_a_window_finishes_the_update_first(run, tmp_path) -> None
     assert [step for step, _ in curves(tmp_path / "parts")["train/loss"]] == [0, 1]
 
 
-def test_a_run_killed_at_any_moment_leaves_no_hole_and_no_double(run, tmp_path) -> None:
-    words = [
+def test_a_run_killed_at_any_moment_leaves_no_hole_and_no_double(run, tmp_path, preloaded, environment) -> None:
+    often = ("--accumulate", "2", "--eval-every", "10")
+    assert run("plain", "whole", often, steps=120) == 0
+    out = ("--out", tmp_path / "parts")
+    words = (
+        "train",
+        f"{tmp_path / 'mine.py'}:plain",
         "--no-checks",
         "--batch-size",
         "8",
         "--steps",
         "120",
-        "--eval-every",
-        "10",
-        "--out",
-        str(tmp_path / "parts"),
-    ]
-    command = [sys.executable, "-m", "trainer", "train", f"{tmp_path / 'mine.py'}:plain", *words, "--accumulate", "2"]
-    assert run("plain", "whole", ("--accumulate", "2", "--eval-every", "10"), steps=120) == 0
-    for seen in (25, 40, 33):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-            for number, _ in enumerate(process.stdout):
-                if number == seen % 3:
-                    process.kill()
-                    break
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        *out,
+        *often,
+    )
+    environment |= {"STOP_AT_CALL": "0"}
+    for said in (2, 2, 1):
+        with preloaded.start("trainer", *words, env=environment) as process:
+            for _ in range(said):
+                assert process.stdout.readline()
+            process.kill()
+    with preloaded.start("trainer", *words, env=environment) as process:
+        assert process.wait() == 0
     assert_the_same_run(tmp_path)

@@ -1,8 +1,6 @@
 """SIGTERM at any moment of a real process: a checkpoint, 143, and at once when asked twice."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -65,15 +63,14 @@ task = Task(model, loss, data, data, optimizer=lambda m: Sgd(m.parameters(), lr=
 
 
 @pytest.fixture
-def process(tmp_path):
+def process(tmp_path, preloaded):
     """Start a training that asks itself to stop at a moment."""
     (tmp_path / "mine.py").write_text(TASK)
 
-    def start(where: str, after: int, *words: str, hold: bool = False) -> subprocess.Popen[str]:
+    def start(where: str, after: int, *words: str, hold: bool = False):
         common = ["--batch-size", "8", "--steps", "60", "--eval-every", "5", "--out", str(tmp_path / "run")]
-        command = [sys.executable, "-m", "trainer", "train", f"{tmp_path / 'mine.py'}:task", *common, *words]
         env = {"STOP_WHERE": where, "STOP_AFTER": str(after), "PATH": "/usr/bin:/bin"} | ({"HOLD": "1"} if hold else {})
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        return preloaded.start("trainer", "train", f"{tmp_path / 'mine.py'}:task", *common, *words, env=env)
 
     return start
 

@@ -1,8 +1,5 @@
 """The trainer's own promises: exact resume, whole checkpoints, faults that are real, stops that are orderly."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -76,9 +73,9 @@ def test_an_epoch_visits_every_example_once() -> None:
     assert torch.equal(again.window(17)[0][0], batches.window(17)[0][0])
 
 
-def test_sigterm_ends_with_a_checkpoint_and_its_own_exit_code(tmp_path, eventually) -> None:
-    command = [sys.executable, "-m", "trainer", "train", "digits", "--out", str(tmp_path / "run"), "--steps", "1000000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+def test_sigterm_ends_with_a_checkpoint_and_its_own_exit_code(tmp_path, preloaded, environment, eventually) -> None:
+    words = ("train", "digits", "--out", tmp_path / "run", "--steps", "1000000", "--no-checks")
+    with preloaded.start("trainer", *words, env=environment) as process:
         eventually((tmp_path / "run" / "checkpoints" / "last.pt").exists)
         process.terminate()
         _, errors = process.communicate(timeout=60)

@@ -4,8 +4,6 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -150,15 +148,14 @@ def test_training_ends_its_workers(tmp_path) -> None:
 
 
 @pytest.fixture
-def process(tmp_path):
+def process(tmp_path, preloaded):
     """A training with workers, in a process group of its own."""
     (tmp_path / "mine.py").write_text(TASK)
 
-    def start(name: str = "task", **env: str) -> subprocess.Popen[str]:
+    def start(name: str = "task", **env: str):
         words = ["--no-checks", "--steps", "100000", "--eval-every", "10", "--out", str(tmp_path / "run")]
-        command = [sys.executable, "-m", "trainer", "train", f"{tmp_path / 'mine.py'}:{name}", *words]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, env={"PATH": "/usr/bin:/bin", **env}, start_new_session=True, **pipes)
+        words = ["train", f"{tmp_path / 'mine.py'}:{name}", *words]
+        return preloaded.start("trainer", *words, env={"PATH": "/usr/bin:/bin", **env}, new_session=True)
 
     return start
 
