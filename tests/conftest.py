@@ -2,6 +2,8 @@
 
 import dataclasses
 import fcntl
+import importlib
+import itertools
 import json
 import os
 import pty
@@ -16,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Self, TextIO
 
 import pyte
@@ -317,6 +320,15 @@ def eventually() -> Callable[..., None]:
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture
+def counted_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the checks' experiments, a look at the clock is a millisecond after the one before: about an update, anywhere."""
+    looks = itertools.count()
+    clock = SimpleNamespace(perf_counter=lambda: next(looks) / 1000)
+    for name in ("adam", "blind", "experiment", "race"):
+        monkeypatch.setattr(importlib.import_module(f"nntui.checks.{name}"), "time", clock)
 
 
 @pytest.fixture

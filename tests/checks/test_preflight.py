@@ -13,7 +13,7 @@ from nntui.checks.preflight import CHECKS
 
 def test_findings_and_the_dependency_matrix_are_recorded(tasks, tmp_path) -> None:
     with nntui.init(tmp_path / "run") as run:
-        found = list(preflight(tasks["mlp"], run=run))
+        found = list(preflight(tasks["mlp"], run=run, budget=1.0))
     assert [f.id for f in found] == list(CHECKS)
     assert all(f.seconds >= 0 for f in found)
     tables = nntui.read(tmp_path / "run")

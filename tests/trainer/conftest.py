@@ -1,6 +1,8 @@
 """What the trainer's tests share: signal handlers given back, and nothing written where they are started."""
 
+import importlib
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -12,3 +14,14 @@ def _tidy(tmp_path, monkeypatch):
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def only_checks(monkeypatch) -> Callable[..., None]:
+    """only_checks("skeleton.seed"): a training begins with these of the recipe's checks."""
+
+    def choose(*rows: str) -> None:
+        module = importlib.import_module("nntui.checks.preflight")
+        monkeypatch.setattr(module, "CHECKS", {row: module.CHECKS[row] for row in rows})
+
+    return choose

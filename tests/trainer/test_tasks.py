@@ -48,18 +48,21 @@ def mine(tmp_path, monkeypatch):
     return path
 
 
-@pytest.mark.parametrize("name", ["tagger", "regressor"])
-def test_a_task_of_ones_own_is_trained(mine, tmp_path, name) -> None:
-    assert main(["train", f"{mine}:{name}", "--out", str(tmp_path / "run"), "--steps", "20", "--eval-every", "10"]) == 0
+@pytest.mark.parametrize(
+    ("name", "words", "checked"), [("tagger", ("--no-checks",), []), ("regressor", (), list(CHECKS))]
+)
+def test_a_task_of_ones_own_is_trained(mine, tmp_path, counted_time, name, words, checked) -> None:
+    words = ("--out", str(tmp_path / "run"), "--steps", "20", "--eval-every", "10", *words)
+    assert main(["train", f"{mine}:{name}", *words]) == 0
     rows = nntui.read(tmp_path / "run").metrics.to_pylist()
     assert [r["step"] for r in rows if r["metric"] == "train/loss"] == list(range(20))
     assert {r["step"] for r in rows if r["metric"] == "val/loss"} == {0, 10, 20}
-    assert nntui.read(tmp_path / "run").checks["id"].to_pylist() == list(CHECKS)
+    assert nntui.read(tmp_path / "run").checks["id"].to_pylist() == checked
 
 
 @pytest.mark.parametrize("name", ["tagger", "regressor"])
-def test_a_task_of_ones_own_is_checked(mine, name, capsys) -> None:
-    assert main(["check", f"{mine}:{name}", "--json"]) == 0
+def test_a_task_of_ones_own_is_checked(mine, counted_time, name, capsys) -> None:
+    assert main(["check", f"{mine}:{name}", "--budget", "4", "--json"]) == 0
     found = {f["id"]: f["status"] for f in json.loads(capsys.readouterr().out)}
     assert found.pop("skeleton.overfit_batch") == "pass"
     assert set(found.values()) <= {"pass", "warn", "skip"}

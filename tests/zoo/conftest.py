@@ -206,6 +206,11 @@ def tanh_on_the_output(task: Task) -> Task:
     return with_outputs(task, torch.tanh)
 
 
+@pytest.fixture(autouse=True)
+def _counted(counted_time):
+    """No verdict hangs on how busy the machine is."""
+
+
 @pytest.fixture(scope="session")
 def zoo() -> SimpleNamespace:
     """Everything above by its name."""

@@ -48,7 +48,7 @@ PLANTED = [
 ]
 
 
-def found(task: Task, *rows: str, budget: float = 60.0) -> dict:
+def found(task: Task, *rows: str, budget: float = 10.0) -> dict:
     """Findings by row; those that train longest answer within the usual time, or not at all."""
     quick = () if rows else tuple(row for row in CHECKS if row.partition(".")[2] not in ROWS)
     findings = [*preflight(task, only=rows or ROWS, budget=budget), *(preflight(task, only=quick) if quick else ())]
@@ -72,7 +72,7 @@ def test_a_healthy_task_is_left_alone(zoo, name) -> None:
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )
 def test_a_planted_bug_is_found_and_its_cause_is_named(zoo, bug, name, row, words) -> None:
-    finding = found(getattr(zoo, bug)(zoo.healthy(name)), row)[row]
+    finding = found(getattr(zoo, bug)(zoo.healthy(name)), row, budget=4.0)[row]
     assert finding.status in ("warn", "fail"), finding.message
     assert words in f"{finding.message} {finding.advice}"
     assert "Refute: " in finding.advice
