@@ -107,7 +107,7 @@ class Program:
 
 
 class Preloaded:
-    """`python -P -m MODULE …` without the seconds of imports: a fork of a process that has done them."""
+    """`python -P -m MODULE …` or `python FILE.py …` without the seconds of imports: a fork of a process that has done them."""
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -282,6 +282,20 @@ def nntui(
             check=False,
             stdin=subprocess.DEVNULL,
         )
+
+    return run
+
+
+@pytest.fixture
+def script(tmp_path: Path, environment: dict[str, str], preloaded: Preloaded) -> Callable[..., str]:
+    """script("bench_log.py", "--calls", 300): what one of the project's scripts prints."""
+
+    def run(name: str, *words: object, code: int = 0) -> str:
+        path = Path(__file__).parents[1] / "scripts" / name
+        with preloaded.start(str(path), *words, env=environment, cwd=tmp_path) as program:
+            out, errors = program.communicate(timeout=150)
+        assert program.returncode == code, errors
+        return out
 
     return run
 

@@ -22,6 +22,7 @@ import socket
 import sys
 import termios
 import threading
+from pathlib import Path
 from typing import Any, NoReturn
 
 MODULES = (
@@ -96,7 +97,7 @@ def become(asked: dict[str, Any]) -> None:
         errors = "backslashreplace" if number == 2 else "strict"
         below = raw if unbuffered else io.BufferedWriter(raw)
         setattr(sys, name, io.TextIOWrapper(below, encoding="utf-8", errors=errors, **how))
-    sys.argv = ["", *asked["words"]]
+    sys.argv = [asked["module"], *asked["words"]]
 
 
 def end(code: object) -> NoReturn:
@@ -122,7 +123,11 @@ if __name__ == "__main__":
     asked = serve(socket.socket(fileno=int(sys.argv[1])))
     become(asked)
     try:
-        runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+        if asked["module"].endswith(".py"):
+            sys.path.insert(0, str(Path(asked["module"]).parent))
+            runpy.run_path(asked["module"], run_name="__main__")
+        else:
+            runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
     except SystemExit as leaving:
         end(leaving.code)
     end(0)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -307,12 +304,13 @@ def test_a_model_whose_forward_calls_are_not_noticed_is_not_looked_at_every_upda
 
 
 RANKS = """
-import sys, time, torch, torch.distributed as dist, nntui
+import os, sys, time, torch, torch.distributed as dist, nntui
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel as DDP
 
-dist.init_process_group("gloo")
-rank, wrapped, same = dist.get_rank(), sys.argv[2] == "ddp", sys.argv[3] == "same"
+rank = int(os.environ["RANK"])
+dist.init_process_group("gloo", init_method=f"file://{sys.argv[4]}", rank=rank, world_size=2)
+wrapped, same = sys.argv[2] == "ddp", sys.argv[3] == "same"
 slow = rank == 1 and sys.argv[3] == "slow"
 torch.manual_seed(0)
 inner = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
@@ -330,19 +328,18 @@ dist.destroy_process_group()
 
 
 @pytest.mark.parametrize(("wrapped", "data"), [("ddp", "other"), ("alone", "other"), ("ddp", "same"), ("ddp", "slow")])
-def test_ranks_are_told_apart_and_what_is_wrong_with_them_is_told(tmp_path, wrapped: str, data: str) -> None:
+def test_ranks_are_told_apart_and_what_is_wrong_with_them_is_told(
+    tmp_path, preloaded, environment, wrapped: str, data: str
+) -> None:
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(RANKS))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    done = subprocess.run(
-        [*command, str(tmp_path / "run"), wrapped, data],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    words = (tmp_path / "run", wrapped, data, tmp_path / "meeting")
+    job = environment | {"WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "job"}
+    started = [preloaded.start(str(script), *words, env=job | {"RANK": str(rank)}) for rank in (0, 1)]
+    for rank in started:
+        with rank:
+            errors = rank.communicate(timeout=120)[1]
+        assert rank.returncode == 0, errors[-2000:]
     rows = nntui.read(tmp_path / "run").metrics.to_pylist()
     by_rank: dict[str, dict[int, list[float]]] = {}
     for row in rows:

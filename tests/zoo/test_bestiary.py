@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from nntui.checks.task import tensors
 from . import bestiary
 
 BUGS, HEALTHY = bestiary.load()
-SCRIPT = Path(__file__).parents[2] / "scripts" / "zoo.py"
 BROKEN_AT_ONCE = ("labels_outside_the_classes", "a_few_labels_are_255")
 """Bugs with which the first loss raises."""
 FOUND = ("softmax_before_cross_entropy@lightning", "view_for_permute@friedman", "mask_filled_with_zero@gpt")
@@ -80,30 +77,16 @@ def test_a_bug_is_found(name: str) -> None:
     assert any(found.status in ("warn", "fail") for found in nntui.preflight(BUGS[name].make(0), only=rows))
 
 
-def test_the_script_reports_a_bug_with_the_rank_of_its_cause_and_a_healthy_program(tmp_path: Path) -> None:
-    words = [
-        "--half",
-        "both",
-        "--only",
-        "softmax_before_cross_entropy@lightning",
-        "plain@lightning",
-        "--jobs",
-        "1",
-        "--budget",
-        "3",
-    ]
-    words += ["--json", str(tmp_path / "zoo.json")]
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *words], capture_output=True, text=True, timeout=170, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "softmax_before_cross_entropy@lightning, seed 0: found, cause 1 of" in done.stdout
-    assert "plain@lightning, seed 0: left alone" in done.stdout
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("| cause named first or second |")]
+def test_the_script_reports_a_bug_with_the_rank_of_its_cause_and_a_healthy_program(tmp_path: Path, script) -> None:
+    entries = ("softmax_before_cross_entropy@lightning", "plain@lightning")
+    words = ("--half", "both", "--jobs", "1", "--budget", "3", "--json", tmp_path / "zoo.json")
+    said = script("zoo.py", *words, "--only", *entries)
+    assert "softmax_before_cross_entropy@lightning, seed 0: found, cause 1 of" in said
+    assert "plain@lightning, seed 0: left alone" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("| cause named first or second |")]
     assert "1 of 1 (100 %)" in line
     assert (tmp_path / "zoo.json").read_text().startswith("[")
 
 
-def test_a_name_that_is_nowhere_is_a_usage_error() -> None:
-    words = [sys.executable, str(SCRIPT), "--only", "a mistake nobody makes"]
-    assert subprocess.run(words, capture_output=True, timeout=100, check=False).returncode == 2
+def test_a_name_that_is_nowhere_is_a_usage_error(script) -> None:
+    script("zoo.py", "--only", "a mistake nobody makes", code=2)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from nntui.session.load import Loaded
@@ -13,7 +9,6 @@ from nntui.session.snapshot import View
 
 from .live import ENTRIES
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "zoo_live.py"
 FEW = (
     "GradientsThatOverflowAtAnyScale",
     "TwoKindsInTurn",
@@ -44,11 +39,7 @@ def test_entries_lie_in_both_halves_by_their_name_alone() -> None:
         assert min(halves.count("develop"), halves.count("held-out")) >= 5
 
 
-def test_the_script_reports_where_a_bug_was_found_and_leaves_a_healthy_training_alone() -> None:
-    words = ["--half", "both", "--only", "ClippedAfterTheUpdate", "Plain"]
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *words], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "bug      ClippedAfterTheUpdate, seed 0: by error live.late_clipping at step" in done.stdout
-    assert "healthy  Plain, seed 0: left alone" in done.stdout
+def test_the_script_reports_where_a_bug_was_found_and_leaves_a_healthy_training_alone(script) -> None:
+    said = script("zoo_live.py", "--half", "both", "--only", "ClippedAfterTheUpdate", "Plain")
+    assert "bug      ClippedAfterTheUpdate, seed 0: by error live.late_clipping at step" in said
+    assert "healthy  Plain, seed 0: left alone" in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -144,19 +143,8 @@ def test_what_enters_a_relu_behind_a_normalization_is_that_of_the_normalization(
     assert fired("PoorWeightInitialization", layers(names.ACTIVATION_STD, [9.0], [1.0], [1.0]), **NETWORK) == 0
 
 
-@pytest.fixture
-def script() -> Callable[..., str]:
-    def run(*words: str) -> str:
-        command = [sys.executable, str(SCRIPTS / "zoo_others.py"), *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
-
-
 def test_the_script_asks_all_of_the_same_recording(script: Callable[..., str]) -> None:
-    said = script("--half", "both", "--only", "ClippedAfterTheUpdate", "Plain", "--jobs", "2")
+    said = script("zoo_others.py", "--half", "both", "--only", "ClippedAfterTheUpdate", "Plain", "--jobs", "2")
     assert "bug      ClippedAfterTheUpdate, seed 0: nntui: live.late_clipping;" in said
     (ours,) = [line for line in said.splitlines() if line.startswith("| nntui | 1 of 1 | 1 of 1 |")]
     assert ours.endswith("| 0.00 | 0 of 1 |")
