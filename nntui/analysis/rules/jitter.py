@@ -4,11 +4,12 @@ Symptom: what was right a moment ago is wrong again: a rate too high (or a batch
 that never change: a rate too low, or nothing that is learned.
 Test, on fixed batches of classes, over the last third of the moments (at least MOMENTS changes from one to the next): the
 share of right answers that are wrong at the next moment (forgetting, Toneva et al. 2019) is above LOST by SIGMAS of its
-standard error, early in a training by SURE. What is learned stays: dropout, augmentation, noisy labels and batches of two
-forget 2 to 7 %; a rate at the edge 15 % and more. Only of a network that knows something: more right than by always saying
-the commonest label, by SIGMAS standard errors; coins are forgotten half of the time. Not while the rate is below half of its
-peak: decay is the cure. (2) No answer has ever changed, over at least MOMENTS moments, and no more are right than by chance:
-information. Wrong when: the moments lie so far apart that the task itself has changed (a curriculum, declared).
+standard error; early in a training, over all moments so far and by SURE. What is learned stays: dropout, augmentation, noisy
+labels and batches of two forget 2 to 7 %; a rate at the edge 15 % and more. Only of a network that knows something: more right
+than by always saying the commonest label, by SIGMAS standard errors; coins are forgotten half of the time. Not while the rate
+is below half of its peak: decay is the cure. (2) No answer has ever changed, over at least MOMENTS moments, and no more are
+right than by chance: information. Wrong when: the moments lie so far apart that the task itself has changed (a curriculum,
+declared).
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 
 
 def _restless(name: str, said: Answers, series: Mapping[str, Series]) -> list[Finding]:
-    late = max(MOMENTS, len(said) // 3) + 1
+    early = len(said) < EARLY * MOMENTS
+    late = len(said) if early else max(MOMENTS, len(said) // 3) + 1
     right = said.right[-late:, said.labelled]
     before, after = right[:-1], right[1:]
     known, lost = int(before.sum()), int((before & ~after).sum())
@@ -52,7 +54,6 @@ def _restless(name: str, said: Answers, series: Mapping[str, Series]) -> list[Fi
         return []
     share = lost / known
     error = math.sqrt(share * (1 - share) / known)
-    early = len(said) < EARLY * MOMENTS
     if share - (SURE if early else SIGMAS) * error <= LOST:
         return []
     step = int(said.step[-late])
