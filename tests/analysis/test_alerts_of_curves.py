@@ -9,8 +9,8 @@ import pytest
 
 from nntui import names
 from nntui.analysis import rules
-from nntui.analysis.rules import clipping, noise, normalization, overfitting, underfitting
-from nntui.analysis.series import RunFacts
+from nntui.analysis.rules import clipping, noise, normalization, other_data, overfitting, underfitting
+from nntui.analysis.series import RunFacts, Series
 from nntui.finding import Finding
 
 from .columns import N, falling, line, told
@@ -103,3 +103,43 @@ def test_what_a_cause_explains_is_silent_beside_it() -> None:
     series = {**line("train/loss", loss), **line("layer/a/update_ratio", [1.0] * 12, 100)}
     ids = {f.id for f in rules.find(series, RunFacts(checks=constant(2.3))) if f.status != "info"}
     assert ids == {"live.update_ratio"}
+
+
+# --- other data -------------------------------------------------------------------------------
+
+
+def shifted(seed: int, share: float = 0.002, noise: float = 0.3) -> dict[str, Series]:
+    """2,000 training losses that fall to a share of themselves at step 1,000."""
+    draws = np.random.default_rng(seed)
+    loss = 0.15 + 1.5 * np.exp(-np.arange(2000) / 150)
+    loss[1000:] *= np.maximum(share, np.exp(-np.arange(1000) / 5))
+    return line("train/loss", loss * np.exp(noise * draws.standard_normal(2000)))
+
+
+def validated(seed: int, jump: float = 1.0, slope: float = 0.0) -> dict[str, Series]:
+    """40 evaluations that rise by a jump at step 1,000, and by a slope from then on."""
+    draws = np.random.default_rng(seed)
+    loss = 0.2 + 1.5 * np.exp(-np.arange(40) / 3) + 0.01 * draws.standard_normal(40)
+    loss[20:] += jump + slope * np.arange(20)
+    return line("val/loss", loss, every=50, first=49)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_training_that_becomes_easy_at_once_while_validation_gets_worse_has_other_data(seed: int) -> None:
+    parts = [shifted(seed), validated(seed)]
+    assert told(other_data, *parts) == [("live.other_data", "warn")]
+    found = rules.find({k: one for part in parts for k, one in part.items()}, RunFacts(last_step=1999))
+    assert "regularise.early_stop" not in {one.id for one in found}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_only_looks_like_other_data_is_left_alone(seed: int) -> None:
+    rate = line("lr", np.repeat([1e-2, 1e-3], 1000))
+    assert not told(other_data, shifted(seed), validated(seed), rate)
+    assert not told(other_data, shifted(seed), validated(seed), watched={"declared": ["curriculum"]})
+    assert not told(other_data, shifted(seed), validated(seed, jump=0.0))
+    assert not told(other_data, shifted(seed), validated(seed, jump=0.0, slope=0.1)), "slow overfitting"
+    assert not told(other_data, shifted(seed, share=0.4), validated(seed))
+    assert not told(other_data, shifted(seed, noise=4.0), validated(seed)), "batches of two"
+    steep = line("train/loss", 2.0 * np.exp(-np.arange(2000) / 20))
+    assert not told(other_data, steep, validated(seed)), "as steep all the time"

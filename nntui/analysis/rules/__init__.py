@@ -26,6 +26,7 @@ from nntui.analysis.rules import (
     noise,
     nonfinite,
     normalization,
+    other_data,
     overfitting,
     plateau,
     ranks,
@@ -61,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     jitter.find,
     evaluation.find,
     below_chance.find,
+    other_data.find,
     overfitting.find,
     underfitting.find,
     lr_decay.find,
@@ -92,6 +94,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     units.ID: _OUTCOMES | {gradients.ID, updates.FROZEN},
     normalization.ID: frozenset({overfitting.ID, jitter.ID, below_chance.ID}),
     collapse.ID: frozenset({below_chance.ID, evaluation.CONTRADICTION, jitter.ID, underfitting.ID, plateau.ID}),
+    other_data.ID: frozenset({overfitting.ID, jitter.ID, collapse.ID}),
     below_chance.ID: frozenset({evaluation.CONTRADICTION, overfitting.ID}),
     underfitting.ID: frozenset({plateau.ID}),
 }

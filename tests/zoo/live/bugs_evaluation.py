@@ -107,7 +107,7 @@ class InputThatIsNotUsed(Loop):
         return self.model(torch.zeros_like(inputs))
 
 
-@bug("live.collapse")
+@bug("live.collapse", "live.other_data")
 class OnlyThreesFromTheMiddleOn(Loop):
     """A filter of the data that goes wrong: the loss is better than ever."""
 

@@ -1,0 +1,100 @@
+"""Training goes on with other data than before.
+
+Symptom: the training loss is better than ever, and validation worse from one evaluation to the next: a filter, a sampler or a
+source that went wrong makes what is trained on easy, and unlike what is asked.
+Test, on the interval between two evaluations over which validation rises most: the training loss falls to less than SHARE
+of what it was in the interval before, beyond all noise (nine tenths of its second half lie below nine tenths of those before),
+where from the interval before that it had fallen by less than STEADY; and validation rises at once: by AT_ONCE of all that it
+has risen since, by ERRORS of its standard errors, and by MUCH of all it had gained; it stays there for AFTER evaluations. Not
+where the rate has changed meanwhile: decay makes a loss fall too. Wrong when: what comes next is meant (a curriculum, declared;
+another task).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from nntui import names
+from nntui.analysis import roles
+from nntui.analysis.readings import fresh, spread
+from nntui.analysis.series import Floats, RunFacts, Series
+from nntui.analysis.ticks import format_number
+from nntui.finding import Finding
+
+ID = "live.other_data"
+SHARE = 0.1
+STEADY = 3.0
+AT_ONCE = 0.5
+ERRORS = 3.0
+MUCH = 0.25
+AFTER = 2
+POINTS = 8
+"""Training losses of an interval from which it can be told."""
+SAME_RATE = 1.5
+
+
+def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """At most one finding."""
+    name, training = roles.pick(series, "validation_loss"), roles.pick(series, "train_loss")
+    if not name or not training or facts.declares("curriculum"):
+        return []
+    points, train = fresh(series[name].finite()), series[training].finite()
+    last = int(np.diff(points.value).argmax()) if len(points) > AFTER else 0
+    until, after = points.value[: last + 1], points.value[last + 1 :]
+    if last < 2 or len(after) < AFTER:
+        return []
+    lowest = float(until.min())
+    gained, error = float(until[0]) - lowest, spread(np.diff(until)) / np.sqrt(2)
+    jump, risen = float(after[0] - until[-1]), float(np.median(after[-AFTER:])) - lowest
+    if min(jump, float(after.min()) - lowest) <= max(ERRORS * error, MUCH * gained) or jump < AT_ONCE * risen:
+        return []
+    edges = [int(step) for step in points.step[last - 2 : last + 2]]
+    early, before, now = (_within(train, *ends) for ends in pairwise(edges))
+    late = now[len(now) // 2 :]
+    if min(len(early), len(before), len(late)) < POINTS or float(before.min()) <= 0:
+        return []
+    then, newest = float(np.median(before)), float(np.median(late))
+    steady = float(np.median(early)) < STEADY * then
+    apart = newest < SHARE * then and float(np.quantile(late, 0.9)) < float(np.quantile(before, 0.1))
+    if not (steady and apart) or _rate_changed(series, edges[1], edges[3]):
+        return []
+    step = edges[2]
+    return [
+        Finding(
+            ID,
+            "warn",
+            f"{training} fell from {format_number(then)} to {format_number(newest)} between the evaluations at steps {step:,} "
+            f"and {edges[3]:,}, while {name} rose from {format_number(float(until[-1]))} to {format_number(float(after[0]))}.",
+            expected=f"{name} below {format_number(lowest + MUCH * gained)}",
+            measured=float(after[0]),
+            tolerance=MUCH * gained,
+            advice="Most likely other data than before: a filter, a sampler or a source that went wrong, so that what is trained "
+            "on is easy. Refute: count the labels of batches before and after; look at them (screen 6, b).",
+            evidence={
+                "metric": name,
+                "since_step": step,
+                "training_then": then,
+                "training_now": newest,
+                "gained_until_then": gained,
+                "standard_error": error,
+            },
+            step=step,
+        )
+    ]
+
+
+def _within(points: Series, first: int, last: int) -> Floats:
+    """Values after a step, until another."""
+    return points.value[(points.step > first) & (points.step <= last)]
+
+
+def _rate_changed(series: Mapping[str, Series], first: int, last: int) -> bool:
+    for name in (names.PROBE_LR, roles.pick(series, "lr")):
+        if name in series:
+            rates = _within(series[name].finite(), first, last)
+            if len(rates) and float(rates.max()) > SAME_RATE * float(rates.min()):
+                return True
+    return False
