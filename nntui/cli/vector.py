@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from nntui.analysis.downsampling import ABOVE, BELOW, NAN
 from nntui.analysis.ticks import format_number
 from nntui.cli import UsageError
 from nntui.session.load import Loaded
@@ -28,6 +29,8 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 DASHES = ("", "6 3", "2 3", "9 3 2 3", "1 2", "12 4")
 LIGHT, DARK = ("#ffffff", "#222222", "#dddddd"), ("#121212", "#dddddd", "#3a3a3a")
 SUPERSEDED = "#888888"
+SIGNS = ((NAN, "✗", TOP + 10), (ABOVE, "▲", TOP + 22), (BELOW, "▼", HEIGHT - BOTTOM - 2))
+"""What is not finite: the sign of it and its height."""
 
 
 def drawn(path: Path, patterns: Sequence[str] | None, *, light: bool) -> str:
@@ -84,7 +87,7 @@ def _axes(data: PlotData, ink: str, faint: str) -> Iterator[str]:
 
 
 def _series(one: PlottedSeries, data: PlotData, place: int) -> Iterator[str]:
-    """The band from lowest to highest, then the line; NaN and infinities as crosses at the top."""
+    """The band from lowest to highest, then the line; what is not finite as signs at the edge where it lies, NaN at the top."""
     colour = SUPERSEDED if one.superseded else COLOURS[place % len(COLOURS)]
     y, columns = _y(data), len(one.line)
     across = LEFT + (np.arange(columns) + 0.5) * (WIDTH - LEFT - RIGHT) / max(1, columns)
@@ -97,8 +100,9 @@ def _series(one: PlottedSeries, data: PlotData, place: int) -> Iterator[str]:
     for start, stop in _stretches(np.isfinite(one.line)):
         points = " ".join(f"{across[k]:.1f},{y(float(one.line[k])):.1f}" for k in range(start, stop))
         yield f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>'
-    for k in np.flatnonzero(one.nonfinite):
-        yield f'<text x="{across[k]:.1f}" y="{TOP + 10}" text-anchor="middle" fill="#d00000">✗</text>'
+    for bit, sign, height in SIGNS:
+        for k in np.flatnonzero(one.nonfinite & bit):
+            yield f'<text x="{across[k]:.1f}" y="{height}" text-anchor="middle" fill="#d00000">{sign}</text>'
 
 
 def _legend(data: PlotData, order: dict[str, int], title: str, ink: str) -> Iterator[str]:
@@ -106,7 +110,7 @@ def _legend(data: PlotData, order: dict[str, int], title: str, ink: str) -> Iter
     at = float(LEFT)
     for one in (s for s in data.series if not s.superseded):
         place = order.get(one.metric, 0)
-        words = f"{safe(one.metric, 60)} {format_number(one.last)}"
+        words = f"{safe(one.metric, 60)} " + (f"of {one.ranks} other ranks" if one.ranks else format_number(one.last))
         dash = f' stroke-dasharray="{DASHES[place % len(DASHES)]}"' if place % len(DASHES) else ""
         colour = COLOURS[place % len(COLOURS)]
         yield f'<line x1="{at:.0f}" x2="{at + 24:.0f}" y1="32" y2="32" stroke="{colour}" stroke-width="2"{dash}/>'
