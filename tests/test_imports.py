@@ -26,6 +26,7 @@ def loaded_after(statement: str) -> set[str]:
         ("import nntui.analysis.rules", {"numpy"}),
         ("import nntui.names", set()),
         ("import nntui.probes.watch", {"numpy", "pyarrow", "torch"}),
+        ("import nntui.checks.preflight", {"numpy", "torch"}),
         ("import nntui.unmodified", set()),
         ("import nntui.unmodified.attach", {"numpy", "torch"}),
         ("import nntui.unmodified.course", {"numpy", "pyarrow", "torch"}),

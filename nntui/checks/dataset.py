@@ -275,6 +275,13 @@ def scaled(features: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
     return np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
 
 
+def neighbours_in(rows: np.ndarray, count: int) -> Any:
+    """scikit-learn's NearestNeighbors of these rows."""
+    from sklearn.neighbors import NearestNeighbors  # a second, which a training without its checks is spared
+
+    return NearestNeighbors(n_neighbors=count).fit(rows)
+
+
 def drawn(count: int, most: int) -> np.ndarray:
     """At most `most` places among `count`, in order, always the same."""
     if count <= most:

@@ -19,10 +19,9 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from nntui.checks.corrupt import TABLE, is_table
-from nntui.checks.dataset import Split, drawn, first_places, scaled, train_split, validation_split
+from nntui.checks.dataset import Split, drawn, first_places, neighbours_in, scaled, train_split, validation_split
 from nntui.checks.guard import guarded
 from nntui.checks.task import Task
 from nntui.finding import Finding
@@ -153,7 +152,7 @@ def _near(task: Task, train: Split, validation: Split, evidence: dict[str, Any])
     )
     mine, theirs = drawn(len(train), NEIGHBOURS_FROM), drawn(len(validation), NEIGHBOURS_FROM)
     other = other[theirs]
-    search = NearestNeighbors(n_neighbors=3).fit(base)
+    search = neighbours_in(base, 3)
     inside = search.kneighbors(base[mine])[0][:, 1:]
     across, where = search.kneighbors(other, n_neighbors=1)
     usual, usual_across = float(np.median(inside[:, 0])), float(np.median(across[:, 0]))

@@ -22,10 +22,8 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
-from sklearn.neighbors import NearestNeighbors
 
-from nntui.checks.dataset import Split, drawn, first_places, scaled, train_split, validation_split
+from nntui.checks.dataset import Split, drawn, first_places, neighbours_in, scaled, train_split, validation_split
 from nntui.checks.duplicates import few_values
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.task import Task
@@ -176,7 +174,7 @@ def _neighbours(split: Split, count: int, among: int = MOST) -> tuple[np.ndarray
     """(places within the split, their nearest others as places among those), nearest first."""
     chosen = drawn(len(split), among)
     features = scaled(split.features)[chosen]
-    where = NearestNeighbors(n_neighbors=min(count, len(chosen) - 1)).fit(features).kneighbors(return_distance=False)
+    where = neighbours_in(features, min(count, len(chosen) - 1)).kneighbors(return_distance=False)
     return chosen, where
 
 
@@ -196,7 +194,7 @@ def _nearest(train: Split, validation: Split) -> tuple[np.ndarray, np.ndarray]:
     assert train.labels is not None
     assert validation.labels is not None
     mine, theirs = drawn(len(train), MOST), drawn(len(validation), MOST)
-    search = NearestNeighbors(n_neighbors=1).fit(scaled(train.features)[mine])
+    search = neighbours_in(scaled(train.features)[mine], 1)
     near = search.kneighbors(scaled(validation.features, train.features)[theirs], return_distance=False)[:, 0]
     return validation.labels[theirs], train.labels[mine][near]
 
@@ -228,6 +226,8 @@ def contradiction(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     votes[np.arange(len(codes)), codes] = 0
     winner = votes.argmax(axis=1)
     most, size = votes.max(axis=1), around.shape[1]
+    from scipy.stats import binom  # a second, which a training without its checks is spared
+
     luck = binom.sf(most - 1, size, (counts / counts.sum())[winner])
     return chosen, most / size, (most >= VOTES * size) & (luck < INFORMATIVE)
 

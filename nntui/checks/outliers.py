@@ -13,11 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from nntui.analysis.ticks import format_number
 from nntui.checks.corrupt import TABLE, is_table
-from nntui.checks.dataset import Split, drawn, first_places, train_split
+from nntui.checks.dataset import Split, drawn, first_places, neighbours_in, train_split
 from nntui.checks.guard import guarded
 from nntui.checks.plain import first_is_normalised
 from nntui.checks.task import Task
@@ -100,7 +99,7 @@ def distances(features: np.ndarray) -> np.ndarray:
     moved = np.nan_to_num(known - middle)
     plain = np.median(spread[spread > 0]) if (spread > 0).any() else 1.0
     rows = moved / np.where(spread > 0, spread, plain)
-    return NearestNeighbors(n_neighbors=NEIGHBOURS).fit(rows).kneighbors()[0][:, -1]
+    return neighbours_in(rows, NEIGHBOURS).kneighbors()[0][:, -1]
 
 
 def _targets(split: Split, evidence: dict[str, Any]) -> list[str]:

@@ -14,10 +14,9 @@ import math
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 
 from nntui.analysis.ticks import format_number
-from nntui.checks.dataset import Split, drawn, scaled, train_split
+from nntui.checks.dataset import Split, drawn, neighbours_in, scaled, train_split
 from nntui.checks.guard import Skip, guarded
 from nntui.checks.sequence import sequences
 from nntui.checks.task import Task
@@ -99,7 +98,7 @@ def _averaged(inputs: torch.Tensor, block: int) -> np.ndarray:
 
 def _score(features: np.ndarray, train: Split, chosen: np.ndarray) -> tuple[float, float]:
     """Score of the nearest others' majority or mean, and its standard error."""
-    where = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(scaled(features)).kneighbors(return_distance=False)
+    where = neighbours_in(scaled(features), NEIGHBOURS).kneighbors(return_distance=False)
     if train.labels is not None:
         labels = train.labels[chosen]
         classes, codes = np.unique(labels, return_inverse=True)
