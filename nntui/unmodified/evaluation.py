@@ -55,9 +55,11 @@ class Evaluation:
 
     def close(self) -> Number | None:
         """An update follows, or the end: the mean loss of the evaluation before it; None where there was none."""
-        if not self._phase:
+        trained = None if self._calls is None else self._calls.trained
+        phase = {place: one for place, one in self._phase.items() if one.function in ("", trained)}
+        self._phase = {}
+        if not phase:
             return None
-        phase, self._phase = self._phase, {}
         if not self._place:
             if len(phase) > 1:
                 self.doubt = f"losses are evaluated at {len(phase)} places of the script between two updates"
@@ -77,24 +79,26 @@ class Evaluation:
             del self._phase[place]
         self._take(outside, given[0] if isinstance(given, tuple) and given else None, output)
 
-    def _heard(self, outputs: Any, loss: Any) -> None:
-        """A function of torch was called; what is only a part of the training loss is none."""
-        if self._calls is not None and self._calls.alone is not False:
-            self._take(_place(), outputs, loss)
+    def _heard(self, name: str, outputs: Any, loss: Any) -> None:
+        """A function of torch was called; one that is not what is trained on, alone, tells nothing."""
+        if self._calls is not None and self._calls.trained in (None, name):
+            self._take(_place(), outputs, loss, name)
 
-    def _take(self, place: Place, outputs: Any, loss: Any) -> None:
+    def _take(self, place: Place, outputs: Any, loss: Any, function: str = "") -> None:
         if not isinstance(loss, Tensor) or loss.numel() != 1 or any(model.training for model in self._models):
             return
         value = number(loss)
         if value is not None:
             size = len(outputs) if isinstance(outputs, Tensor) and outputs.dim() else 1
-            self._phase.setdefault(place, _Pass()).take(value, size)
+            self._phase.setdefault(place, _Pass(function)).take(value, size)
 
 
 class _Pass:
     """Losses of batches, each with as much weight as it has examples."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: str) -> None:
+        self.function = function
+        """Name of the function of torch that gave them; empty where a module did."""
         self._total: Number = 0.0
         self._count = 0
         self._sizes: list[int] = []

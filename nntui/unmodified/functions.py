@@ -6,6 +6,7 @@ Owns standing in front of them. Invariants: what they give is what they would gi
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -46,17 +47,17 @@ KEPT = 8
 class Calls:
     """Tells somebody of losses that are calculated without gradients, where a training loss is one of these functions."""
 
-    def __init__(self, guard: Guard, heard: Callable[[Any, Any], None]) -> None:
-        """heard: told the outputs and their loss, a mean."""
+    def __init__(self, guard: Guard, heard: Callable[[str, Any, Any], None]) -> None:
+        """heard: told the name of the function, the outputs and their loss, a mean."""
         self._guard, self._heard = guard, heard
-        self.alone: bool | None = None
-        """Whether what is trained on is what one function gave; None before the first backward pass."""
-        self._recent: deque[Any] = deque(maxlen=KEPT)
-        """Nodes of their graphs, until then: a loss that was scaled may itself be gone."""
+        self.trained: str | None = None
+        """Name of the function whose result is trained on; empty where it is none alone, None before the first backward pass."""
+        self._recent: deque[tuple[str, Any]] = deque(maxlen=KEPT)
+        """Functions and nodes of their graphs, until then: a loss that was scaled may itself be gone."""
         self._wrappers = Wrappers()
         for owner, name, place in FUNCTIONS:
             if hasattr(owner, name):
-                self._wrappers.put(owner, name, lambda plain, place=place: self._around(plain, place))
+                self._wrappers.put(owner, name, functools.partial(self._around, name, place))
 
     def stop(self) -> None:
         """Tell no more."""
@@ -65,22 +66,21 @@ class Calls:
 
     def root(self, loss: Tensor) -> None:
         """A backward pass of the training begins here."""
-        if self.alone is None:
-            self.alone = self._is_one(loss)
+        if self.trained is None:
+            self.trained = self._named(loss)
             self._recent.clear()
 
-    def _is_one(self, loss: Tensor) -> bool:
+    def _named(self, loss: Tensor) -> str:
         node = loss.grad_fn
         for _ in range(DEEP):
-            if node is None or any(node is one for one in self._recent):
-                return node is not None
-            before = [one for one, _ in node.next_functions if one is not None]
-            if node.name() not in SCALINGS or len(before) != 1:
-                return False
+            name = next((name for name, one in self._recent if one is node), "")
+            before = [] if node is None else [one for one, _ in node.next_functions if one is not None]
+            if name or node is None or node.name() not in SCALINGS or len(before) != 1:
+                return name
             (node,) = before
-        return False
+        return ""
 
-    def _around(self, plain: Callable[..., Any], place: int) -> Callable[..., Any]:
+    def _around(self, name: str, place: int, plain: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **named: Any) -> Any:
             if is_compiling():
                 return plain(*given, **named)
@@ -91,16 +91,16 @@ class Calls:
                 raise
             if not torch.is_grad_enabled():
                 if given[place : place + 1] == (MEAN,):
-                    self._guard.call(self._heard, given[0], result)
-            elif self.alone is None:
-                self._guard.call(self._calculated, result)
+                    self._guard.call(self._heard, name, given[0], result)
+            elif self.trained is None:
+                self._guard.call(self._calculated, name, result)
             return result
 
         return call
 
-    def _calculated(self, result: Any) -> None:
+    def _calculated(self, name: str, result: Any) -> None:
         if isinstance(result, Tensor) and result.grad_fn is not None:
-            self._recent.append(result.grad_fn)
+            self._recent.append((name, result.grad_fn))
 
 
 def calls_one(module: nn.Module) -> bool:

@@ -363,6 +363,22 @@ def test_a_function_that_is_only_a_part_of_the_loss_is_not_taken_for_it(record, 
     assert "val/loss" not in record(program).found
 
 
+def test_another_function_than_the_one_that_is_trained_on_is_no_evaluation(record) -> None:
+    def program() -> list[float]:
+        (model, optimizer), given = small(), []
+        for x, y in batches(3):
+            model.train()
+            step(optimizer, functional.cross_entropy(model(x), y))
+            model.eval()
+            with torch.no_grad():
+                functional.mse_loss(model(x)[:, 0], y.float())
+                given.append(functional.cross_entropy(model(x), y).item())
+        return given
+
+    found = record(program)
+    assert found.values("val/loss") == pytest.approx(found.given)
+
+
 @pytest.mark.parametrize("factor", [1.0, 0.25])
 def test_a_loss_that_is_scaled_before_its_backward_pass_is_the_same_loss(record, factor: float) -> None:
     def program() -> float:
