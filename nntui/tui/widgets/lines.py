@@ -1,7 +1,7 @@
 """A widget that is a stack of lines, and redraws only what changed in them.
 
-Owns the way from lines of text to Textual. Invariant: a row that is what it was is not drawn again; and a panel that cannot draw
-says so itself while the others go on.
+Owns the way from lines of text to Textual. Invariant: a row that is what it was is neither made nor drawn again; and a panel that
+cannot draw says so itself while the others go on.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Lines(Widget):
         self._draw = draw
         self._ascii_only = ascii_only
         self._strips: list[Strip] = []
+        self._texts: list[object] = []
+        """What each strip was made of."""
         self._drawn_for = Size(0, 0)
 
     def redraw(self) -> None:
@@ -48,16 +50,22 @@ class Lines(Widget):
         except Exception as error:  # noqa: BLE001 (a panel that cannot draw says so itself; the others go on)
             words = f"cannot draw this: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
             lines = [Text(cut(safe(words), width), no_wrap=True, end="")]
-        before, self._strips = self._strips, [self._strip(line, width) for line in lines]
+        before, base = self._strips, self.rich_style
+        known = list(zip(self._texts, before, strict=True))
+        self._texts = [(line.plain, line.style, list(line.spans), base) for line in lines]
+        self._strips = [
+            known[row][1] if row < len(known) and known[row][0] == text else self._strip(line, width, base)
+            for row, (line, text) in enumerate(zip(lines, self._texts, strict=True))
+        ]
         for row in range(height):
             old = before[row] if row < len(before) else None
             new = self._strips[row] if row < len(self._strips) else None
-            if old != new:
+            if old is not new and old != new:
                 self.refresh(Region(0, row, width, 1))
 
     def on_resize(self) -> None:
         """A new size needs new lines."""
-        self._strips = []
+        self._strips, self._texts = [], []
         self.redraw()
 
     def fit(self) -> bool:
@@ -75,11 +83,10 @@ class Lines(Widget):
         """The line at y."""
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
-    def _strip(self, line: Text, width: int) -> Strip:
+    def _strip(self, line: Text, width: int, base: Style) -> Strip:
         """The line in exactly `width` cells, on the background of the panel."""
         if self._ascii_only and not line.plain.isascii():
             line = plain(line)
-        base = self.rich_style
         line = Text(end="", no_wrap=True).append_text(line)  # Rich renders a text without spans without its own style
         strip = Strip(line.render(self.app.console, end="")).adjust_cell_length(width).apply_style(base)
         return Strip(joined_blanks(strip), width).simplify()

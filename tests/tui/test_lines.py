@@ -1,0 +1,69 @@
+"""Lines that are not made again where they are what they were."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.style import Style
+from rich.text import Text
+from textual.app import App, ComposeResult
+
+from nntui.tui.widgets.lines import Lines
+
+WIDTH, HEIGHT = 12, 3
+
+styles = st.sampled_from(["", "bold", Style(color="red"), Style(bgcolor="blue"), Style(reverse=True)])
+parts = st.lists(st.tuples(st.sampled_from(["a", "b c", " ", "宽"]), styles), max_size=3)
+texts = st.tuples(styles, parts).map(lambda of: Text.assemble(*of[1], style=of[0], no_wrap=True, end=""))
+
+
+class Panels(App[None]):
+    """One panel that draws again and again, and one that is always new."""
+
+    CSS = f"Lines {{ width: {WIDTH}; height: {HEIGHT}; }}"
+    shown: list[Text] = []  # noqa: RUF012 (one app per test)
+
+    def compose(self) -> ComposeResult:
+        yield Lines(lambda width, height: self.shown, id="kept")
+        yield Lines(lambda width, height: self.shown, id="new")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.lists(texts, max_size=HEIGHT + 1), min_size=1, max_size=6))
+def test_what_is_kept_is_what_would_be_made_anew(many: list[list[Text]]) -> None:
+    async def main() -> None:
+        app = Panels()
+        async with app.run_test() as pilot:
+            await pilot.pause()
+            kept, new = app.query_one("#kept", Lines), app.query_one("#new", Lines)
+            for at, lines in enumerate(many):
+                app.shown = lines
+                app.theme = "nord" if at == 3 else app.theme  # another background under the same words
+                kept.redraw()
+                new.on_resize()
+                rows = [(kept.render_line(y), new.render_line(y)) for y in range(HEIGHT)]
+                assert all(one == other for one, other in rows)
+
+    asyncio.run(main())
+
+
+def test_a_row_that_changes_in_place_is_made_again() -> None:
+    async def main() -> None:
+        app = Panels()
+        async with app.run_test() as pilot:
+            await pilot.pause()
+            kept = app.query_one("#kept", Lines)
+            app.shown = [Text("abc"), Text("abc")]
+            kept.redraw()
+            first = kept.render_line(0)
+            app.shown[1].append("d")
+            kept.redraw()
+            assert kept.render_line(0) is first
+            assert kept.render_line(1).text.rstrip() == "abcd"
+            app.shown[0].stylize("bold")
+            kept.redraw()
+            assert kept.render_line(0) != first
+
+    asyncio.run(main())
