@@ -26,7 +26,7 @@ from nntui.session.rows import object_of
 from nntui.session.samples import Entered, Samples, SamplesView
 from nntui.session.snapshot import View
 from nntui.session.table import Known, Table
-from nntui.session.weights import Context, Lines, Shape, Tensors, Weights
+from nntui.session.weights import Context, Lines, Shape, Tensors, Weights, WeightsView
 
 SHAPES = 16
 """Shapes of inputs that are kept in mind."""
@@ -63,6 +63,7 @@ class Inside:
         self._listed: tuple[object, Listed] = (None, Listed(Table()))
         self._data: tuple[object, Data] = (None, NOTHING)
         self._layers: tuple[object, Layers] = (None, Layers())
+        self._weights: tuple[object, Weights] = (None, Weights())
         self._caught: tuple[object, Samples] = (None, Samples())
 
     def fold(self, kind: str, writer: str, batch: pa.RecordBatch) -> None:
@@ -95,7 +96,7 @@ class Inside:
             "dependencies": self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
             "data": self._chosen(view.data, lines) if view.data else NOTHING,
             "layers": self._depth(view.layers, series, points) if view.layers else Layers(),
-            "weights": self._tensors.shown(view.weights, lines, self._context) if view.weights else Weights(),
+            "weights": self._pictured(view.weights, lines) if view.weights else Weights(),
             "samples": self._entering(view.samples, lines) if view.samples else Samples(),
         }
 
@@ -162,3 +163,9 @@ class Inside:
         if self._layers[0] != key:
             self._layers = (key, layers(view, series, self._watched[1]))
         return self._layers[1]
+
+    def _pictured(self, view: WeightsView, lines: Lines) -> Weights:
+        key = (view, self._tensors.rows, lines, tuple(self._shapes), self._watched[0])
+        if self._weights[0] != key:
+            self._weights = (key, self._tensors.shown(view, lines, self._context))
+        return self._weights[1]

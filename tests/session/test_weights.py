@@ -208,3 +208,27 @@ def test_inputs_that_were_recorded_tell_which_weights_are_pictures_of_them() -> 
     shown = found.shown(View(weights=WeightsView()), LINES, {}, 0)["weights"]
     assert shown.pictures[0].shape == (4, 5)
     assert math.isnan(shown.moved), "one moment alone has no change"
+
+
+def test_weights_are_read_again_only_where_something_came_that_they_are_made_of() -> None:
+    found, view = inside(row(noise(4, 1, 5, 5))), View(weights=WeightsView())
+
+    def now(lines: Any = LINES, view: View = view) -> weights.Weights:
+        return found.shown(view, lines, {}, 0)["weights"]
+
+    known = now()
+    assert now() is known
+    assert not now(lines=(("a", 0),)).pictures, "a restart replaced them"
+    other = row(noise(4, 20), 8, "other.weight")
+    found.fold("tensors", "a", pa.RecordBatch.from_pylist([other], schema=TENSORS))
+    assert now().count == 2
+    second = View(weights=WeightsView(which=1))
+    assert now(view=second).pictures[0].shape == (4, 20), "a matrix"
+    given = {"name": "fixed", "step": 0, "wall_time_ns": 1, "role": "input", "example": 0, "shape": [4, 5], "text": ""}
+    batch = pa.RecordBatch.from_pylist([given | {"data": [0.0] * 20}], schema=PREDICTIONS)
+    found.fold("predictions", "a", batch)
+    assert now(view=second).pictures[0].shape == (4, 5), "filters, now that an input is known"
+    watched = {"layers": ["other"], "kinds": ["Conv1d"]}
+    event = {"step": 0, "wall_time_ns": 5, "level": "info", "event": names.WATCH_EVENT, "message": ""}
+    found.fold_event(event | {"data": json.dumps(watched)})
+    assert now(view=second).pictures[0].shape == (4, 20), "they slide along one axis"

@@ -16,6 +16,7 @@ from nntui.tui.app import NntuiApp
 from nntui.tui.glyphs import SETS, plain
 from nntui.tui.paint import Paint
 from nntui.tui.panels.weights import grid, weights_lines
+from nntui.tui.screens import layers
 from nntui.tui.themes import DARK
 
 PAINT = Paint(DARK, SETS["braille"])
@@ -34,6 +35,7 @@ def played(tui: SimpleNamespace, steps, scene: str = "live", size=(80, 24)) -> N
                 await tui.settle(pilot)
                 return "\n".join(tui.lines(app))
 
+            app.pilot = pilot
             await steps(app, keys)
 
     asyncio.run(main())
@@ -69,6 +71,26 @@ def test_a_large_terminal_plots_the_chosen_layer_and_no_other(tui: SimpleNamespa
         assert not app.following.feed.view.plots
 
     played(tui, steps, size=(200, 50))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (159, 50), (200, 50)])
+def test_weights_that_are_the_same_are_drawn_once_and_look_the_same(tui: SimpleNamespace, monkeypatch, size) -> None:
+    drawn = []
+    monkeypatch.setattr(layers, "weights_lines", lambda data, *room: drawn.append(data) or weights_lines(data, *room))
+
+    async def steps(app, keys) -> None:
+        shown = await keys("5")
+        count = len(drawn)
+        for _ in range(3):
+            app.screen.show(app.snapshot)
+            await tui.settle(app.pilot)
+            assert "\n".join(tui.lines(app)) == shown
+        assert len(drawn) == count
+        app.following.feed.post()
+        await tui.settle(app.pilot)
+        assert drawn[-1] is app.snapshot.weights, "others are drawn"
+
+    played(tui, steps, size=size)
 
 
 def test_a_small_terminal_asks_for_no_plots_of_layers(tui: SimpleNamespace) -> None:

@@ -51,6 +51,8 @@ class LayersScreen(BrowseScreen):
     weights = WeightsView()
     filters = False
     """Whether first-layer weights have the whole room."""
+    _drawn: tuple[object, list[Text]] = (None, [])
+    """The weights as they were last drawn: they change seldom, and are many cells."""
 
     def body(self) -> ComposeResult:
         """What is shown and what cannot be, over the table."""
@@ -115,13 +117,21 @@ class LayersScreen(BrowseScreen):
         """First-layer weights where they are those of this layer and have room, below a blank line."""
         if not self._has_filters(item) or height < LEAST_FILTERS:
             return []
-        return [Text(), *weights_lines(self.snapshot.weights, width, height, self.run_app.paint)]
+        return [Text(), *self._pictures(width, height)]
 
     def below(self, width: int, height: int) -> list[Text]:
         """First-layer weights, where the table leaves room."""
         if not self._are_below():
             return []
-        return [Text(), *weights_lines(self.snapshot.weights, width, height - 1, self.run_app.paint)]
+        return [Text(), *self._pictures(width, height - 1)]
+
+    def _pictures(self, width: int, height: int) -> list[Text]:
+        """First-layer weights, drawn again only where there are others, or another room."""
+        data, paint = self.snapshot.weights, self.run_app.paint
+        key = (data, width, height, paint)
+        if self._drawn[0] != key:
+            self._drawn = (key, weights_lines(data, width, height, paint))
+        return [line.copy() for line in self._drawn[1]]  # whoever puts lines beside others cuts and pads them
 
     def _are_below(self) -> bool:
         """Whether filters stand below the table, not below the plots of the layer that they are of."""
@@ -235,7 +245,7 @@ class LayersScreen(BrowseScreen):
     def _body(self, width: int, height: int) -> list[Text]:
         if not self.filters:
             return super()._body(width, height)
-        return weights_lines(self.snapshot.weights, width, height, self.run_app.paint)
+        return self._pictures(width, height)
 
     def _about(self, width: int, height: int) -> list[Text]:
         data = self.snapshot.layers
