@@ -14,7 +14,7 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.control import Control
 from rich.style import Style
-from textual._compositor import ChopsUpdate, CompositorUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
@@ -65,12 +65,27 @@ class Terminal:
         """What must be sent in place of an update; None when nothing must. An update of another kind is sent whole."""
         if not isinstance(update, ChopsUpdate):
             self.forget()
+            if isinstance(update, LayoutUpdate):
+                self._learn(update, size)
             return update
+        self._fit(size)
+        pieces = [piece for x, y, strip in _strips(update) for piece in self._differing(x, y, strip)]
+        return Runs(pieces) if pieces else None
+
+    def _fit(self, size: Size) -> None:
+        """Of a terminal of another size nothing is known."""
         if size != self._size:
             self._size = size
             self._rows = [[None] * size.width for _ in range(size.height)]
-        pieces = [piece for x, y, strip in _strips(update) for piece in self._differing(x, y, strip)]
-        return Runs(pieces) if pieces else None
+
+    def _learn(self, update: LayoutUpdate, size: Size) -> None:
+        """Note what a whole screen shows, so that the first change of each of its rows is not sent as a whole row."""
+        self._fit(size)
+        for y, line in enumerate(update.strips, update.region.y):
+            x = update.region.x
+            for strip in line:
+                self._differing(x, y, strip)
+                x += strip.cell_length
 
     def _differing(self, x: int, y: int, strip: Strip) -> list[tuple[int, int, Strip]]:
         """The runs of a strip that the terminal does not show yet."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.geometry import Region, Size
 from textual.strip import Strip
@@ -54,6 +54,13 @@ def update(pieces) -> ChopsUpdate:
     return ChopsUpdate(chops, [(y, *span) for y, span, _ in pieces], [[WIDTH]] * HEIGHT)
 
 
+wholes = st.lists(lines, min_size=HEIGHT, max_size=HEIGHT)
+
+
+def whole(rows) -> LayoutUpdate:
+    return LayoutUpdate([[row] for row in rows], Region(0, 0, WIDTH, HEIGHT))
+
+
 class Screen:
     """A terminal that shows what it is sent."""
 
@@ -78,12 +85,12 @@ class Screen:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(updates, max_size=6))
+@given(st.lists(st.one_of(updates.map(update), wholes.map(whole)), max_size=6))
 def test_the_terminal_shows_what_it_would_have_shown(many) -> None:
     thrifty, plain, terminal = Screen(), Screen(), Terminal()
-    for pieces in many:
-        thrifty.feed(terminal.changes(update(pieces), Size(WIDTH, HEIGHT)))
-        plain.feed(update(pieces))
+    for one in many:
+        thrifty.feed(terminal.changes(one, Size(WIDTH, HEIGHT)))
+        plain.feed(one)
         assert thrifty.cells() == plain.cells()
 
 
@@ -103,6 +110,16 @@ def test_only_what_differs_is_sent() -> None:
     changed = sent(terminal, (0, (0, WIDTH), strip("abXdefghijkY")))
     assert re.sub(r"\x1b\[[\d;]*[a-zA-Z]", "", changed) == "XY"
     assert changed.count("\x1b[1;") == 1, "the second is reached from the first"
+
+
+def test_after_a_whole_screen_only_what_differs_is_sent() -> None:
+    terminal = Terminal()
+    rows = [strip("abcdefghijkl")] * HEIGHT
+    first = whole(rows)
+    assert terminal.changes(first, Size(WIDTH, HEIGHT)) is first
+    assert sent(terminal, (0, (0, WIDTH), rows[0])) == ""
+    assert re.sub(r"\x1b\[[\d;]*[a-zA-Z]", "", sent(terminal, (1, (0, WIDTH), strip("abcdefghijkX")))) == "X"
+    assert terminal.changes(first, Size(WIDTH, HEIGHT)) is first, "it is itself always sent whole"
 
 
 def test_a_style_is_said_once_for_rows_that_follow_each_other() -> None:
