@@ -44,6 +44,10 @@ class Shown:
     text: str = ""
 
 
+ABSENT = Shown()
+"""In place of an output or a label that was not recorded."""
+
+
 @dataclass(slots=True)
 class Moment:
     """What was said at one step, by example."""

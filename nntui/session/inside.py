@@ -135,7 +135,7 @@ class Inside:
             inputs, targets, moments = self._examples.history(name, lines)
             read = (name, self._examples.rows, lines)
             if self._reading[0] != read and moments:
-                self._reading = (read, Reading(moments, targets))
+                self._reading = (read, Reading(moments, targets, self._reading[1]))
             reading = self._reading[1]
             self._predictions = (
                 key,

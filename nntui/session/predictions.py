@@ -10,13 +10,13 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nntui.session.classes import MOST, confusion, probabilities
-from nntui.session.examples import Moment, Shown
+from nntui.session.examples import ABSENT, Moment, Shown
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -169,7 +169,8 @@ def kind_of(moments: Sequence[Moment], targets: Mapping[int, Shown]) -> Kind:
 class Reading:
     """How the outputs of one batch are read."""
 
-    def __init__(self, moments: Sequence[Moment], targets: Mapping[int, Shown]) -> None:
+    def __init__(self, moments: Sequence[Moment], targets: Mapping[int, Shown], before: Reading | None = None) -> None:
+        """before: of the same batch when less was known of it: what was read of an output is not read again."""
         self.kind: Kind = kind_of(moments, targets)
         self._moments, self._targets = moments, targets
         self._called = _class_names(moments, targets) if self.kind == "classes" else {}
@@ -181,10 +182,13 @@ class Reading:
         single = [one.data[0] for moment in moments for one in moment.outputs.values() if len(one.data) == 1]
         self._sigmoid = any(not 0.0 <= value <= 1.0 for value in single)
         self._known: dict[int, _History] = {}
+        self._rules = (self.kind, self._sigmoid, self._called)
+        """What an output is read by, beside its label."""
+        self._before = dict(before._known) if before is not None and before._rules == self._rules else {}
 
     def prediction(self, example: int, at: int, given: Shown) -> Prediction:
         """One example with its history, as of moment `at`."""
-        target = self._targets.get(example, Shown())
+        target = self._targets.get(example, ABSENT)
         label = float(target.data[0]) if len(target.data) == 1 else math.nan
         if example not in self._known:
             self._known[example] = self._history(example, target, label)
@@ -238,24 +242,33 @@ class Reading:
 
     def _history(self, example: int, target: Shown, label: float) -> _History:
         """What is the same whatever moment is shown."""
-        outputs = [moment.outputs.get(example, Shown()) for moment in self._moments]
-        said = [self._said(one) for one in outputs]
-        scores = np.array([self._score(one, label, target) for one in outputs], np.float64)
-        right = np.array([self._is_right(o, words, label, target.text) for o, words in zip(outputs, said, strict=True)])
+        outputs = [moment.outputs.get(example, ABSENT) for moment in self._moments]
+        before = self._before.pop(example, None)
+        known = before.read if before is not None and before.target is target else {}
+        read = {one: known.get(one) or self._read(one, label, target) for one in outputs}
+        said, right = [read[one].said for one in outputs], np.array([read[one].right for one in outputs])
+        scores = np.array([read[one].score for one in outputs], np.float64)
         sure, chances = np.full(len(outputs), math.nan), np.empty((0, 0))
         good = scores
         if self.kind in ("classes", "yes or no"):
-            finite = [at for at, one in enumerate(outputs) if len(one.data) and np.isfinite(one.data).all()]
-            known = [self._sure(outputs[at].data) for at in finite]
-            if {len(one) for one in known} == {len(self.classes)}:
-                chances = np.full((len(outputs), len(known[0])), math.nan)
-                chances[finite] = known
-            sure[finite] = [float(one.max()) for one in known]
+            finite = [at for at, one in enumerate(outputs) if len(read[one].sure)]
+            rows = [read[outputs[at]].sure for at in finite]
+            if {len(one) for one in rows} == {len(self.classes)}:
+                chances = np.full((len(outputs), len(rows[0])), math.nan)
+                chances[finite] = rows
+            sure[finite] = [float(one.max()) for one in rows]
         elif self.kind in ("number", "numbers"):
             distance = np.abs(scores - label) if self.kind == "number" else scores
             with np.errstate(over="ignore"):
                 good = 1.0 / (1.0 + distance / self.spread)
-        return _History(outputs, said, scores, good, sure, right, chances)
+        return _History(outputs, said, scores, good, sure, right, chances, target, read)
+
+    def _read(self, one: Shown, label: float, target: Shown) -> _Read:
+        """What one output says."""
+        said, score = self._said(one), self._score(one, label, target)
+        of_classes = self.kind in ("classes", "yes or no") and len(one.data) and np.isfinite(one.data).all()
+        sure = self._sure(one.data) if of_classes else np.empty(0)
+        return _Read(said, score, self._is_right(one, said, label, target.text), sure)
 
     def _said(self, one: Shown) -> str:
         if one.text or not len(one.data):
@@ -339,6 +352,18 @@ class _History:
     sure: Floats
     right: NDArray[np.bool_]
     chances: Floats
+    target: Shown
+    read: dict[Shown, _Read]
+
+
+class _Read(NamedTuple):
+    """One output with its label."""
+
+    said: str
+    score: float
+    right: bool
+    sure: Floats
+    """Probabilities of the classes; empty where there are none, or where it is not finite."""
 
 
 def _in_words(data: Floats) -> str:

@@ -1,5 +1,6 @@
 """Predictions on a fixed batch: folded, thinned, judged; and what no recorder writes."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from nntui.runlog.schema import PREDICTIONS
 from nntui.session import examples
 from nntui.session.examples import Examples
-from nntui.session.predictions import PredictionsView, predictions
+from nntui.session.inside import Inside
+from nntui.session.predictions import PredictionsView, Reading, predictions
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import View
 
 EVER = 1 << 62
+once = Reading._read
 
 
 def row(role="output", step=0, example=0, data=(0.0,), shape=None, text="", name="fixed"):
@@ -160,6 +163,53 @@ def test_no_row_breaks_anything(rows, back, name) -> None:
         assert len(data.examples) <= examples.EXAMPLES
         for one in data.examples:
             assert len(one.history) == len(data.steps) == len(one.right_then)
+
+
+KINDS = [
+    *classes(),
+    row("target", 0, 2, [1.0]),
+    row("target", 0, 1, [0.5]),
+    row("target", 0, 0, [0.0], [], "no"),
+    *(row(step=step, example=step % 3, data=[value]) for step, value in enumerate([0.2, 0.9, -3.0, math.nan, 0.4])),
+    *(row(step=step, example=step % 2, data=[0.5, value], text="ab") for step, value in enumerate([0.5, math.inf, 2])),
+    row(step=30, example=1, data=[0.0, 0.0, 9.0], text="c"),
+    row(step=31, example=1, data=[0.0, 0.0, 9.0], text="another name"),
+    row("output", 4, 0, [], [0], "words"),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from("ab"), st.booleans()), min_size=1, max_size=25))
+def test_what_is_read_as_rows_come_is_what_is_read_of_all_at_once(rows) -> None:
+    view, growing = View(predictions=PredictionsView()), Inside()
+    for count, (one, writer, look) in enumerate(rows, 1):
+        growing.fold("predictions", writer, batch(one))
+        if not look and count < len(rows):
+            continue
+        lines = (("a", 20 if any(w == "b" for _, w, _ in rows[:count]) else EVER), ("b", EVER))
+        fresh = Inside()
+        for known, by, _ in rows[:count]:
+            fresh.fold("predictions", by, batch(known))
+        found, expected = (inside.shown(view, lines, {}, 0)["predictions"] for inside in (growing, fresh))
+        for field in dataclasses.fields(expected):
+            if field.name != "examples":
+                np.testing.assert_array_equal(getattr(found, field.name), getattr(expected, field.name))
+        for one_, other in zip(found.examples, expected.examples, strict=True):
+            for field in dataclasses.fields(other):
+                if field.name != "given":
+                    np.testing.assert_array_equal(getattr(one_, field.name), getattr(other, field.name))
+
+
+def test_an_output_is_read_once(monkeypatch) -> None:
+    read = []
+    monkeypatch.setattr(Reading, "_read", lambda self, one, *label: read.append(one) or once(self, one, *label))
+    view, inside, lines = View(predictions=PredictionsView()), Inside(), (("a", EVER),)
+    inside.fold("predictions", "a", batch(*classes()))
+    inside.shown(view, lines, {}, 0)
+    assert len(read) == 6
+    inside.fold("predictions", "a", batch(row("output", 30, 1, [0.0, 9.0, 0.0], None, "b")))
+    assert inside.shown(view, lines, {}, 0)["predictions"].examples[1].said_then == ["a", "c", "b", "b"]
+    assert len(read) == 8, "the new one, and the other example's that is missing"
 
 
 def test_a_run_hands_them_over_only_when_asked(make) -> None:
