@@ -25,6 +25,7 @@ LEAST_SHARE = 0.3
 """Of the height, what the data keep at least when the range is made to hold a reference line."""
 AIR = 0.06
 """Of the height, what there is beyond a reference line for which the range was made longer."""
+STEPS = 16
 WIDE = 30.0
 """Ratio of the largest to the smallest number from which a logarithmic axis tells more."""
 
@@ -49,6 +50,23 @@ def y_range(arrays: Iterable[Floats], *, log: bool | None) -> tuple[tuple[float,
     return (max(low - air, -_LARGEST), min(high + air, _LARGEST)), False
 
 
+def in_steps(bounds: tuple[float, float], *, log: bool) -> tuple[float, float]:
+    """The range made longer at both ends, to multiples of a STEPS-th of its size or less: one that grows seldom moves.
+
+    Where float64 has no such numbers it stays as it is.
+    """
+    low, high = (math.log(edge) for edge in bounds) if log else bounds
+    if not 0 < high - low < math.inf:
+        return bounds
+    step = 2.0 ** (math.floor(math.log2(high - low))) / STEPS
+    if not step > 0:
+        return bounds
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+    if log:
+        low, high = (math.exp(min(max(end, math.log(_SMALLEST)), math.log(_LARGEST))) for end in (low, high))
+    return max(min(low, bounds[0]), -_LARGEST), min(max(high, bounds[1]), _LARGEST)
+
+
 def without_outliers(value: Floats, bounds: tuple[float, float]) -> tuple[tuple[float, float], int]:
     """The range narrowed to the bulk of the points, and how many points then lie outside.
 
@@ -62,8 +80,13 @@ def without_outliers(value: Floats, bounds: tuple[float, float]) -> tuple[tuple[
         return bounds, 0
     air = OUTLIER_SPREAD * (p95 - p5)
     low, high = max(bounds[0], p5 - air), min(bounds[1], p95 + air)
-    outside = int(((finite < low) | (finite > high)).sum())
+    outside = beyond(finite, (low, high))
     return ((low, high), outside) if outside and high > low else (bounds, 0)
+
+
+def beyond(value: Floats, bounds: tuple[float, float]) -> int:
+    """How many finite numbers lie outside of a range."""
+    return int((np.isfinite(value) & ((value < bounds[0]) | (value > bounds[1]))).sum())
 
 
 def reaching(bounds: tuple[float, float], value: float, *, log: bool) -> tuple[float, float]:
@@ -77,10 +100,10 @@ def reaching(bounds: tuple[float, float], value: float, *, log: bool) -> tuple[f
         return bounds
     at = math.log(value) if log else value
     half = high / 2 - low / 2  # halved: the range may be the whole of float64
-    beyond = max(at / 2 - high / 2, low / 2 - at / 2)
-    if beyond > half * (1 / LEAST_SHARE - 1):
+    away = max(at / 2 - high / 2, low / 2 - at / 2)
+    if away > half * (1 / LEAST_SHARE - 1):
         return bounds
-    air = (half + beyond) * 2 * AIR
+    air = (half + away) * 2 * AIR
     edge = at + air if at > high else at - air
     edge = math.exp(min(max(edge, math.log(_SMALLEST)), math.log(_LARGEST))) if log else edge
     edge = min(max(edge, -_LARGEST), _LARGEST)

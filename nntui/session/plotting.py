@@ -14,7 +14,7 @@ import numpy as np
 
 from nntui.analysis import ticks
 from nntui.analysis.downsampling import Columns, bridge
-from nntui.analysis.ranges import reaching, without_outliers, y_range
+from nntui.analysis.ranges import beyond, in_steps, reaching, without_outliers, y_range
 from nntui.session.columns import Lineage
 from nntui.session.snapshot import Floats, Mark, MetricSummary, PlotData, PlottedSeries, PlotView, Reference, XAxis
 from nntui.session.tracks import Answer, Asked, Track, Tracks, XScale
@@ -112,8 +112,12 @@ def plot(
     drawn = [one for number, run in enumerate(runs) for one in _series(view, run, number, asked, dense)]
     bounds, log_y = y_range([a for s in drawn for a in (s.low, s.high)], log=view.log_y)
     clipped = below = 0
-    if view.clip_outliers and tracks:
-        bounds, clipped = without_outliers(np.concatenate([track.visible(asked) for track in tracks]), bounds)
+    values = np.concatenate([track.visible(asked) for track in tracks]) if view.clip_outliers and tracks else None
+    if values is not None:
+        bounds, clipped = without_outliers(values, bounds)
+    if any(run.growing for run in runs):
+        bounds = in_steps(bounds, log=log_y)
+        clipped = beyond(values, bounds) if values is not None and clipped else 0
     if log_y and any((one.low <= 0).any() for one in drawn):
         below = sum(int((track.visible(asked) <= 0).sum()) for track in tracks)
     for one in sorted(references, key=lambda r: abs(r.value / 2 - bounds[0] / 4 - bounds[1] / 4)):

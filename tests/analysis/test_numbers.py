@@ -210,6 +210,25 @@ def test_a_range_is_finite_holds_everything_and_is_positive_when_logarithmic(val
     assert not is_log or low > 0
 
 
+@given(hnp.arrays(np.float64, st.integers(0, 50)), st.sampled_from([True, False, None]))
+def test_a_range_in_steps_holds_the_range_and_is_finite_and_little_longer(value, log) -> None:
+    with np.errstate(all="ignore"):
+        (low, high), is_log = ranges.y_range([value], log=log)
+    below, above = ranges.in_steps((low, high), log=is_log)
+    assert -math.inf < below <= low < high <= above < math.inf
+    if is_log:
+        assert below > 0
+        low, high, below, above = map(math.log, (low, high, below, above))
+    assert above / 4 - below / 4 <= (high / 4 - low / 4) * (1 + 2 / ranges.STEPS) * (1 + 1e-6) + 1e-300
+
+
+def test_a_range_in_steps_seldom_moves() -> None:
+    grown = [ranges.in_steps((0.0 - k / 300, 2.0 + k / 700), log=False) for k in range(100)]
+    assert len(set(grown)) <= 8
+    decades = [ranges.in_steps((10.0 ** (-1 - k / 100), 3.0), log=True) for k in range(200)]
+    assert len(set(decades)) <= 30
+
+
 def test_clipping_counts_what_it_hides_and_hides_only_outliers() -> None:
     value = np.random.default_rng(0).normal(size=1000)
     bounds = (float(value.min()), float(value.max()))
