@@ -1,11 +1,13 @@
 """The loss of an evaluation, where a script calculates it with a loss module or a function of torch.
 
 Owns telling an evaluation from anything else that is done without gradients: the model is in eval mode, and one loss is
-calculated, at one place of the script, over one pass of the data. Invariant: what is not plainly an evaluation gives no number.
+calculated, at one place of the script, over one pass of the data: by a loss module, or by the function that alone gives what is
+trained on. Invariant: what is not plainly an evaluation gives no number.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import weakref
 from collections.abc import Iterable
@@ -18,15 +20,17 @@ from torch.nn.modules.loss import _Loss
 from torch.utils.hooks import RemovableHandle
 
 from nntui.probes.hooks import Guard, Hook
-from nntui.unmodified.functions import Calls, calls_one
+from nntui.unmodified.functions import Calls
 from nntui.unmodified.losses import Losses, Number, number
 
-_OTHERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+_OTHERS = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[1]}{os.sep}")
 """Where code lies that is not the script's."""
-DEPTH = 40
+DEPTH = 200
 """Frames that tell one place of a script from another."""
 
 Place = tuple[tuple[int, int], ...]
+Where = tuple[str, Place]
+"""Name of the function that calculated a loss, empty where a module did, and where in the script it was called."""
 
 
 class Evaluation:
@@ -37,13 +41,13 @@ class Evaluation:
         self._models = weakref.WeakSet(models)
         self.doubt = ""
         """Why nothing is recorded any more."""
-        self._place: Place = ()
-        self._phase: dict[Place, _Pass] = {}
-        own = [one for one in modules if is_loss(one) and not calls_one(one)] if len(self._models) else []
+        self._where: Where | None = None
+        self._phase: dict[Where, _Pass] = {}
+        own = [one for one in modules if is_loss(one)] if len(self._models) else []
         self._handles: list[RemovableHandle] = [one.register_forward_hook(Hook(guard, self._whole)) for one in own]
+        self._losses = losses
         self._calls = Calls(guard, self._heard) if len(self._models) else None
-        if self._calls is not None:
-            losses.root = self._calls.root
+        losses.root = None if self._calls is None else self._calls.root
 
     def stop(self) -> None:
         """Look no more."""
@@ -51,54 +55,54 @@ class Evaluation:
             handle.remove()
         if self._calls is not None:
             self._calls.stop()
-        self._handles, self._calls, self._phase = [], None, {}
+        self._handles, self._calls, self._losses.root, self._phase = [], None, None, {}
 
     def close(self) -> Number | None:
         """An update follows, or the end: the mean loss of the evaluation before it; None where there was none."""
         trained = None if self._calls is None else self._calls.trained
-        phase = {place: one for place, one in self._phase.items() if one.function in ("", trained)}
+        phase = {where: one for where, one in self._phase.items() if where[0] in ("", trained)}
         self._phase = {}
         if not phase:
             return None
-        if not self._place:
+        if self._where is None:
             if len(phase) > 1:
                 self.doubt = f"losses are evaluated at {len(phase)} places of the script between two updates"
                 return None
-            self._place = next(iter(phase))
-        own = phase.get(self._place)
+            self._where = next(iter(phase))
+        own = phase.get(self._where)
         if own is not None and own.again:
             self.doubt = "several passes over data are evaluated at one place of the script between two updates"
         return None if own is None or self.doubt else own.mean()
 
     def _whole(self, module: nn.Module, given: Any, output: Any) -> None:
-        """A loss module was called: what it calculates on its way is no evaluation of its own."""
-        if torch.is_grad_enabled() or getattr(module, "reduction", "mean") != "mean":
+        """A loss module was called: what functions calculated on its way is no evaluation of its own."""
+        if torch.is_grad_enabled():
             return
         outside = _place()
-        for place in [one for one in self._phase if len(one) > len(outside) and one[-len(outside) :] == outside]:
-            del self._phase[place]
-        self._take(outside, given[0] if isinstance(given, tuple) and given else None, output)
+        for name, place in [*self._phase]:
+            if name and place[len(place) - len(outside) :] == outside:
+                del self._phase[name, place]
+        if getattr(module, "reduction", "mean") == "mean":
+            self._take(("", outside), given[0] if isinstance(given, tuple) and given else None, output)
 
     def _heard(self, name: str, outputs: Any, loss: Any) -> None:
         """A function of torch was called; one that is not what is trained on, alone, tells nothing."""
         if self._calls is not None and self._calls.trained in (None, name):
-            self._take(_place(), outputs, loss, name)
+            self._take((name, _place()), outputs, loss)
 
-    def _take(self, place: Place, outputs: Any, loss: Any, function: str = "") -> None:
+    def _take(self, where: Where, outputs: Any, loss: Any) -> None:
         if not isinstance(loss, Tensor) or loss.numel() != 1 or any(model.training for model in self._models):
             return
         value = number(loss)
         if value is not None:
             size = len(outputs) if isinstance(outputs, Tensor) and outputs.dim() else 1
-            self._phase.setdefault(place, _Pass(function)).take(value, size)
+            self._phase.setdefault(where, _Pass()).take(value, size)
 
 
 class _Pass:
     """Losses of batches, each with as much weight as it has examples."""
 
-    def __init__(self, function: str) -> None:
-        self.function = function
-        """Name of the function of torch that gave them; empty where a module did."""
+    def __init__(self) -> None:
         self._total: Number = 0.0
         self._count = 0
         self._sizes: list[int] = []

@@ -20,6 +20,9 @@ from nntui.unmodified.optimizers import Slot, Slots
 KEPT = 1024
 """Most losses between two updates that count; of more, the newest."""
 
+_MAPPED: Any = getattr(getattr(torch._C, "_functorch", None), "is_functorch_wrapped_tensor", None)
+"""Whether a function is mapped over a tensor, so that it has no number of its own."""
+
 Number = float | Tensor
 """A float, or a private copy on a device."""
 
@@ -100,6 +103,8 @@ def roots(tensors: Any, grad_tensors: Any = None) -> list[Tensor]:
 def number(value: Tensor) -> Number | None:
     """The one number of a tensor as it is now; None where it has none that can be read later."""
     if value.numel() != 1 or value.is_complex() or value.is_meta or (type(value) is not Tensor and _is_special(value)):
+        return None
+    if _MAPPED is not None and _MAPPED(value):
         return None
     if value.is_cpu:
         return float(value.item())

@@ -54,7 +54,6 @@ class Training:
         modules = models.alive(nn.Module)
         found = models.covering(models.roots(modules), [p for slot in slots for p in slot.parameters()])
         self._names.label(found)
-        self._evaluation = Evaluation(modules, found, losses, guard)
         self._watch: weakref.ref[Watch] | None = None
         self._entries: Entries | None = None
         for made, rate in earlier:
@@ -65,11 +64,14 @@ class Training:
             self._watch = weakref.ref(watch)
             self._entries = Entries(found, watch, guard)
         self._tell(found)
+        self._evaluation = Evaluation(modules, found, losses, guard)
 
     def _tell(self, found: list[nn.Module]) -> None:
         unseen = [
             "What backward() is called on is taken as the loss, without a loss scale, and averaged between two updates; where a "
-            "script divides it by the number of accumulated batches, it is as small as that."
+            "script divides it by the number of accumulated batches, it is as small as that.",
+            "The loss of an evaluation counts where a loss module calculates it, or the function of torch that alone gives "
+            "what is trained on, at one place of the script.",
         ]
         if not found:
             unseen.append("No module holds what the optimizer updates: layers are not seen.")

@@ -68,6 +68,15 @@ def test_jitter_needs_moments_and_a_rate_that_has_not_decayed(moments: int, foun
     assert not told(jitter, answers=said, watched={"declared": ["curriculum"]})
 
 
+@pytest.mark.parametrize(("moments", "found"), [(9, False), (22, False), (23, True), (24, False)])
+def test_early_in_a_training_all_moments_tell_of_jitter_and_later_the_last_third(moments: int, found: bool) -> None:
+    wrong = (np.arange(32) // 4)[None, :] == (np.arange(moments) % 8)[
+        :, None
+    ]  # of 28 that are right, 4 are lost each time
+    said = answers(np.where(wrong, (LABELS + 1) % 4, LABELS), LABELS)
+    assert bool(told(jitter, answers=said)) == found
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_coins_and_what_is_being_learned_are_no_jitter(seed: int) -> None:
     coins, labels = np.random.default_rng(seed).integers(0, 2, (30, 32)), np.arange(32) % 2

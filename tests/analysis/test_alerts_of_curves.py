@@ -141,5 +141,7 @@ def test_what_only_looks_like_other_data_is_left_alone(seed: int) -> None:
     assert not told(other_data, shifted(seed), validated(seed, jump=0.0, slope=0.1)), "slow overfitting"
     assert not told(other_data, shifted(seed, share=0.4), validated(seed))
     assert not told(other_data, shifted(seed, noise=4.0), validated(seed)), "batches of two"
+    epochs = line("train/loss", np.repeat([2.0, 1.4, 0.7, 0.25, 0.02, 0.01], 50) * (1 + 0.01 * np.arange(300) % 2))
+    assert not told(other_data, epochs, line("val/loss", [1.7, 1.62, 1.6, 1.75, 2.4, 2.5], 50, 49)), "by heart"
     steep = line("train/loss", 2.0 * np.exp(-np.arange(2000) / 20))
     assert not told(other_data, steep, validated(seed)), "as steep all the time"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import warnings
+import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nntui import names
-from nntui.unmodified.functions import FUNCTIONS
+from nntui.unmodified.functions import FUNCTIONS, OWNER
 
 from .programs import PROGRAMS, Generator, batches, net
 
@@ -306,8 +309,8 @@ LOSSES = {
     "a function that calls another": lambda outputs, targets: functional.nll_loss(outputs.log_softmax(1), targets),
     "another module": nn.MultiMarginLoss(),
     "the mean of squares": lambda outputs, targets: functional.mse_loss(outputs[:, 0], targets.float()),
-    "one output": lambda outputs, targets: functional.binary_cross_entropy_with_logits(
-        outputs[:, 0], (targets > 0).float()
+    "one output": lambda outputs, targets: functional.binary_cross_entropy(
+        outputs[:, 0].sigmoid(), (targets > 0).float()
     ),
 }
 
@@ -335,7 +338,17 @@ def test_an_evaluation_is_the_mean_over_its_examples(record, kind: str) -> None:
     assert [*found.found["val/loss"]] == [4, 8, 12]
 
 
+class SummedLoss(nn.Module):
+    """A sum over examples, calculated by way of a mean."""
+
+    reduction = "sum"
+
+    def forward(self, outputs, targets):
+        return functional.cross_entropy(outputs, targets) * len(outputs)
+
+
 PARTS = {
+    "a sum": SummedLoss(),
     "two functions": lambda outputs, targets: (
         functional.cross_entropy(outputs, targets) + functional.multi_margin_loss(outputs, targets)
     ),
@@ -379,6 +392,82 @@ def test_another_function_than_the_one_that_is_trained_on_is_no_evaluation(recor
     assert found.values("val/loss") == pytest.approx(found.given)
 
 
+def test_a_loss_module_counts_though_a_penalty_is_trained_on_too(record) -> None:
+    def program() -> list[float]:
+        (model, optimizer), criterion, given = small(), nn.CrossEntropyLoss(), []
+        for x, y in batches(3):
+            model.train()
+            step(optimizer, criterion(model(x), y) + 1e-2 * sum(p.square().sum() for p in model.parameters()))
+            model.eval()
+            with torch.no_grad():
+                given.append(criterion(model(x), y).item())
+        return given
+
+    found = record(program)
+    assert found.values("val/loss") == pytest.approx(found.given)
+
+
+def test_losses_in_a_package_whose_name_begins_like_torchs_are_at_places_of_their_own(record) -> None:
+    lines = "def one(f, x, y):\n    return f(x, y)\ndef other(f, x, y):\n    return f(-x, y)\n"
+    package: dict[str, Any] = {}
+    exec(compile(lines, str(Path(torch.__file__).parent) + "metrics/losses.py", "exec"), package)  # noqa: S102
+
+    def program() -> None:
+        model, optimizer = small()
+        for x, y in batches(3):
+            model.train()
+            step(optimizer, functional.cross_entropy(model(x), y))
+            model.eval()
+            with torch.no_grad():
+                for name in ("one", "other"):
+                    package[name](functional.cross_entropy, model(x), y)
+
+    found = record(program)
+    assert "val/loss" not in found.found
+    assert [note for note in found.notes() if "2 places" in note]
+
+
+def test_a_loss_that_is_mapped_over_a_batch_is_no_number_and_no_defect(record, capsys) -> None:
+    def program() -> None:
+        model, optimizer = small()
+        for x, y in batches(4):
+            model.train()
+            step(optimizer, functional.cross_entropy(model(x), y))
+            model.eval()
+            with torch.no_grad():
+                torch.func.vmap(functional.cross_entropy)(model(x)[:, None], y[:, None])
+
+    found = record(program)
+    assert [*found.found["train/loss"]] == [0, 1, 2, 3]
+    assert "val/loss" not in found.found
+    assert "recording stops" not in capsys.readouterr().err
+
+
+def test_no_graph_of_a_loss_is_kept(record) -> None:
+    alive: list[int] = []
+
+    def program() -> None:
+        (model, optimizer), known = small(), []
+        for place, (x, y) in enumerate(batches(12)):
+            saved = model(x)
+            known.append(weakref.ref(saved))
+            loss = functional.cross_entropy(saved, y)
+            if place == 0:
+                step(optimizer, loss)
+            else:  # trained without a backward pass of its own
+                for p, gradient in zip(
+                    model.parameters(), torch.autograd.grad(loss, [*model.parameters()]), strict=True
+                ):
+                    p.grad = gradient
+                optimizer.step()
+            del saved, loss
+            gc.collect()
+            alive.append(sum(one() is not None for one in known))
+
+    record(program)
+    assert alive == [0] * 12
+
+
 @pytest.mark.parametrize("factor", [1.0, 0.25])
 def test_a_loss_that_is_scaled_before_its_backward_pass_is_the_same_loss(record, factor: float) -> None:
     def program() -> float:
@@ -396,7 +485,7 @@ def test_a_loss_that_is_scaled_before_its_backward_pass_is_the_same_loss(record,
 
 def test_functions_of_torch_are_its_own_before_and_after_and_for_a_compiler(record) -> None:
     def functions() -> list[object]:
-        return [getattr(owner, name) for owner, name, _ in FUNCTIONS]
+        return [getattr(OWNER, name) for name in FUNCTIONS]
 
     plain, meanwhile = functions(), []
 

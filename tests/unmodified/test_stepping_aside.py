@@ -18,6 +18,7 @@ from torch.optim import optimizer as optim
 
 import nntui
 from nntui.unmodified.attach import Attachment
+from nntui.unmodified.functions import FUNCTIONS, OWNER
 from nntui.unmodified.training import Training
 
 from .programs import PROGRAMS, batches
@@ -62,10 +63,26 @@ def test_an_error_of_ours_ends_the_recording_and_nothing_else(
     attached.detach()
 
 
+def test_an_error_while_a_recording_begins_leaves_torch_as_it_is(
+    attachment, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    def fail(*given: object, **named: object) -> None:
+        raise RuntimeError("a defect")
+
+    plain = {name: getattr(OWNER, name) for name in FUNCTIONS}
+    monkeypatch.setattr("nntui.unmodified.training.Watch", fail)
+    attached = attachment()
+    attached.attach()
+    PROGRAMS["plain"]()
+    assert "recording stops here: RuntimeError: a defect" in capsys.readouterr().err
+    assert all(getattr(OWNER, name) is one for name, one in plain.items())
+    attached.detach()
+
+
 def test_nothing_is_left_on_a_model_once_recording_has_stopped(attachment, capsys) -> None:
     attached = attachment()
     attached.attach()
-    (model, optimizer), criterion = small(), nn.MultiMarginLoss()
+    (model, optimizer), criterion = small(), nn.CrossEntropyLoss()
     for place, (x, y) in enumerate(batches(6)):
         step(optimizer, criterion(model(x), y))
         if place == 2:

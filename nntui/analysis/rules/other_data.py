@@ -4,10 +4,10 @@ Symptom: the training loss is better than ever, and validation worse from one ev
 source that went wrong makes what is trained on easy, and unlike what is asked.
 Test, on the interval between two evaluations over which validation rises most: the training loss falls to less than SHARE
 of what it was in the interval before, beyond all noise (nine tenths of its second half lie below nine tenths of those before),
-where from the interval before that it had fallen by less than STEADY; and validation rises at once: by AT_ONCE of all that it
-has risen since, by ERRORS of its standard errors, and by MUCH of all it had gained; it stays there for AFTER evaluations. Not
-where the rate has changed meanwhile: decay makes a loss fall too. Wrong when: what comes next is meant (a curriculum, declared;
-another task).
+STEEPER times as steep, in its logarithm, as it had fallen from the interval before that; and validation rises at once: by
+AT_ONCE of all that it has risen since, by ERRORS of its standard errors, and by MUCH of all it had gained; it stays there for
+AFTER evaluations. Not where the rate has changed meanwhile: decay makes a loss fall too. Wrong when: what comes next is meant
+(a curriculum, declared; another task).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from nntui.finding import Finding
 
 ID = "live.other_data"
 SHARE = 0.1
-STEADY = 3.0
+STEEPER = 4.0
+"""Who learns by heart falls faster and faster too, but not so."""
 AT_ONCE = 0.5
 ERRORS = 3.0
 MUCH = 0.25
@@ -47,19 +48,26 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if last < 2 or len(after) < AFTER:
         return []
     lowest = float(until.min())
-    gained, error = float(until[0]) - lowest, spread(np.diff(until)) / np.sqrt(2)
-    jump, risen = float(after[0] - until[-1]), float(np.median(after[-AFTER:])) - lowest
-    if min(jump, float(after.min()) - lowest) <= max(ERRORS * error, MUCH * gained) or jump < AT_ONCE * risen:
+    gained, jump, risen = (
+        float(until[0]) - lowest,
+        float(after[0] - until[-1]),
+        float(np.median(after[-AFTER:])) - lowest,
+    )
+    least = min(jump, float(after.min()) - lowest)
+    if least <= MUCH * gained or jump < AT_ONCE * risen:
+        return []
+    error = spread(np.diff(until)) / np.sqrt(2)
+    if least <= ERRORS * error:
         return []
     edges = [int(step) for step in points.step[last - 2 : last + 2]]
     early, before, now = (_within(train, *ends) for ends in pairwise(edges))
     late = now[len(now) // 2 :]
-    if min(len(early), len(before), len(late)) < POINTS or float(before.min()) <= 0:
+    if min(len(early), len(before), len(late)) < POINTS or min(float(one.min()) for one in (early, before, late)) <= 0:
         return []
     then, newest = float(np.median(before)), float(np.median(late))
-    steady = float(np.median(early)) < STEADY * then
+    steep, at_first = np.log(then / newest), np.log(float(np.median(early)) / then)
     apart = newest < SHARE * then and float(np.quantile(late, 0.9)) < float(np.quantile(before, 0.1))
-    if not (steady and apart) or _rate_changed(series, edges[1], edges[3]):
+    if not (apart and steep > STEEPER * at_first) or _rate_changed(series, edges[1], edges[3]):
         return []
     step = edges[2]
     return [
