@@ -1,7 +1,7 @@
 """What `nntui run` does in a process once torch is loaded.
 
-Owns the hooks and wrappers of the whole process, and when they go. Invariants: nothing is opened, and no more imported, before the first update
-of an optimizer; a script that records itself, or an error of ours, ends all of this.
+Owns the hooks and wrappers of the whole process, and when they go. Invariants: nothing is opened, and no more imported, before
+the first update of an optimizer; a script that records itself, or an error of ours, ends all of this.
 """
 
 from __future__ import annotations
