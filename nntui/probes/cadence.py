@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-SHARE = 0.003
+SHARE = 0.002
 """Of the time of training that looking may take; what is left of one percent is for the rest and for what no clock sees."""
-GLANCES = 0.0007
+GLANCES = 0.0005
 """The same for glances: is the norm of the gradients finite?"""
-WATCHED = 0.001
+WATCHED = 0.0005
 """The same for updates that are timed, and watched for evaluations, without being looked at."""
 SMOOTH = 0.3
 """Weight of the newest measurement."""

@@ -56,5 +56,5 @@ class OutputsThatAreKept(Loop):
         self.kept: list[Tensor] = []
 
     def learn(self) -> dict[str, Any]:
-        self.kept.append(torch.ones(1 << 18) * self.step)
+        self.kept.append(torch.ones(1 << 19) * self.step)
         return super().learn()
