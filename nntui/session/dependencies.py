@@ -91,6 +91,8 @@ class Matrices:
     def __init__(self) -> None:
         self._newest: dict[tuple[str, str], Dependencies] = {}
         self._earlier: dict[tuple[str, str], list[Dependencies]] = {}
+        self.rows = 0
+        """Rows taken so far: what is derived from them is as old as this number."""
 
     def fold(self, batch: pa.RecordBatch) -> None:
         """Take in rows of dependencies; one whose numbers do not make a matrix is left out."""
@@ -120,6 +122,7 @@ class Matrices:
                 leak=leak if inside else (-1, -1),
                 leak_value=float(row["leak_value"]) if inside and row["leak_value"] is not None else math.nan,
             )
+            self.rows += 1
 
     def _keep(self, key: tuple[str, str], before: Dependencies) -> None:
         earlier = self._earlier.setdefault(key, [])

@@ -18,7 +18,7 @@ from nntui.analysis.series import Series
 from nntui.finding import Finding
 from nntui.session.answers import answers
 from nntui.session.data import NOTHING, Data, DataView, Listed, choose
-from nntui.session.dependencies import Dependencies, Matrices
+from nntui.session.dependencies import Dependencies, DependenciesView, Matrices
 from nntui.session.examples import Examples
 from nntui.session.layers import Layers, LayersView, Watched, layers
 from nntui.session.predictions import Predictions, PredictionsView, Reading, predictions
@@ -58,6 +58,7 @@ class Inside:
         self.watched: dict[str, Any] = {}
         """The data of the newest event of `nntui.watch`."""
         self._predictions: tuple[object, Predictions] = (None, Predictions())
+        self._dependencies: tuple[object, Dependencies] = (None, Dependencies())
         self._reading: tuple[object, Reading | None] = (None, None)
         self._answers: tuple[object, dict[str, Answers]] = (None, {})
         self._listed: tuple[object, Listed] = (None, Listed(Table()))
@@ -93,7 +94,7 @@ class Inside:
         """What the view asks for. series: of the training; points: another value whenever there may be other ones."""
         return {
             "predictions": self._said(view.predictions, lines) if view.predictions else Predictions(),
-            "dependencies": self._matrices.shown(view.dependencies) if view.dependencies else Dependencies(),
+            "dependencies": self._reaching(view.dependencies) if view.dependencies else Dependencies(),
             "data": self._chosen(view.data, lines) if view.data else NOTHING,
             "layers": self._depth(view.layers, series, points) if view.layers else Layers(),
             "weights": self._pictured(view.weights, lines) if view.weights else Weights(),
@@ -142,6 +143,12 @@ class Inside:
                 predictions(view, batches, inputs, targets, moments, reading if moments else None),
             )
         return self._predictions[1]
+
+    def _reaching(self, view: DependenciesView) -> Dependencies:
+        key = (view, self._matrices.rows)
+        if self._dependencies[0] != key:
+            self._dependencies = (key, self._matrices.shown(view))
+        return self._dependencies[1]
 
     def _chosen(self, view: DataView, lines: Lines) -> Data:
         known = (self._known.rows, lines)

@@ -10,6 +10,7 @@ from nntui.runlog.reader import Batch
 from nntui.runlog.schema import DEPENDENCIES
 from nntui.session import dependencies
 from nntui.session.dependencies import DependenciesView, Matrices, pooled
+from nntui.session.inside import Inside
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import View
 
@@ -159,3 +160,18 @@ def test_every_cell_knows_which_recorded_rows_and_columns_it_stands_for(rows, co
     for r, c in np.ndindex(data.cells.shape):
         part = matrix[data.rows[r] : data.rows[r + 1], data.columns[c] : data.columns[c + 1]]
         assert data.cells[r, c] == part.max()
+
+
+def test_a_matrix_is_pooled_again_only_for_another_view_or_once_one_more_was_recorded() -> None:
+    def of(view=DependenciesView(along=2)):  # noqa: B008 (frozen)
+        return inside.shown(View(dependencies=view), (), {}, 0)["dependencies"]
+
+    inside = Inside()
+    inside.fold("dependencies", "a", pa.RecordBatch.from_pylist([row(np.eye(3))], schema=DEPENDENCIES))
+    first = of()
+    assert of() is first
+    assert of(DependenciesView(rows=2)).cells.shape == (2, 3)
+    inside.fold("dependencies", "a", pa.RecordBatch.from_pylist([row(2 * np.eye(3))], schema=DEPENDENCIES))
+    assert (of().recorded, of().cells.max()) == (2, 2.0)
+    inside.fold("dependencies", "a", pa.RecordBatch.from_pylist([row(np.eye(3), name="b")], schema=DEPENDENCIES))
+    assert len(of().page) == 2
