@@ -1,15 +1,18 @@
 """A batch of classes as a whole: what is said for which label.
 
-Owns the way from outputs to probabilities, and counting them by label. Pure. Invariant: an output that is not finite says nothing
-and is counted nowhere.
+Owns the names of classes, the way from outputs to probabilities, and counting them by label. Invariant: an output that is not
+finite says nothing and is counted nowhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nntui.session.examples import Moment, Shown
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,3 +47,17 @@ def confusion(labels: Mapping[int, int], said: Mapping[int, int], classes: int) 
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, tuple(np.array(pairs).T), 1)
     return counts
+
+
+def called(moments: Sequence[Moment], targets: Mapping[int, Shown]) -> dict[int, str]:
+    """Names of classes, as far as texts were recorded with the numbers they stand for; each moment is looked through once."""
+    labels = [one for one in targets.values() if one.text and len(one.data) == 1 and math.isfinite(one.data[0])]
+    found = {int(one.data[0]): one.text for one in labels}
+    for moment in moments:
+        if moment.called is None:
+            moment.called = {}
+            for one in moment.outputs.values():
+                if one.text and len(one.data) and np.isfinite(one.data).all():
+                    moment.called.setdefault(int(np.argmax(one.data)), one.text)
+        found = moment.called | found
+    return found

@@ -56,6 +56,8 @@ class Moment:
     outputs: dict[int, Shown] = field(default_factory=dict)
     read: Any = None
     """What was derived from these outputs; None once there are other ones."""
+    called: dict[int, str] | None = None
+    """Names that they give to classes; None until they are looked through, and once there are other ones."""
 
 
 class Track:
@@ -73,7 +75,7 @@ class Track:
         """Take one row."""
         if role == "output":
             moment = self._moment(step)
-            moment.outputs[example], moment.read = shown, None
+            moment.outputs[example], moment.read, moment.called = shown, None, None
         elif role in ("input", "target"):
             (self.inputs if role == "input" else self.targets).setdefault(example, shown)
 

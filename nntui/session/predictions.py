@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nntui.session.classes import MOST, confusion, probabilities
+from nntui.session.classes import MOST, called, confusion, probabilities
 from nntui.session.examples import ABSENT, Moment, Shown
 
 Floats = NDArray[np.float64]
@@ -173,7 +173,11 @@ class Reading:
         """before: of the same batch when less was known of it: what was read of an output is not read again."""
         self.kind: Kind = kind_of(moments, targets)
         self._moments, self._targets = moments, targets
-        self._called = _class_names(moments, targets) if self.kind == "classes" else {}
+        self._called = called(moments, targets) if self.kind == "classes" else {}
+        sizes = {max(2, len(one.data)) for one in moments[-1].outputs.values() if len(one.data)}
+        few = self.kind in ("classes", "yes or no") and len(sizes) == 1 and max(sizes) <= MOST
+        self.classes = tuple(self._called.get(k, str(k)) for k in range(max(sizes))) if few else ()
+        """Names of the classes, as many as the newest outputs tell apart."""
         labels = [one.data for one in targets.values() if len(one.data) and np.isfinite(one.data).all()]
         same = len(labels) > 1 and len({len(one) for one in labels}) == 1
         spread = float(np.sqrt(np.stack(labels).var(axis=0).mean())) if same else 0.0
@@ -222,13 +226,6 @@ class Reading:
             top=self._top(outputs[at]),
             given=given,
         )
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes, as many as the newest outputs tell apart."""
-        sizes = {max(2, len(one.data)) for one in self._moments[-1].outputs.values() if len(one.data)}
-        few = self.kind in ("classes", "yes or no") and len(sizes) == 1 and max(sizes) <= MOST
-        return tuple(self._called.get(k, str(k)) for k in range(max(sizes))) if few else ()
 
     def confusion(self, at: int) -> Ints:
         """Examples by label and by what is said at moment `at`."""
@@ -386,14 +383,3 @@ def _alike(one: str, other: str) -> float:
     if one == other or max(len(one), len(other)) <= WORD:
         return float(one == other)
     return sum(a == b for a, b in zip(one, other, strict=False)) / max(len(one), len(other))
-
-
-def _class_names(moments: Sequence[Moment], targets: Mapping[int, Shown]) -> dict[int, str]:
-    """Names of classes, as far as texts were recorded with the numbers they stand for."""
-    labels = [one for one in targets.values() if one.text and len(one.data) == 1 and math.isfinite(one.data[0])]
-    found = {int(one.data[0]): one.text for one in labels}
-    for moment in moments:
-        for one in moment.outputs.values():
-            if one.text and len(one.data) and np.isfinite(one.data).all():
-                found.setdefault(int(np.argmax(one.data)), one.text)
-    return found

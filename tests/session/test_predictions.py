@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nntui.runlog.schema import PREDICTIONS
 from nntui.session import examples
+from nntui.session.classes import called
 from nntui.session.examples import Examples
 from nntui.session.inside import Inside
 from nntui.session.predictions import PredictionsView, Reading, predictions
@@ -319,3 +320,42 @@ def test_what_is_not_finite_and_a_label_beyond_the_classes_are_not_counted() -> 
     rows += [row("target", data=[one], shape=[], example=k) for k, one in enumerate([0.0, 1.0])]
     assert shown(*rows).confusion.tolist() == [[0, 0], [0, 1]]
     assert shown(*rows).classes == ("0", "1"), "a class that no text names has its number"
+
+
+def test_outputs_of_a_moment_are_looked_through_for_names_once(monkeypatch) -> None:
+    looked = []
+    argmax = np.argmax
+    monkeypatch.setattr(np, "argmax", lambda data: looked.append(data) or argmax(data))
+    known = Examples()
+    known.fold("a", batch(*classes()))
+
+    def names() -> dict[int, str]:
+        looked.clear()
+        _, targets, moments = known.history("fixed", (("a", EVER),))
+        return called(moments, targets)
+
+    assert names() == {0: "a", 1: "b", 2: "c"}
+    assert len(looked) == 6
+    known.fold("a", batch(row("output", 30, 1, [0, 0, 0, 9], None, "d"), row("output", 30, 0, [0, 9, 0, 0], None, "x")))
+    assert names() == {0: "a", 1: "b", 2: "c", 3: "d"}, "of a label, then of the first that said it"
+    assert len(looked) == 2
+    known.fold("a", batch(row("output", 30, 1, [0, 0, 0, 9], None, "e")))
+    assert names()[3] == "e", "what is recorded again is looked at again"
+
+
+def test_the_newest_outputs_are_looked_through_for_classes_once() -> None:
+    class Outputs(dict):
+        def values(self):
+            looked.append(1)
+            return super().values()
+
+    looked = []
+    known = Examples()
+    known.fold("a", batch(*(row(example=k, data=[0.0, 1.0], text="b") for k in range(40))))
+    _, targets, moments = known.history("fixed", (("a", EVER),))
+    moments[-1].outputs = Outputs(moments[-1].outputs)
+    reading = Reading(moments, targets)
+    looked.clear()
+    shown = [reading.prediction(k, 0, examples.ABSENT) for k in range(40)]
+    assert all(one.chances.shape == (1, 2) for one in shown)
+    assert not looked
