@@ -7,6 +7,7 @@ that no recorder writes is left out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ STEPS = 16
 LARGEST = 1 << 15
 """Numbers of an input that are kept."""
 NUMBERS = 1 << 22
-"""Numbers that are kept in all; what comes later is known by its text alone."""
+"""Numbers that are kept in all: steps between the first and the newest make room; what still has none is known by its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +86,30 @@ class Entered:
             if (name, example) not in moment and len(moment) >= EXAMPLES:
                 continue
             shown = recorded(columns[4][row], columns[5][row], columns[6][row].as_py(), LARGEST)
-            self._numbers += len(shown.data)
+            before = moment.get((name, example), Sample())
+            self._numbers += len(shown.data) - len((before.given if role == "input" else before.target).data)
+            if step == max(known):
+                self._make_room()
             if self._numbers > NUMBERS:
                 self._numbers -= len(shown.data)
                 shown = Shown(text=shown.text)
-            before = moment.get((name, example), Sample())
             moment[name, example] = replace(before, given=shown) if role == "input" else replace(before, target=shown)
             self.rows += 1
-        if len(known) > STEPS:
+        while len(known) > STEPS:
             self._thin(known)
+
+    def _make_room(self) -> None:
+        """Drop steps between the first and the newest, of every writer alike, until all that is left may be kept."""
+        while self._numbers > NUMBERS:
+            rich = [one for one in self._moments.values() if any(_size(one[step]) for step in sorted(one)[1:-1])]
+            if not rich:
+                return
+            for known in rich:
+                self._thin(known)
 
     def _thin(self, known: Moments) -> None:
         for dropped in sorted(known)[1:-1:2]:
-            gone = known.pop(dropped)
-            self._numbers -= sum(len(one.given.data) + len(one.target.data) for one in gone.values())
+            self._numbers -= _size(known.pop(dropped))
 
     def shown(self, view: SamplesView, lines: Lines) -> Samples:
         """One step as the view asks for it."""
@@ -111,3 +122,8 @@ class Entered:
         at = 0 if view.step is None else max(0, int(np.searchsorted(steps, view.step, side="right")) - 1)
         moment = found[int(steps[at])]
         return Samples(steps, at, tuple(moment[place] for place in sorted(moment)))
+
+
+def _size(moment: Mapping[tuple[str, int], Sample]) -> int:
+    """Numbers that are kept of one step."""
+    return sum(len(one.given.data) + len(one.target.data) for one in moment.values())

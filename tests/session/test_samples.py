@@ -86,3 +86,41 @@ def test_a_run_hands_them_over_only_when_asked(make) -> None:
     first, again = (state.snapshot(View(samples=SamplesView()), 100.0).samples for _ in range(2))
     assert len(first.samples) == 1
     assert first is again, "it is not derived twice"
+
+
+def test_a_row_that_is_recorded_again_takes_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "NUMBERS", 6)
+    again = [row(role, data=[k, k]) for k in range(9) for role in ("input", "target")]
+    found = shown(*again, row(example=1, data=[7.0, 7.0])).samples
+    assert [one.given.data.tolist() for one in found] == [[8.0, 8.0], [7.0, 7.0]]
+    assert found[0].target.data.tolist() == [8.0, 8.0]
+
+
+def test_steps_in_the_middle_make_room_for_the_pictures_of_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "NUMBERS", 12)
+    known = Entered()
+    for step in range(20):
+        known.fold("a", batch(*(row(step=step, example=k, data=[step, k]) for k in range(2))))
+        for at in {0, step}:
+            found = known.shown(SamplesView(at), (("a", EVER),))
+            assert [one.given.data.tolist() for one in found.samples] == [[at, 0.0], [at, 1.0]]
+    known.fold("b", batch(*(row(step=30, example=k) for k in range(2))))
+    found = known.shown(SamplesView(30), (("a", 30), ("b", EVER)))
+    assert all(len(one.given.data) for one in found.samples), "of another writer too"
+
+
+def test_what_has_no_room_drops_no_step_that_would_give_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "NUMBERS", 2)
+    found = shown(*(row(step=step, text=f"{step}") for step in range(5)), view=SamplesView(4))
+    assert found.steps.tolist() == list(range(5))
+    assert (found.samples[0].given.text, len(found.samples[0].given.data)) == ("4", 0)
+
+
+def test_a_step_that_comes_late_takes_no_room_from_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "NUMBERS", 4)
+    rows = [row(step=one, text="late") for one in (0, 100, 50)]
+    assert [len(shown(*rows, view=SamplesView(one)).samples[0].given.data) for one in (0, 100, 50)] == [2, 2, 0]
+
+
+def test_many_steps_at_once_are_thinned_like_steps_one_by_one() -> None:
+    assert len(shown(*(row(step=step) for step in range(200))).steps) <= samples.STEPS
