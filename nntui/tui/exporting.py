@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from nntui.analysis.downsampling import ABOVE, BELOW, NAN
 from nntui.session.snapshot import PlotData
 from nntui.tui.canvas import x_of
 
 VARIABLE = "NNTUI_EXPORT"
+KINDS = ((NAN, "nan"), (ABOVE, "inf"), (BELOW, "-inf"))
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -47,16 +49,20 @@ def exported(place: Path, run: str, screen: str, picture: str, plots: Mapping[st
 
 
 def table(plots: Mapping[str, PlotData]) -> str:
-    """The columns that are plotted: a row for each that holds a point."""
+    """The columns that are plotted: a row for each that holds a point.
+
+    ranks: of the band of other ranks how many they are, 0 of a run's own line. nonfinite: which of nan, inf and -inf it holds.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["plot", "metric", "run", "superseded", "axis", "x", "low", "line", "high", "nonfinite"])
+    writer.writerow(["plot", "metric", "run", "superseded", "ranks", "axis", "x", "low", "line", "high", "nonfinite"])
     for name, data in plots.items():
         for one in data.series:
             count = len(one.line)
             for k in np.flatnonzero(np.isfinite(one.low) | (one.nonfinite > 0)):
                 x = x_of((k + 0.5) / count, data)
                 numbers = [repr(float(v)) for v in (x, one.low[k], one.line[k], one.high[k])]
-                known = [name, one.metric, one.run, one.superseded, data.view.x]
-                writer.writerow([*known, *numbers, bool(one.nonfinite[k])])
+                known = [name, one.metric, one.run, one.superseded, one.ranks, data.view.x]
+                kinds = " ".join(word for bit, word in KINDS if one.nonfinite[k] & bit)
+                writer.writerow([*known, *numbers, kinds])
     return text.getvalue()

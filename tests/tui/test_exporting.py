@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import dataclasses
 import io
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nntui.analysis.downsampling import ABOVE, BELOW, NAN
 from nntui.session.snapshot import PlotView
 from nntui.tui import exporting
 from nntui.tui.app import NntuiApp
@@ -41,7 +43,7 @@ def test_a_picture_and_the_plotted_columns_are_written_here(
     assert "train/loss" in "".join(ET.parse(picture).getroot().itertext()).replace("\xa0", " ")
     rows = list(csv.DictReader(io.StringIO(table.read_text())))
     assert {row["metric"] for row in rows} >= {"train/loss", "val/loss"}
-    assert any(row["nonfinite"] == "True" for row in rows)
+    assert any("nan" in row["nonfinite"].split() for row in rows)
     assert lines[1].startswith("wrote nntui-exp42-live-")
 
 
@@ -78,3 +80,20 @@ def test_the_table_holds_the_prepared_columns_exactly(tui: SimpleNamespace) -> N
     (one,) = data.series
     np.testing.assert_array_equal([float(row["low"]) for row in rows], one.low[np.isfinite(one.low)])
     np.testing.assert_array_equal([float(row["high"]) for row in rows], one.high[np.isfinite(one.low)])
+
+
+def test_other_ranks_are_told_from_the_run_and_kinds_of_what_is_not_finite_from_each_other(
+    tui: SimpleNamespace,
+) -> None:
+    known = {one.metric: one for one in tui.curves()}
+    data = tui.plot_of(PlotView("main", ("train/loss",), 8), known)
+    (line,) = data.series
+    kinds = [NAN, ABOVE, BELOW, NAN | ABOVE, NAN | ABOVE | BELOW, 0, 0, 0]
+    own = dataclasses.replace(line, nonfinite=np.array(kinds))
+    band = dataclasses.replace(line, line=np.full(8, np.nan), nonfinite=np.zeros(8, np.int64), ranks=3)
+    table = exporting.table({"main": dataclasses.replace(data, series=(band, own))})
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert {(row["run"], row["ranks"]) for row in rows} == {("0", "0"), ("0", "3")}
+    assert {row["line"] for row in rows if row["ranks"] == "3"} == {"nan"}
+    expected = ["nan", "inf", "-inf", "nan inf", "nan inf -inf", "", "", ""]
+    assert [row["nonfinite"] for row in rows if row["ranks"] == "0"] == expected
