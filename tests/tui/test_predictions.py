@@ -8,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from rich.cells import cell_len
 
-from nntui.session.dependencies import Dependencies
+from nntui.runlog.schema import DEPENDENCIES
+from nntui.session.dependencies import Dependencies, DependenciesView, Matrices
 from nntui.session.examples import Shown
 from nntui.session.predictions import Prediction, Predictions
 from nntui.tui.app import NntuiApp
@@ -19,7 +21,7 @@ from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
 from nntui.tui.panels import predictions as panels
 from nntui.tui.panels.classes import chances_lines, has_table, table_lines, table_size
-from nntui.tui.panels.dependencies import dependency_lines, room_for
+from nntui.tui.panels.dependencies import LABEL_WIDTH, dependency_lines, room_for
 from nntui.tui.themes import DARK, LIGHT
 
 PAINT = Paint(DARK, SETS["braille"])
@@ -346,6 +348,29 @@ def test_two_matrices_stand_side_by_side_where_there_is_room(tui: SimpleNamespac
         assert app.following.feed.view.dependencies.along == 1
 
     played(tui, steps, "failing", size=(200, 50))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_the_last_matrix_of_an_odd_count_has_the_whole_width(tui: SimpleNamespace, monkeypatch, count: int) -> None:
+    known = Matrices()
+    large = {"name": "", "step": 0, "axis": "batch", "rows": 300, "cols": 300, "data": [1.0] * 90_000}
+    for number in range(count):
+        known.fold(pa.RecordBatch.from_pylist([large | {"name": str(number)}], schema=DEPENDENCIES))
+    monkeypatch.setattr(
+        tui.CannedFeed, "_dependencies", lambda feed: known.shown(feed.view.dependencies or DependenciesView())
+    )
+
+    async def steps(app, pilot, keys) -> None:
+        await keys("4")
+        for which in range(2 * count):
+            data = app.snapshot.dependencies
+            alone = count % 2 == 1 and which % count == count - 1
+            assert (data.which, len(data.page)) == (which % count, 1 if alone else 2)
+            cells = (200 if alone else (200 - 3) // 2) - LABEL_WIDTH - 2
+            assert {one.cells.shape[1] for one in data.page} == {cells // 2}
+            await keys("n")
+
+    played(tui, steps, size=(200, 50))
 
 
 def test_what_crosses_without_a_leak_is_not_called_one() -> None:

@@ -34,14 +34,15 @@ Cell = tuple[int, int]
 NOWHERE: Cell = (-1, -1)
 
 
-def along(width: int, count: int) -> int:
-    """How many matrices stand side by side, of `count` that there are."""
-    return 2 if width >= PAIR and count != 1 else 1
+def along(width: int, which: int, count: int) -> int:
+    """How many matrices stand side by side on the page of number `which`, of `count` that there are: the last may be alone."""
+    alone = count % 2 == 1 and which % count == count - 1
+    return 2 if width >= PAIR and not alone else 1
 
 
-def room_for(data: Dependencies, width: int, height: int, paint: Paint) -> tuple[int, int]:
-    """Rows and columns of cells that a panel has for the matrix, or each of two: cells are at least two characters wide."""
-    each = _each(width, along(width, data.count))
+def room_for(data: Dependencies, width: int, height: int, paint: Paint, count: int = 1) -> tuple[int, int]:
+    """Rows and columns of cells that a panel has for each of `count` matrices: cells are at least two characters wide."""
+    each = _each(width, count)
     said = max(len(_verdict(one, each, paint)) for one in data.page or (data,))
     return max(1, height - FRAME - said), max(1, (each - LABEL_WIDTH - 2) // 2)
 

@@ -36,8 +36,9 @@ class DependenciesScreen(RunScreen):
     def view(self) -> View:
         """The matrix, as small as the screen, or two."""
         width, data = self.size.width, self.snapshot.dependencies
-        rows, columns = room_for(data, width, self.size.height - 3, self.run_app.paint)
-        return View(dependencies=DependenciesView(self.which, rows, columns, self.step, along(width, data.count)))
+        count = along(width, self.which, data.count)
+        rows, columns = room_for(data, width, self.size.height - 3, self.run_app.paint, count)
+        return View(dependencies=DependenciesView(self.which, rows, columns, self.step, count))
 
     def show(self, snapshot: Snapshot) -> None:
         """Ask for as many matrices as fit, draw."""
