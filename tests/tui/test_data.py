@@ -23,6 +23,8 @@ from nntui.tui.app import NntuiApp
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
 from nntui.tui.panels import data as panels
+from nntui.tui.panels.gallery import samples_lines
+from nntui.tui.screens import data as screen
 from nntui.tui.themes import DARK
 
 PAINT = Paint(DARK, SETS["braille"])
@@ -244,6 +246,41 @@ def test_what_entered_has_the_whole_room_on_a_key_and_goes_through_the_steps(tui
         await pilot.resize_terminal(160, 45)
         await tui.settle(pilot)
         assert "step 10, 2 of 3" in "\n".join(tui.lines(app)), "beside the list where there is room"
+
+    played(tui, steps)
+
+
+@pytest.mark.parametrize(("size", "key"), [((160, 45), ()), ((80, 24), ("b",)), ((200, 50), ("b",))])
+def test_pictures_that_entered_are_drawn_once_and_look_the_same(tui: SimpleNamespace, monkeypatch, size, key) -> None:
+    drawn = []
+    monkeypatch.setattr(screen, "samples_lines", lambda data, *room: drawn.append(data) or samples_lines(data, *room))
+
+    async def steps(app, pilot, keys) -> None:
+        shown = await keys("6", *key)
+        assert "entered the network  step 0" in shown
+        count = len(drawn)
+        for _ in range(3):
+            app.screen.show(app.snapshot)
+            await tui.settle(pilot)
+            assert "\n".join(tui.lines(app)) == shown
+        assert len(drawn) == count
+        assert "entered the network  step 10" in await keys("right_square_bracket")
+        assert drawn[-1] is app.snapshot.samples, "another step is drawn"
+        count = len(drawn)
+        await keys("t")
+        assert len(drawn) > count, "in the colours of another theme"
+
+    played(tui, steps, size=size)
+
+
+def test_left_and_right_choose_nothing_where_there_is_no_grid(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        await keys("6", "j", "l", "l", "h")
+        assert app.screen.chosen == 1
+        await keys("b", "l", "l", "h")
+        assert app.screen.chosen == 1
+        await keys("b", "g", "l")
+        assert app.screen.chosen == 2
 
     played(tui, steps)
 

@@ -6,7 +6,7 @@ however the list grows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -30,6 +30,8 @@ class BrowseScreen(RunScreen):
     room = 0
     """Rows in sight."""
     _key: object = None
+    _drawn: tuple[object, list[Text]] = (None, [])
+    """The pictures as they were last drawn: they change seldom, and are many cells."""
 
     def body(self) -> ComposeResult:
         """The list over the detail of the chosen row, in one panel."""
@@ -66,6 +68,12 @@ class BrowseScreen(RunScreen):
     def nothing(self) -> str:
         """What an empty list means."""
         raise NotImplementedError
+
+    def kept(self, key: object, draw: Callable[[], list[Text]]) -> list[Text]:
+        """Pictures, drawn again only under another key."""
+        if self._drawn[0] != key:
+            self._drawn = (key, draw())
+        return [line.copy() for line in self._drawn[1]]  # whoever puts lines beside others cuts and pads them
 
     def move(self, by: int, *, wrap: bool = False) -> None:
         """Another row; in a detail shown alone, scroll."""

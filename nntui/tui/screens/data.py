@@ -105,7 +105,7 @@ class DataScreen(BrowseScreen):
         """All of an example over what entered the network."""
         lines = self.detail(item, width)
         room = height - len(lines) - 1
-        entered = samples_lines(self.snapshot.samples, width, room, self.run_app.paint, "[b] alone")
+        entered = self._pictures(width, room, "[b] alone")
         return [*lines, Text(), *entered] if room >= LEAST_ENTERED and entered else lines
 
     def listed(self, items: Sequence[Example], width: int, height: int) -> list[Text]:
@@ -129,7 +129,8 @@ class DataScreen(BrowseScreen):
 
     def action_across(self, by: int) -> None:
         """The next example of a grid."""
-        super().move(by)
+        if self.mode == "grid":
+            super().move(by)
 
     def action_grid(self) -> None:
         """Examples side by side, or in a list again."""
@@ -205,7 +206,7 @@ class DataScreen(BrowseScreen):
     def _body(self, width: int, height: int) -> list[Text]:
         items, paint = self.items(), self.run_app.paint
         if self.mode == "batch" or not items:
-            entered = samples_lines(self.snapshot.samples, width, height, paint)
+            entered = self._pictures(width, height)
             words = [] if items or self.mode == "batch" else super()._body(width, height)
             lines = [*words, Text(), *entered] if words and entered else words or entered
             return (lines or [Text(), *wrapped(NOTHING_ENTERED, width - 2, paint, "quiet", indent=2)])[:height]
@@ -213,6 +214,11 @@ class DataScreen(BrowseScreen):
             self._find(items)
             return self.listed(items, width, height)
         return super()._body(width, height)
+
+    def _pictures(self, width: int, height: int, hint: str = "") -> list[Text]:
+        """What entered the network, drawn again only where something else did, or in another room."""
+        data, paint = self.snapshot.samples, self.run_app.paint
+        return self.kept((data, width, height, paint, hint), lambda: samples_lines(data, width, height, paint, hint))
 
     def _filtered(self, pattern: str | None) -> None:
         if pattern is not None:

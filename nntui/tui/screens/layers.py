@@ -51,8 +51,6 @@ class LayersScreen(BrowseScreen):
     weights = WeightsView()
     filters = False
     """Whether first-layer weights have the whole room."""
-    _drawn: tuple[object, list[Text]] = (None, [])
-    """The weights as they were last drawn: they change seldom, and are many cells."""
 
     def body(self) -> ComposeResult:
         """What is shown and what cannot be, over the table."""
@@ -128,10 +126,7 @@ class LayersScreen(BrowseScreen):
     def _pictures(self, width: int, height: int) -> list[Text]:
         """First-layer weights, drawn again only where there are others, or another room."""
         data, paint = self.snapshot.weights, self.run_app.paint
-        key = (data, width, height, paint)
-        if self._drawn[0] != key:
-            self._drawn = (key, weights_lines(data, width, height, paint))
-        return [line.copy() for line in self._drawn[1]]  # whoever puts lines beside others cuts and pads them
+        return self.kept((data, width, height, paint), lambda: weights_lines(data, width, height, paint))
 
     def _are_below(self) -> bool:
         """Whether filters stand below the table, not below the plots of the layer that they are of."""
