@@ -407,7 +407,7 @@ def test_nothing_is_sent_when_nothing_changed(play: Callable[..., NntuiApp], sen
     play(steps, "failing")
 
 
-def test_only_what_changed_are_sent(play: Callable[..., NntuiApp], sent: list[str]) -> None:
+def test_only_what_changed_is_sent(play: Callable[..., NntuiApp], sent: list[str]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         sent.clear()
         feed.post(head=dataclasses.replace(feed.base.head, step=4321))
