@@ -245,7 +245,7 @@ class Reading:
         read = {one: known.get(one) or self._read(one, label, target) for one in outputs}
         said, right = [read[one].said for one in outputs], np.array([read[one].right for one in outputs])
         scores = np.array([read[one].score for one in outputs], np.float64)
-        sure, chances = np.full(len(outputs), math.nan), np.empty((0, 0))
+        sure, chances = np.array([read[one].most for one in outputs], np.float64), np.empty((0, 0))
         good = scores
         if self.kind in ("classes", "yes or no"):
             finite = [at for at, one in enumerate(outputs) if len(read[one].sure)]
@@ -253,7 +253,6 @@ class Reading:
             if {len(one) for one in rows} == {len(self.classes)}:
                 chances = np.full((len(outputs), len(rows[0])), math.nan)
                 chances[finite] = rows
-            sure[finite] = [float(one.max()) for one in rows]
         elif self.kind in ("number", "numbers"):
             distance = np.abs(scores - label) if self.kind == "number" else scores
             with np.errstate(over="ignore"):
@@ -265,7 +264,8 @@ class Reading:
         said, score = self._said(one), self._score(one, label, target)
         of_classes = self.kind in ("classes", "yes or no") and len(one.data) and np.isfinite(one.data).all()
         sure = self._sure(one.data) if of_classes else np.empty(0)
-        return _Read(said, score, self._is_right(one, said, label, target.text), sure)
+        most = float(sure.max()) if len(sure) else math.nan
+        return _Read(said, score, self._is_right(one, said, label, target.text), sure, most)
 
     def _said(self, one: Shown) -> str:
         if one.text or not len(one.data):
@@ -361,6 +361,8 @@ class _Read(NamedTuple):
     right: bool
     sure: Floats
     """Probabilities of the classes; empty where there are none, or where it is not finite."""
+    most: float
+    """The largest of them, or NaN."""
 
 
 def _in_words(data: Floats) -> str:

@@ -298,6 +298,7 @@ def test_every_class_has_a_probability_at_every_moment() -> None:
     assert one.chances.shape == (3, 3)
     assert np.allclose(one.chances.sum(axis=1), 1.0)
     assert np.allclose(one.chances[:, 1], one.history), "of the label it is the score"
+    assert np.array_equal(one.sure, one.chances.max(axis=1)), "and of what is said the largest"
 
 
 @pytest.mark.parametrize(
