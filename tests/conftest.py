@@ -45,6 +45,13 @@ def _size(fd: int, columns: int, rows: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+def readable(fd: int, seconds: float | None) -> bool:
+    """Whether there is something to read within so many seconds; select() knows no descriptor beyond 1,023."""
+    watched = select.poll()
+    watched.register(fd, select.POLLIN)
+    return bool(watched.poll(None if seconds is None else seconds * 1e3))
+
+
 class Program:
     """A process that `Preloaded` has forked, as subprocess.Popen has it; `stdout` and `stderr` are pipes unless given."""
 
@@ -55,11 +62,11 @@ class Program:
         self._report = report
 
     def poll(self) -> int | None:
-        return self.returncode if not select.select([self._report], [], [], 0)[0] else self.wait()
+        return self.wait() if self.returncode is None and readable(self._report.fileno(), 0) else self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None:
-            if not select.select([self._report], [], [], timeout)[0]:
+            if not readable(self._report.fileno(), timeout):
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
             self.returncode = os.waitstatus_to_exitcode(int(self._report.read()))
         return self.returncode
@@ -180,8 +187,7 @@ class Terminal:
 
     def read(self, seconds: float = 0.05) -> bool:
         """Take in what came within `seconds`; False when the program has closed its side."""
-        ready, _, _ = select.select([self.fd], [], [], seconds)
-        if not ready:
+        if not readable(self.fd, seconds):
             return True
         try:
             data = os.read(self.fd, 1 << 16)
@@ -211,7 +217,7 @@ class Terminal:
             self.read()
             code = self._process.poll()
             if code is not None:
-                while self.read(0.1) and select.select([self.fd], [], [], 0)[0]:
+                while self.read(0.1) and readable(self.fd, 0):
                     pass
                 return code
         raise AssertionError(f"did not end; the screen shows:\n{self.text}")
