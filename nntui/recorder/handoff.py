@@ -163,7 +163,7 @@ class Handoff:
 
     def wake(self) -> None:
         """Have the thread write now."""
-        with contextlib.suppress(OSError):
+        with self._callers, contextlib.suppress(OSError):  # else the number may be another file's by now
             os.write(self._wake_write, b"!")
 
     def flush(self, timeout: float) -> bool:
@@ -197,7 +197,11 @@ class Handoff:
         self._stop_sources()
         self.writer.close()
         self._callers = threading.RLock()  # a thread that the child has not may have held it
-        fds, self._wake_read, self._wake_write = (self._wake_read, self._wake_write), -1, -1
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
+        with self._callers:
+            fds, self._wake_read, self._wake_write = (self._wake_read, self._wake_write), -1, -1
         for fd in fds:
             with contextlib.suppress(OSError):
                 os.close(fd)
@@ -390,4 +394,5 @@ class Handoff:
             barrier.done.set()
         self._stop_sources()
         self.writer.close()
+        self._close_pipe()
         self.over.set()

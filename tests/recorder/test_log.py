@@ -420,6 +420,18 @@ def test_two_runs_of_one_process_in_one_folder_keep_their_own_files(opened: Any,
     assert len(written.folders()) == 2
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not tell the descriptors of a process")
+def test_a_run_that_has_ended_keeps_no_descriptor(tmp_path: Path) -> None:
+    def record(name: str) -> int:
+        with nntui.init(tmp_path / name, capture_output=True) as run:
+            run.log({"loss": 1.0})
+        run.flush()
+        return len([*Path("/proc/self/fd").iterdir()])
+
+    before = record("first")
+    assert [record(f"run{n}") for n in range(5)] == [before] * 5
+
+
 def test_finishing_twice_is_finishing_once(run: Any, written: Any) -> None:
     run.log({"a": 1.0})
     run.finish()
