@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 import nntui
+from nntui.unmodified import attach, course, models
 from nntui.unmodified.attach import Attachment
 
 Numbers = list[float]
@@ -44,8 +46,17 @@ class Recorded:
 
 @pytest.fixture
 def attachment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Attachment]:
-    """A fresh attachment to this process, whose tests use nntui themselves."""
+    """A fresh attachment to this process, whose tests use nntui themselves; what other tests left is none of its trainings."""
     monkeypatch.setattr(Attachment, "_records_itself", False)
+    gc.collect()
+    left = [weakref.ref(one) for one in models.optimizers()]
+
+    def own() -> list[torch.optim.Optimizer]:
+        return [one for one in plain() if not any(other() is one for other in left)]
+
+    plain = models.optimizers
+    for module in (attach, course):
+        monkeypatch.setattr(module, "optimizers", own)
     return lambda: Attachment(tmp_path / "runs" / "it", ["train.py", "--lr", "0.1"])
 
 
@@ -54,7 +65,6 @@ def record(tmp_path: Path, attachment: Callable[[], Attachment]) -> Callable[[Ca
     """record(program): run it as `nntui run` would."""
 
     def run(program: Callable[[], Any]) -> Recorded:
-        gc.collect()  # optimizers of other tests are none of this process
         plain = torch.autograd.backward
         attached = attachment()
         attached.attach()
