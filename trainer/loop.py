@@ -174,9 +174,9 @@ class _Loop:
     def save(self, state: dict[str, Any], score: float) -> None:
         """Keep this state as the last, and as the best when its score is. A full disk is said, not raised."""
         out, step, best = self.options.out, state["step"], min(self.training.best, score)
-        state["best"] = best
+        state["best"], better = best, score < self.training.best
         try:
-            if score < self.training.best:
+            if better:
                 checkpoint.save(out, checkpoint.BEST, state)
             checkpoint.save(out, checkpoint.LAST, state)
         except (OSError, RuntimeError) as error:  # torch raises either when the disk is full
@@ -184,7 +184,7 @@ class _Loop:
             self.run.event("checkpoint", what, level="warn", step=step)
             sys.stderr.write(f"nntui train: {out}: {what}; training goes on.\n")
             return
-        if score < self.training.best:
+        if better:
             self.run.event(
                 "checkpoint", f"{checkpoint.BEST}: the lowest validation loss so far, {score:.4f}", step=step
             )

@@ -26,6 +26,7 @@ LEAST_SHARE = 0.3
 AIR = 0.06
 """Of the height, what there is beyond a reference line for which the range was made longer."""
 STEPS = 16
+"""Steps by which the ends of a growing range move, of the largest power of two that it holds."""
 WIDE = 30.0
 """Ratio of the largest to the smallest number from which a logarithmic axis tells more."""
 

@@ -29,6 +29,7 @@ CONTRADICTION = "live.contradiction"
 FEW_EXAMPLES = "live.few_examples"
 SAME = 3
 ENOUGH = 1000
+"""Newest numbers among which different ones are looked for first."""
 LEAST = 8
 RANK = 0.8
 """Of 8 ranks a correlation beyond 0.8 comes by chance once in a hundred times; both must be."""

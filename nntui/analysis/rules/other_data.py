@@ -48,12 +48,8 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if last < 2 or len(after) < AFTER:
         return []
     lowest = float(until.min())
-    gained, jump, risen = (
-        float(until[0]) - lowest,
-        float(after[0] - until[-1]),
-        float(np.median(after[-AFTER:])) - lowest,
-    )
-    least = min(jump, float(after.min()) - lowest)
+    gained, jump = float(until[0]) - lowest, float(after[0] - until[-1])
+    risen, least = float(np.median(after[-AFTER:])) - lowest, min(jump, float(after.min()) - lowest)
     if least <= MUCH * gained or jump < AT_ONCE * risen:
         return []
     error = spread(np.diff(until)) / np.sqrt(2)
