@@ -5,9 +5,10 @@ Each entry of `tests/zoo/live/` is trained and recorded with `nntui.init` and `n
 moments of the recording, as a dashboard beside it would: a bug is found at the first moment at which an alert of severity warn
 or error that names the cause stands, and its rank is that among the warnings and errors of that moment. (Of a few bugs no more
 than information can be told, such as a plateau; for these information counts too.) Of a healthy training every warning and error
-of any moment is printed, also those that went away.
+of any moment is printed, also those that went away. `programs` are whole programs by people who had not read the rules.
 
-    .venv/bin/python scripts/zoo_live.py [--half develop|held-out|both] [--seeds 1] [--only NAME ...] [--jobs 2] [--json FILE]
+    .venv/bin/python scripts/zoo_live.py [--half develop|held-out|programs|both|all]
+        [--seeds 1] [--only NAME ...] [--jobs 2] [--json FILE]
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]  # before the folder of this scr
 from nntui.analysis import rules  # noqa: E402
 from nntui.analysis.series import RunFacts, Series  # noqa: E402
 
-HALVES = ("develop", "held-out")
+HALVES = ("develop", "held-out", "programs")
+PARTS = {"both": HALVES[:2], "all": HALVES}
 moments = importlib.import_module("zoo.live.moments").moments
 """What was known of a recording at each of its moments."""
 
@@ -56,7 +58,7 @@ def main() -> int:
 
 def chosen(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """What the command line asks for; its `chosen` are the names of entries and seeds."""
-    parser.add_argument("--half", choices=(*HALVES, "both"), default="develop")
+    parser.add_argument("--half", choices=(*HALVES, *PARTS), default="develop")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="names of entries, or parts of them")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
@@ -67,7 +69,8 @@ def chosen(parser: argparse.ArgumentParser) -> argparse.Namespace:
     names = [
         entry.name
         for entry in entries().values()
-        if options.half in ("both", entry.half) and (not options.only or any(one in entry.name for one in options.only))
+        if entry.half in PARTS.get(options.half, (options.half,))
+        and (not options.only or any(one in entry.name for one in options.only))
     ]
     if not names:
         parser.error("no entry of the zoo has such a name in that half")

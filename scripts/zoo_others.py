@@ -6,7 +6,8 @@ same moments. Of a training that goes wrong it is told whether a system said any
 cause, and when; of a healthy one how many of its rules spoke. For the others a cause is named where a rule means what the
 planted bug is, generously (`causes` in `scripts/rivals`); a rule that speaks twice counts once.
 
-    .venv/bin/python scripts/zoo_others.py [--half develop|held-out|both] [--seeds 1] [--only NAME ...] [--jobs 2] [--json FILE]
+    .venv/bin/python scripts/zoo_others.py [--half develop|held-out|programs|both|all]
+        [--seeds 1] [--only NAME ...] [--jobs 2] [--json FILE]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The loop that every training of the live half is, and the list of them.
+"""The loop that trainings of the live half are, and the list of them.
 
-Owns the order of things in a plain training of digits; an entry changes one method of it.
+Owns the order of things in a plain training of digits; an entry changes one method of it, or is a program of its own.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from sklearn.datasets import load_digits
@@ -178,20 +179,44 @@ class Loop:
                     self.end_evaluation()
 
 
+class Trained(Protocol):
+    """Something to train."""
+
+    def train(self, path: Path) -> None:
+        """Train, and record it in that folder."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A whole program: what it trains and how it records that are its own."""
+
+    main: Callable[[Path, int], None]
+    seed: int
+
+    def train(self, path: Path) -> None:
+        """Run it; everything random in torch begins at its seed."""
+        torch.manual_seed(self.seed)
+        self.main(path, self.seed)
+
+
 @dataclass(frozen=True)
 class Entry:
     """A training of the zoo."""
 
     name: str
-    make: Callable[[int], Loop]
+    make: Callable[[int], Trained]
     alerts: frozenset[str]
     """Alerts that name the cause; empty for a healthy training."""
     info: bool = False
     """Whether information is all that can be told of it."""
+    program: bool = False
+    """Whether it is a program of its own, by somebody who had not read the rules."""
 
     @property
     def half(self) -> str:
-        """develop or held-out, by the name alone."""
+        """develop or held-out, by the name alone; programs are a part of their own."""
+        if self.program:
+            return "programs"
         return ("develop", "held-out")[hashlib.sha256(self.name.encode()).digest()[0] % 2]
 
 
@@ -209,3 +234,13 @@ def bug(*alerts: str, info: bool = False) -> Callable[[type[Loop]], type[Loop]]:
 
 
 healthy = bug()
+
+
+def program(*alerts: str, info: bool = False) -> Callable[[Callable[[Path, int], None]], Callable[[Path, int], None]]:
+    """Registers a function that trains and records into a folder with a seed; without alerts it is a healthy one."""
+
+    def register(main: Callable[[Path, int], None]) -> Callable[[Path, int], None]:
+        ENTRIES[main.__name__] = Entry(main.__name__, partial(Program, main), frozenset(alerts), info, program=True)
+        return main
+
+    return register
