@@ -168,7 +168,10 @@ def test_updates_far_from_a_thousandth_of_the_weights_are_told(ratio: float, fou
         assert not told(updates, *parts, line(names.PROBE_LR, [1e-3] * 5 + [1e-6] * 5)), "a rate that has decayed"
 
 
-@pytest.mark.parametrize(("ratio", "top", "found"), [(2.9, 9.0, False), (3.1, 9.0, True), (3.1, 4.5, False)])
+@pytest.mark.parametrize(
+    ("ratio", "top", "found"),
+    [(2.9, 9.0, False), (3.1, 9.0, True), (3.1, 4.5, False), (1.1, 24.0, True), (1.1, 22.0, False), (0.9, 1e9, False)],
+)
 def test_one_update_that_throws_the_weights_away_is_told(ratio: float, top: float, found: bool) -> None:
     loss, ratios = (
         line("train/loss", [2.3, top, *falling(400)]),

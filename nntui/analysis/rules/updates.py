@@ -5,9 +5,10 @@ Tests, over the last READINGS readings of each layer: (1) exactly no movement of
 move: its weights are out of the graph or have no gradient. (2) The median over layers of the update ratio is above HIGH: a
 tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight is
 large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median over layers was above
-THROWN, and of the AFTER training losses that follow one is above twice the one before: the weights were thrown away, whatever
-is made of them since. Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their
-ratio is large at first: the first SKIP readings are left out).
+THROWN, and of the AFTER training losses that follow one is above twice the one before; or it was above MOVED, as much as the
+weights themselves, and one is above FAR times the one before: the weights were thrown away, whatever is made of them since.
+Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at
+first: the first SKIP readings are left out).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ READINGS = 4
 SKIP = 4
 HIGH = 0.1
 LOW = 1e-5
-THROWN = 3.0
+THROWN, TWICE = 3.0, 2.0
+MOVED, FAR = 1.0, 10.0
 AFTER = 10
 
 
@@ -54,10 +56,11 @@ def _thrown(series: Mapping[str, Series]) -> list[Finding]:
     if not name or names.WHOLE_UPDATE_RATIO not in series:
         return []
     whole, loss = series[names.WHOLE_UPDATE_RATIO].finite(), series[name].finite()
-    for place in np.flatnonzero(whole.value > THROWN):
+    for place in np.flatnonzero(whole.value > MOVED):
         step, ratio = int(whole.step[place]), float(whole.value[place])
         before, after = loss.value[loss.step <= step][-1:], loss.value[loss.step > step][:AFTER]
-        if not len(before) or not len(after) or after.max() - before[0] <= abs(before[0]):
+        times = TWICE if ratio > THROWN else FAR
+        if not len(before) or not len(after) or after.max() - before[0] <= (times - 1) * abs(before[0]):
             continue
         return [
             Finding(
@@ -67,7 +70,7 @@ def _thrown(series: Mapping[str, Series]) -> list[Finding]:
                 f"{format_number(float(before[0]))} to {format_number(float(after.max()))}: what they were is gone.",
                 expected=f"below {HIGH:g}",
                 measured=ratio,
-                tolerance=THROWN,
+                tolerance=THROWN if ratio > THROWN else MOVED,
                 advice="Most likely a rate that is far too high, or a gradient that exploded (a recurrence, a division by almost "
                 "nothing) without clipping. Refute: with clip_grad_norm_ and a tenth of the rate the loss must rise as much.",
                 evidence={"ratio": ratio, "before": float(before[0]), "highest_after": float(after.max())},
