@@ -22,7 +22,7 @@ from nntui.probes.hooks import Guard, Hook, calling, fastest
 
 QUICK = 4e-3
 """Seconds of an update above which a hook on the model costs nothing that matters."""
-ENOUGH, PATIENT, SELDOM = 10, 100, 8
+ENOUGH, PATIENT, SELDOM = 10, 16, 8
 """Where it does, evaluations are noticed until so many were, or so many stretches have passed; then in every eighth of them."""
 
 
