@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """What `nntui run` costs a script that knows nothing of it, in one run on one machine.
 
-    .venv/bin/python scripts/bench_run.py [--blocks 30] [--seconds 1] [--only mlp,conv,transformer]
+    .venv/bin/python scripts/bench_run.py [--pairs 5] [--blocks 10] [--seconds 0.5] [--warm 10] [--only mlp,conv,transformer]
 
-Two processes of the same script, one started by `nntui run` and one bare, take turns: blocks of as many updates each, so that
-whatever else the machine does meets both; which goes first alternates. A figure is the time of a block that is recorded divided
-by that of its neighbour that is not, minus one: the median of all pairs and their quartiles, by the clock on the wall and by
-the processor time of the training thread, which counts on a machine that has other work. The first updates, where a run is
-opened and looks are dense on purpose, are told apart: what they take more, once.
+A pair is two processes of the same script, one started by `nntui run` and one bare, which take turns: blocks of as many updates
+each, so that whatever else the machine does meets both; which goes first alternates. A figure is the time of a block that is
+recorded divided by that of its neighbour that is not, minus one: the median of a pair of processes, and of those the median and
+the two outermost, by the clock on the wall and by the processor time of the training thread, which counts on a machine that has
+other work. Two processes of one script differ by themselves: the second line of each model is that of two bare ones. The first
+updates, where a run is opened and looks are dense on purpose (--warm seconds), are told apart: what they take more, once.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -77,29 +79,32 @@ class _Script:
         self._process.communicate()
 
 
-def _measure(name: str, blocks: int, seconds: float) -> tuple[list[list[float]], float, float]:
-    """What each pair adds, by both clocks; processor seconds of a bare update, and those that the first updates take more."""
+def _measure(name: str, recorded: bool, options: argparse.Namespace) -> tuple[tuple[float, float], float, float]:
+    """What one pair adds, by both clocks; processor seconds of a bare update, and those that the first updates take more."""
     with tempfile.TemporaryDirectory() as folder:
-        bare, recorded = _Script(name, None), _Script(name, Path(folder) / "run")
-        first = [script.updates(WARM)[1] for script in (bare, recorded)]
-        one = bare.updates(WARM)[1] / WARM
-        count = max(1, round(seconds / one))
-        added: list[list[float]] = [[], []]
-        for block in range(blocks):
-            order = [bare, recorded] if block % 2 else [recorded, bare]
+        bare, other = _Script(name, None), _Script(name, Path(folder) / "run" if recorded else None)
+        one = min(bare.updates(WARM)[1] for _ in range(2)) / WARM
+        warm, count = max(WARM, round(options.warm / one)), max(1, round(options.seconds / one))
+        first = [script.updates(warm)[1] for script in (bare, other)]
+        added: tuple[list[float], list[float]] = ([], [])
+        for block in range(options.blocks):
+            order = [bare, other] if block % 2 else [other, bare]
             times = {script: script.updates(count) for script in order}
             for clock, ratios in enumerate(added):
-                ratios.append(times[recorded][clock] / times[bare][clock] - 1)
+                ratios.append(times[other][clock] / times[bare][clock] - 1)
         bare.end()
-        recorded.end()
-    return [sorted(ratios) for ratios in added], one, first[1] - first[0]
+        other.end()
+    wall, processor = map(statistics.median, added)
+    return (wall, processor), one, first[1] - first[0]
 
 
 def main() -> int:
     """Measure every model and print the table."""
     parser = argparse.ArgumentParser(description="What `nntui run` costs a script.")
-    parser.add_argument("--blocks", type=int, default=30, help="pairs of blocks (default 30)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a block (default 1)")
+    parser.add_argument("--pairs", type=int, default=5, help="of processes (default 5)")
+    parser.add_argument("--blocks", type=int, default=10, help="of each process (default 10)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of a block (default 0.5)")
+    parser.add_argument("--warm", type=float, default=10.0, help="seconds before the first block (default 10)")
     parser.add_argument("--only", default=",".join(MODELS), help="models to measure, separated by commas")
     parser.add_argument("--work", choices=MODELS, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -110,17 +115,21 @@ def main() -> int:
     unknown = [name for name in names if name not in MODELS]
     if unknown:
         parser.error(f"--only was {unknown[0]!r}; expected some of {', '.join(MODELS)}")
-    print(f"what `nntui run` adds to the time of training; {options.blocks} pairs of {options.seconds:g} s\n")
     print(
-        f"{'':<14}{'one update':>12}{'wall: median':>15}{'quartiles':>18}{'processor: median':>20}{'quartiles':>18}{'once':>10}"
+        f"what `nntui run` adds to the time of training; {options.pairs} pairs of processes, {options.blocks} blocks each\n"
+    )
+    print(
+        f"{'':<28}{'one update':>12}{'wall: median':>15}{'of pairs':>18}{'processor: median':>20}{'of pairs':>18}{'once':>10}"
     )
     for name in names:
-        added, one, start = _measure(name, options.blocks, options.seconds)
-        line = f"  {name:<12}{1e3 * one:9.2f} ms"
-        for width, ratios in zip((15, 20), added, strict=True):
-            low, middle, high = (ratios[round(share * (len(ratios) - 1))] for share in (0.25, 0.5, 0.75))
-            line += f"{middle:+{width}.2%}{low:+9.2%} {high:+8.2%}"
-        print(f"{line}{start:+8.2f} s")
+        for recorded in (True, False):
+            pairs = [_measure(name, recorded, options) for _ in range(options.pairs)]
+            one, once = statistics.median(pair[1] for pair in pairs), statistics.median(pair[2] for pair in pairs)
+            line = f"  {name:<12}{'nntui run' if recorded else 'two bare':<14}{1e3 * one:9.2f} ms"
+            for clock, width in enumerate((15, 20)):
+                ratios = [pair[0][clock] for pair in pairs]
+                line += f"{statistics.median(ratios):+{width}.2%}{min(ratios):+9.2%} {max(ratios):+8.2%}"
+            print(f"{line}{once:+8.2f} s", flush=True)
     return 0
 
 

@@ -3,9 +3,9 @@
 
 One process logs the same 10 scalars at 10 Hz to a nntui run and to an offline W&B run; one of them, `sent`, is a counter. Both
 viewers run at the same time, each in a pseudo-terminal of 140×40 that is read through a terminal emulator; then both are left
-alone with a run that has ended.
+alone with a run that has ended. At last each is opened on it anew, alone and in turn with a Textual app that shows one word.
 
-    .venv/bin/python scripts/bench_viewer.py [--seconds 60] [--idle 20] [--peers /path/to/python]
+    .venv/bin/python scripts/bench_viewer.py [--seconds 60] [--idle 20] [--rounds 7] [--peers /path/to/python]
 
 --peers: a Python with wandb, pyarrow and numpy; without one, only nntui is measured. A point has arrived when the screen
 shows its counter, or a later one; its delay is the wall time at which the bytes were read minus the wall time just before it was
@@ -27,6 +27,17 @@ from pathlib import Path
 from terminal import COLUMNS, ROWS, Terminal, leet
 
 RATE = 10
+PATIENCE = 30.0
+"""Seconds within which a viewer has to show something."""
+BARE = "a bare Textual app"
+BARE_APP = """
+from textual.app import App
+from textual.widgets import Static
+class Bare(App):
+    def compose(self):
+        yield Static("sent 0")
+Bare().run()
+"""
 HEAD_START = 4.0
 """Seconds of data that there are when the viewers are started."""
 SETTLED = 6.0
@@ -68,9 +79,9 @@ class Watched:
     bytes: float = 0.0
     idle: int = 0
 
-    def look(self) -> None:
-        """Read what came."""
-        while self.terminal.read(0.0):
+    def look(self, seconds: float = 0.0) -> None:
+        """Read what came, or comes within so many seconds."""
+        while self.terminal.read(seconds):
             moment = time.time()
             if not self.painted and any(line.strip() for line in self.terminal.lines):
                 self.painted = moment
@@ -84,6 +95,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The live viewer beside W&B LEET.")
     parser.add_argument("--seconds", type=float, default=60.0, help="of steady streaming (default 60)")
     parser.add_argument("--idle", type=float, default=20.0, help="seconds after the end of the data (default 20)")
+    parser.add_argument("--rounds", type=int, default=7, help="openings of each (default 7)")
     parser.add_argument("--peers", default=sys.executable, help="a Python with wandb, pyarrow and numpy")
     options = parser.parse_args()
     has_peer = (
@@ -98,22 +110,44 @@ def main() -> int:
         root = str(Path(__file__).resolve().parents[1])
         words = [folder, str(total), str(RATE), root, "wandb" if has_peer else "-"]
         writer = subprocess.Popen([options.peers if has_peer else sys.executable, "-c", WRITER, *words])
-        watched = _watch(Path(folder), options.peers if has_peer else "", writer, options)
+        commands = _commands(Path(folder), options.peers if has_peer else "")
+        watched = _watch(commands, writer, options)
         writer.wait()
         sent = {int(step): float(at) for step, at in map(str.split, (Path(folder) / "sent").read_text().splitlines())}
         for one in watched.values():
             one.terminal.close()
-    _report(sent, watched, options)
+        opened = _open(commands, options.rounds)
+    _report(sent, watched, opened, options)
     return 0
 
 
-def _watch(folder: Path, peer: str, writer: subprocess.Popen[bytes], options: argparse.Namespace) -> dict[str, Watched]:
+def _commands(folder: Path, peer: str) -> dict[str, list[str]]:
+    """How each viewer is opened, once there is something to see."""
     while not (folder / "sent").exists() or (peer and not list(folder.glob("wandb/offline-run-*/*.wandb"))):
         time.sleep(0.05)
     time.sleep(HEAD_START)
     commands = {"nntui": [sys.executable, "-m", "nntui", "watch", str(folder / "run")]}
     if peer:
         commands["W&B LEET"] = leet(peer, next(folder.glob("wandb/offline-run-*")))
+    return commands
+
+
+def _open(commands: dict[str, list[str]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds until each painted something and until it showed data, time after time."""
+    opened: dict[str, list[tuple[float, float]]] = {}
+    for name, command in [*commands.items(), (BARE, [sys.executable, "-c", BARE_APP])] * rounds:
+        one = Watched(Terminal(command))
+        while not (one.painted and one.seen) and time.time() < one.terminal.begun + PATIENCE:
+            one.look(0.001)
+        one.terminal.close()
+        data = one.seen[0][1] if one.seen else float("nan")
+        opened.setdefault(name, []).append((one.painted - one.terminal.begun, data - one.terminal.begun))
+    return opened
+
+
+def _watch(
+    commands: dict[str, list[str]], writer: subprocess.Popen[bytes], options: argparse.Namespace
+) -> dict[str, Watched]:
     watched = {name: Watched(Terminal(command)) for name, command in commands.items()}
     begun = time.monotonic()
     while writer.poll() is None:
@@ -142,7 +176,12 @@ def _look(watched: dict[str, Watched]) -> None:
     time.sleep(0.01)
 
 
-def _report(sent: dict[int, float], watched: dict[str, Watched], options: argparse.Namespace) -> None:
+def _report(
+    sent: dict[int, float],
+    watched: dict[str, Watched],
+    opened: dict[str, list[tuple[float, float]]],
+    options: argparse.Namespace,
+) -> None:
     rows: dict[str, list[str]] = {}
     for name, one in watched.items():
         delays = []
@@ -151,12 +190,10 @@ def _report(sent: dict[int, float], watched: dict[str, Watched], options: argpar
             if one.seen and step > one.seen[0][0] and arrived is not None:
                 delays.append(arrived - moment)
         ordered = sorted(delays) or [float("nan")]
-        first = one.seen[0][1] - one.terminal.begun if one.seen else float("nan")
         rows[name] = [
             f"{statistics.median(ordered):.2f} s",
             f"{ordered[int(0.95 * len(ordered))]:.2f} s",
-            f"{one.painted - one.terminal.begun:.2f} s",
-            f"{first:.2f} s",
+            *(f"{statistics.median(seconds):.2f} s" for seconds in zip(*opened[name], strict=True)),
             f"{one.cpu:.1%}",
             f"{one.bytes / 1000:.2f} kB/s",
             f"{one.idle / 1000:.2f} kB in {options.idle:g} s",
@@ -165,7 +202,7 @@ def _report(sent: dict[int, float], watched: dict[str, Watched], options: argpar
     names = (
         "delay to screen, median",
         "delay to screen, p95",
-        "first paint",
+        f"first paint, median of {options.rounds}",
         "first data on screen",
         "share of a core",
     )
@@ -175,6 +212,7 @@ def _report(sent: dict[int, float], watched: dict[str, Watched], options: argpar
     print("|---" * (len(rows) + 1) + "|")
     for place, what in enumerate(names):
         print(f"| {what} | " + " | ".join(row[place] for row in rows.values()) + " |")
+    print(f"\n{BARE} paints first after {statistics.median(paint for paint, _ in opened[BARE]):.2f} s")
 
 
 if __name__ == "__main__":

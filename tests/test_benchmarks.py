@@ -34,6 +34,9 @@ def test_the_cost_of_probes_is_measured_beside_training_without_them(script: Cal
 
 
 def test_the_cost_of_recording_a_script_is_measured_beside_the_bare_script(script: Callable[..., str]) -> None:
-    said = script("bench_run.py", "--blocks", "2", "--seconds", "0.05", "--only", "mlp")
-    assert "\n  mlp " in said
+    said = script(
+        "bench_run.py", "--pairs", "1", "--blocks", "2", "--seconds", "0.05", "--warm", "0.1", "--only", "mlp"
+    )
+    assert "\n  mlp         nntui run " in said
+    assert "\n  mlp         two bare " in said
     assert "processor: median" in said
