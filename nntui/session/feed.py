@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntui.runlog.errors import RunFolderError, RunNotFound
+from nntui.session.memory import give_back
 from nntui.session.snapshot import Head, Snapshot, View
 from nntui.session.sparing import Sparing
 
@@ -86,6 +87,7 @@ class Feed:
     # --- on the thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
+        give_back()
         while not self._stopped:
             try:
                 self._follow()
