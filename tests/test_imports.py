@@ -69,3 +69,11 @@ sys.exit(main(['show', {str(tmp_path / "run")!r}]))
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "train/loss" in done.stdout
+
+
+def test_the_first_screen_is_painted_before_the_others_are_imported() -> None:
+    code = "import sys, nntui.cli.watch, nntui.tui.app\nfrom nntui.tui.screens import SCREENS, kind_of, load, name_of\n"
+    code += "kind_of('live')\nprint('nntui.tui.screens.layers' in sys.modules)\nload()\n"
+    code += "print('nntui.tui.screens.layers' in sys.modules, all(name_of(kind_of(n)()) == n for n in SCREENS))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]

@@ -26,9 +26,8 @@ from nntui.tui.following import Following
 from nntui.tui.messages import RunsReady, SnapshotReady
 from nntui.tui.options import Options
 from nntui.tui.safe import safe
-from nntui.tui.screens import SCREENS
-from nntui.tui.screens.browse import AlertsScreen
-from nntui.tui.screens.runs import RunsScreen
+from nntui.tui.screens import name_of
+from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.shell import Shell
 
 AGE_INTERVAL = 1.0
@@ -140,7 +139,7 @@ class NntuiApp(Shell):
         """Take the newest list of runs."""
         self.looked = True
         self.runs = message.runs
-        if isinstance(self.front, RunsScreen):
+        if self.shows("runs"):
             self._redraw()
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
@@ -201,9 +200,8 @@ class NntuiApp(Shell):
 
     def action_next_alert(self) -> None:
         """The alerts; on that screen, the next one. The crosshair of the plots goes where it began."""
-        front = self.front
-        place = 0
-        if isinstance(front, AlertsScreen):
+        front, place = self.front, 0
+        if isinstance(front, BrowseScreen) and self.shows("alerts"):
             front.move(1, wrap=True)
             place = front.chosen
         if place < len(self.snapshot.alerts):
@@ -215,8 +213,8 @@ class NntuiApp(Shell):
         place, run = exporting.folder(os.environ), self.newest.head.name
         picture = self.export_screenshot(title=f"nntui watch {safe(self.newest.head.path)}")
         plots = {} if self.front is None else self.snapshot.plots
-        screen = next((name for name, kind in SCREENS.items() if type(self.front) is kind), "screen")
-        self.said, self._said_at = exporting.exported(place, run, screen, picture, plots), time.monotonic()
+        shown = name_of(self.front) or "screen"
+        self.said, self._said_at = exporting.exported(place, run, shown, picture, plots), time.monotonic()
         self._redraw()
 
     def action_toggle_pause(self) -> None:

@@ -15,11 +15,14 @@ from textual.screen import Screen
 from nntui.tui.actions import ACTIONS
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
-from nntui.tui.screens import SCREENS
+from nntui.tui.screens import kind_of, load, name_of
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.themes import DARK, LIGHT
 from nntui.tui.thrift import Terminal
 from nntui.tui.widgets.palette import PaletteScreen
+
+LOADED_AFTER = 1.0
+"""Seconds until the screens are there that were not shown first."""
 
 
 class Shell(App[None]):
@@ -46,6 +49,10 @@ class Shell(App[None]):
         self.glyphs = SETS[glyphs]
         self._terminal = Terminal()
 
+    def on_mount(self) -> None:
+        """Have the other screens ready once the first is there."""
+        self.set_timer(LOADED_AFTER, load)
+
     def first_screen(self) -> str:
         """Which screen lies below the others."""
         raise NotImplementedError
@@ -64,6 +71,10 @@ class Shell(App[None]):
         """The uppermost screen of a run, whatever is asked above it."""
         return next((s for s in reversed(self._screen_stack) if isinstance(s, RunScreen)), None)
 
+    def shows(self, name: str) -> bool:
+        """Whether the screen of this name is in front."""
+        return name_of(self.front) == name
+
     @property
     def failure(self) -> Exception | None:
         """The defect that ended the app; None when there was none."""
@@ -71,7 +82,7 @@ class Shell(App[None]):
 
     def get_default_screen(self) -> RunScreen:
         """The first screen, by the way Textual asks for it."""
-        return SCREENS[self.first_screen()]()
+        return kind_of(self.first_screen())()
 
     def call_out(self, signals: str) -> None:
         """Send the terminal what calls for a person."""
@@ -100,9 +111,10 @@ class Shell(App[None]):
 
     def action_show_screen(self, name: str) -> None:
         """Put one of the screens in front; the first one stays below the others."""
-        front, kind = self.front, SCREENS[name]
-        if front is None or type(front) is kind or not self.may_show(name):
+        front = self.front
+        if front is None or self.shows(name) or not self.may_show(name):
             return
+        kind = kind_of(name)
         below = self._screen_stack[0]
         if kind is type(below):
             self.pop_screen()
