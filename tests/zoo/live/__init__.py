@@ -14,6 +14,12 @@ from . import (  # noqa: F401 (each registers its trainings)
     healthy_kinds,
     healthy_losses,
     healthy_schedules,
+    programs_backbones,
+    programs_everyday,
+    programs_phases,
+    programs_structured,
+    programs_tabular,
+    programs_vision,
 )
 from .loop import ENTRIES, Entry, Loop
 
