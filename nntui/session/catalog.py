@@ -51,6 +51,11 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
     return next((one.path for one in found if not one.problem), found[0].path)
 
 
+def above(path: Path | None) -> Path:
+    """The folder of runs that holds a run; of none the one that is looked into where nothing is said."""
+    return DEFAULT if path is None else path.parent
+
+
 def _unlistable(root: Path) -> str:
     """Why a folder cannot be listed, in one line; empty when it can."""
     try:

@@ -145,10 +145,10 @@ class Examples:
         return inputs, targets, [moments[step] for step in sorted(moments)]
 
 
-def recorded(shape: Any, data: Any, text: Any, limit: int) -> Shown:
-    """A row's values, where they are what its shape says and at most `limit`."""
+def recorded(shape: Any, data: Any, text: Any, limit: int, kind: Any = np.float64) -> Shown:
+    """A row's values, where they are what its shape says and at most `limit`. kind: of the numbers that are kept."""
     sizes = tuple(int(n or 0) for n in (shape.as_py() or ()))
     values: Any = data.values if data.is_valid else ()
     if not 0 < len(values) <= limit or min(sizes, default=1) < 1 or math.prod(sizes) != len(values):
         return Shown(text=text or "")
-    return Shown(sizes, values.to_numpy(zero_copy_only=False).astype(np.float64), text or "")
+    return Shown(sizes, values.to_numpy(zero_copy_only=False).astype(kind), text or "")

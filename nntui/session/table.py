@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nntui.session.examples import Shown
+from nntui.session.examples import Shown, recorded
 
 if TYPE_CHECKING:  # the screens know these classes, and are painted before Arrow is there
     import pyarrow as pa
@@ -207,7 +207,7 @@ class Known:
             before = store.given.get(at, (NEVER, Shown()))
             if moment < before[0]:
                 continue
-            shown = _shown(shapes[row].as_py(), data[row], lengths[row])
+            shown = recorded(shapes[row], data[row], lengths[row][:LONGEST], WIDEST, np.float32)
             self._numbers += len(shown.data) - len(before[1].data)
             if self._numbers > INPUT_NUMBERS:
                 self._numbers -= len(shown.data)
@@ -279,13 +279,3 @@ def _merged(stores: list[tuple[_Known, int]]) -> _Part:
 
 def _floats(column: Any) -> Floats:
     return column.to_numpy(zero_copy_only=False).astype(np.float64)
-
-
-def _shown(shape: Any, data: Any, text: str) -> Shown:
-    """An input, its values where they are what its shape says and not too many."""
-    sizes = tuple(int(n or 0) for n in (shape or ()))
-    values: Any = data.values if data.is_valid else ()
-    if not 0 < len(values) <= WIDEST or min(sizes, default=1) < 1 or math.prod(sizes) != len(values):
-        return Shown(text=text[:LONGEST])
-    kept: Any = values.to_numpy(zero_copy_only=False).astype(np.float32)
-    return Shown(sizes, kept, text[:LONGEST])

@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from textual.reactive import reactive
 
-from nntui.session.catalog import DEFAULT, Listing
+from nntui.session.catalog import Listing, above
 from nntui.session.feed import Feed
-from nntui.session.runs import Runs, RunsView
-from nntui.session.snapshot import EMPTY, PIN_LIMIT, Snapshot, View
+from nntui.session.runs import Runs
+from nntui.session.snapshot import EMPTY, PIN_LIMIT, Snapshot
 from nntui.session.watchman import Watchman
 from nntui.tui import exporting
 from nntui.tui.bell import Bell, call
@@ -26,13 +25,12 @@ from nntui.tui.following import Following
 from nntui.tui.messages import RunsReady, SnapshotReady
 from nntui.tui.options import Options
 from nntui.tui.safe import safe
+from nntui.tui.said import Said
 from nntui.tui.screens import name_of
-from nntui.tui.screens.browse import BrowseScreen
+from nntui.tui.screens.browse import AlertsScreen
 from nntui.tui.shell import Shell
 
 AGE_INTERVAL = 1.0
-SAID_FOR = 10.0
-"""Seconds for which the notice says where something was written."""
 
 
 class NntuiApp(Shell):
@@ -60,22 +58,17 @@ class NntuiApp(Shell):
         """
         super().__init__(glyphs=glyphs, light=light)
         self.quiet = quiet
-        self.said = ""
-        """What the notice says in place of the run's state."""
-        self._said_at = 0.0
+        self.said = Said()
         self.following = Following(feed, self.post_message)
         self._bell = Bell()
-        self._frozen: Snapshot = EMPTY
-        self._awaited: View | None = None
-        """What a paused screen has asked for since; None once it was answered."""
         if path is not None:
             self.following.open(path, wait=wait)
-        self.runs = Runs(Listing(root or _above(path)))
+        self.runs = Runs(Listing(root or above(path)))
         self.pins: tuple[Path, ...] = ()
         """Runs that are drawn along with whichever is open."""
         self.looked = False
         """Whether the folder of runs was looked at."""
-        self._watchman = watchman(self.runs.listing.root, lambda runs: self.post_message(RunsReady(runs)))
+        self.watchman = watchman(self.runs.listing.root, lambda runs: self.post_message(RunsReady(runs)))
 
     @property
     def path(self) -> Path | None:
@@ -103,7 +96,7 @@ class NntuiApp(Shell):
 
     def on_unmount(self) -> None:
         """Let the threads go."""
-        self._watchman.stop()
+        self.watchman.stop()
         self.following.stop()
 
     def open_run(self, path: Path) -> None:
@@ -112,7 +105,7 @@ class NntuiApp(Shell):
             self.following.open(path)
             self.paused = False
             self._bell = Bell()
-            self.snapshot = self._frozen = self.newest
+            self.snapshot = self.newest
             self.options = self.options.cleared()
             self.forget_screens()
             self.following.start()
@@ -124,16 +117,7 @@ class NntuiApp(Shell):
             self.pins = tuple(one for one in self.pins if one != path)
         elif len(self.pins) < PIN_LIMIT:
             self.pins = (*self.pins, path)
-        self.ask()
         self._redraw()
-
-    def watch_runs(self, wanted: bool) -> None:
-        """Have the folder of runs looked at, or not: a list nobody sees costs nothing."""
-        self._watchman.watch(wanted)
-
-    def show_runs(self, view: RunsView) -> None:
-        """Tell the thread that looks at the folder what is wanted of it."""
-        self._watchman.show(view)
 
     def on_runs_ready(self, message: RunsReady) -> None:
         """Take the newest list of runs."""
@@ -143,15 +127,13 @@ class NntuiApp(Shell):
             self._redraw()
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
-        """Take the newest snapshot, and call for a person where it says so; a paused screen keeps its plots, unless it asked."""
+        """Take the newest snapshot, and call for a person where it says so."""
         if not self.following.take(message):
             return
         words = self._bell.heard(self.newest, time.monotonic())
         if words and not self.quiet:
             self.call_out(call(words, os.environ))
-        if self.paused and self.newest.view == self._awaited:
-            self._frozen, self._awaited = self.newest, None
-        self.snapshot = replace(self._frozen, head=self.newest.head) if self.paused else self.newest
+        self.snapshot = self.following.shown(paused=self.paused)
 
     def watch_snapshot(self) -> None:
         """Draw it on the screen in front."""
@@ -159,22 +141,19 @@ class NntuiApp(Shell):
 
     def watch_options(self) -> None:
         """A changed option changes what is asked for."""
-        self.ask()
         self._redraw()
 
     def watch_paused(self, paused: bool) -> None:
         """Freeze what is shown, or catch up."""
-        self._frozen, self._awaited = self.newest, None
+        self.following.hold()
         self.snapshot = self.newest
         if not paused:
             self.ask()
 
     def ask(self) -> None:
-        """Tell the feed what the screen in front shows. Whoever asks for something else while paused is answered once."""
+        """Tell the feed what the screen in front shows."""
         if self.front is not None:
-            view = self.front.view()
-            self._awaited = view if view != self._frozen.view else None
-            self.following.ask(view)
+            self.following.ask(self.front.view())
 
     def data_age(self) -> float:
         """Seconds since the newest data arrived; NaN before any."""
@@ -185,8 +164,7 @@ class NntuiApp(Shell):
             self.front.show(self.snapshot)
 
     def _tick(self) -> None:
-        if self.said and time.monotonic() - self._said_at > SAID_FOR:
-            self.said = ""
+        if self.said.ended():
             self._redraw()
         if self.front is not None and self.front.is_mounted:
             self.front.tick()
@@ -200,10 +178,7 @@ class NntuiApp(Shell):
 
     def action_next_alert(self) -> None:
         """The alerts; on that screen, the next one. The crosshair of the plots goes where it began."""
-        front, place = self.front, 0
-        if isinstance(front, BrowseScreen) and self.shows("alerts"):
-            front.move(1, wrap=True)
-            place = front.chosen
+        place = self.front.next() if isinstance(self.front, AlertsScreen) else 0
         if place < len(self.snapshot.alerts):
             self.options = self.options.at(self.snapshot.alerts[place], self.snapshot)
         self.action_show_screen("alerts")
@@ -214,14 +189,9 @@ class NntuiApp(Shell):
         picture = self.export_screenshot(title=f"nntui watch {safe(self.newest.head.path)}")
         plots = {} if self.front is None else self.snapshot.plots
         shown = name_of(self.front) or "screen"
-        self.said, self._said_at = exporting.exported(place, run, shown, picture, plots), time.monotonic()
+        self.said.say(exporting.exported(place, run, shown, picture, plots))
         self._redraw()
 
     def action_toggle_pause(self) -> None:
         """Freeze or go on."""
         self.paused = not self.paused
-
-
-def _above(path: Path | None) -> Path:
-    """The folder that holds a run."""
-    return DEFAULT if path is None else path.parent

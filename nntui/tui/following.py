@@ -1,7 +1,7 @@
 """The run that is watched: its feed, and the newest that came from it.
 
 Owns which of several feeds, opened one after the other, is listened to. Invariant: an older snapshot never replaces a newer one,
-nor does one of a run that is no longer watched.
+nor does one of a run that is no longer watched; a paused screen keeps what it shows unless it asked for something else.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ class Following:
         self.path: Path | None = None
         self.feed: Any = None
         self.newest: Snapshot = EMPTY
+        self._held: Snapshot = EMPTY
+        """What a paused screen shows."""
+        self._awaited: View | None = None
+        """What it has asked for since; None once it was answered."""
 
     def open(self, path: Path, *, wait: bool = False) -> None:
         """Take this run in place of the one before; nothing is read until `start`."""
@@ -35,6 +39,7 @@ class Following:
         source = self._source
         self.path = path
         self.newest = replace(EMPTY, head=Head(name=path.name, path=str(path)))
+        self.hold()
         self.feed = self._make(path, lambda snapshot: self._post(SnapshotReady(snapshot, source)), wait=wait)
 
     def start(self) -> None:
@@ -47,8 +52,21 @@ class Following:
         if self.feed is not None:
             self.feed.stop(timeout)
 
+    def hold(self) -> None:
+        """Keep the newest for a screen that is paused."""
+        self._held, self._awaited = self.newest, None
+
+    def shown(self, *, paused: bool) -> Snapshot:
+        """The newest; on a paused screen what is held, or the answer to what was asked since, and the run's own line goes on."""
+        if not paused:
+            return self.newest
+        if self.newest.view == self._awaited:
+            self.hold()
+        return replace(self._held, head=self.newest.head)
+
     def ask(self, view: View) -> None:
-        """Tell the feed what is shown."""
+        """Tell the feed what is shown. Whoever asks for something else while paused is answered once."""
+        self._awaited = view if view != self._held.view else None
         if self.feed is not None:
             self.feed.show(view)
 

@@ -54,6 +54,9 @@ class RunScreen(Screen[None]):
         """What this screen needs of the feed."""
         return View()
 
+    def lay_out(self) -> None:
+        """Give every panel its place, for this size and what there is to show; called once all panels are there."""
+
     def move(self, by: int) -> None:
         """The next row, or what stands for it here."""
 
@@ -87,7 +90,9 @@ class RunScreen(Screen[None]):
             lines.on_resize()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw a snapshot: every panel asks again and sends what changed."""
+        """Draw a snapshot: lay out, ask for what fits, and every panel draws again and sends what changed."""
+        self._lay_out()
+        self.run_app.ask()
         for lines in self.query(Lines):
             lines.redraw()
 
@@ -101,6 +106,10 @@ class RunScreen(Screen[None]):
         self.screen_layout_refresh_signal.subscribe(self, lambda _: self._laid_out())
         self.run_app.ask()
 
+    def _lay_out(self) -> None:
+        if self.is_mounted and self.query("#footer"):
+            self.lay_out()
+
     def _laid_out(self) -> None:
         """Draw what fits no more, and around it what may stand elsewhere than before."""
         late = [lines for lines in self.query(Lines) if lines.fit()]
@@ -109,11 +118,11 @@ class RunScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """This screen is in front again."""
-        self.run_app.ask()
         self.show(self.snapshot)
 
     def on_resize(self) -> None:
         """More room may show more; a paused screen keeps what it shows."""
+        self._lay_out()
         if not self.run_app.paused:
             self.run_app.ask()
 
@@ -123,8 +132,8 @@ class RunScreen(Screen[None]):
 
     def _notice(self, width: int, height: int) -> list[Text]:
         app = self.run_app
-        if app.said:
-            return [cut_line(app.paint.text(app.said, "accent", bold=True), width)]
+        if app.said.words:
+            return [cut_line(app.paint.text(app.said.words, "accent", bold=True), width)]
         return [notice_line(self.snapshot, width, app.paint)]
 
     def _footer(self, width: int, height: int) -> list[Text]:

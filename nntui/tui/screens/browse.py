@@ -30,8 +30,11 @@ class BrowseScreen(RunScreen):
     room = 0
     """Rows in sight."""
     _key: object = None
-    _drawn: tuple[object, list[Text]] = (None, [])
-    """The pictures as they were last drawn: they change seldom, and are many cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: dict[str, tuple[object, list[Text]]] = {}
+        """Pictures as they were last drawn: they change seldom, and are many cells."""
 
     def body(self) -> ComposeResult:
         """The list over the detail of the chosen row, in one panel."""
@@ -69,11 +72,11 @@ class BrowseScreen(RunScreen):
         """What an empty list means."""
         raise NotImplementedError
 
-    def kept(self, key: object, draw: Callable[[], list[Text]]) -> list[Text]:
+    def kept(self, name: str, key: object, draw: Callable[[], list[Text]]) -> list[Text]:
         """Pictures, drawn again only under another key."""
-        if self._drawn[0] != key:
-            self._drawn = (key, draw())
-        return [line.copy() for line in self._drawn[1]]  # whoever puts lines beside others cuts and pads them
+        if name not in self._drawn or self._drawn[name][0] != key:
+            self._drawn[name] = (key, draw())
+        return [line.copy() for line in self._drawn[name][1]]  # whoever puts lines beside others cuts and pads them
 
     def move(self, by: int, *, wrap: bool = False) -> None:
         """Another row; in a detail shown alone, scroll."""
@@ -168,6 +171,11 @@ class AlertsScreen(BrowseScreen):
     def detail(self, item: Finding, width: int) -> list[Text]:
         """All of a finding."""
         return finding_detail(item, width, self.run_app.paint)
+
+    def next(self) -> int:
+        """Go to the next alert, after the last to the first; its place."""
+        self.move(1, wrap=True)
+        return self.chosen
 
     def nothing(self) -> str:
         """All is well, as far as the rules can see."""

@@ -14,7 +14,7 @@ from nntui.session import data, filters
 from nntui.session.data import DataView, Example
 from nntui.session.examples import Shown
 from nntui.session.samples import SamplesView
-from nntui.session.snapshot import Snapshot, View
+from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.inputs import has_picture
 from nntui.tui.paint import joined, wrapped
@@ -65,17 +65,6 @@ class DataScreen(BrowseScreen):
         visible = self.mode == "batch" or (self.size.width >= BESIDE and not self.alone) or not self.items()
         return View(data=wanted, samples=self.entering if visible else None)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Make room for the histogram where there is any, then draw."""
-        self._arrange()
-        self.run_app.ask()
-        super().show(snapshot)
-
-    def on_resize(self) -> None:
-        """Lay out for the new size."""
-        self._arrange()
-        super().on_resize()
-
     def items(self) -> Sequence[Example]:
         """The examples."""
         return self.snapshot.data.rows
@@ -116,9 +105,13 @@ class DataScreen(BrowseScreen):
         down = min(
             max(0, self.chosen // plan.across - plan.down // 2), max(0, -(-len(items) // plan.across) - plan.down)
         )
-        first = down * plan.across
-        cards = [panels.card(one, self.run_app.paint) for one in items[first : first + max(1, plan.most)]]
-        return gallery(cards, plan, self.run_app.paint, self.chosen - first)
+        first, paint = down * plan.across, self.run_app.paint
+
+        def drawn() -> list[Text]:
+            cards = [panels.card(one, paint) for one in items[first : first + max(1, plan.most)]]
+            return gallery(cards, plan, paint, self.chosen - first)
+
+        return self.kept("grid", (self.snapshot.data, plan, paint, first, self.chosen), drawn)
 
     def move(self, by: int, *, wrap: bool = False) -> None:
         """Another example; of a grid the one above or below."""
@@ -188,7 +181,6 @@ class DataScreen(BrowseScreen):
         at = columns.index(self.wanted.column) + 1
         useful = [one for one in (*columns[at:], "") if not one or (one in known and one != of_order)]
         self.wanted = replace(self.wanted, column=useful[0])
-        self.run_app.ask()
         self.show(self.snapshot)
 
     def _turn(self, mode: Literal["list", "grid", "batch"]) -> None:
@@ -218,7 +210,8 @@ class DataScreen(BrowseScreen):
     def _pictures(self, width: int, height: int, hint: str = "") -> list[Text]:
         """What entered the network, drawn again only where something else did, or in another room."""
         data, paint = self.snapshot.samples, self.run_app.paint
-        return self.kept((data, width, height, paint, hint), lambda: samples_lines(data, width, height, paint, hint))
+        key = (data, width, height, paint, hint)
+        return self.kept("entered", key, lambda: samples_lines(data, width, height, paint, hint))
 
     def _filtered(self, pattern: str | None) -> None:
         if pattern is not None:
@@ -227,7 +220,6 @@ class DataScreen(BrowseScreen):
     def _want(self, wanted: DataView) -> None:
         """Ask for other examples, from the first of them on."""
         self.wanted, self.chosen, self._key = wanted, 0, None
-        self.run_app.ask()
         self.show(self.snapshot)
 
     def _find(self, items: Sequence[Any]) -> None:
@@ -237,9 +229,8 @@ class DataScreen(BrowseScreen):
             place = items.place(*self._key) if isinstance(items, data.Rows) else -1
             self.chosen = place if place >= 0 else self.chosen
 
-    def _arrange(self) -> None:
-        if not self.is_mounted or not self.query("#spread"):
-            return
+    def lay_out(self) -> None:
+        """A histogram where it has room, titles over a list."""
         height, known = self.size.height, self.snapshot.data
         spread = self.query_one("#spread")
         spread.set_class(height < LEAST_ROWS or self.alone or self.mode == "batch" or not known.total, "gone")

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from nntui.session.dependencies import DependenciesView
-from nntui.session.snapshot import Snapshot, View
+from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.panels.dependencies import NOWHERE, Cell, along, dependency_lines, inside, room_for
 from nntui.tui.screens.base import RunScreen
@@ -39,11 +39,6 @@ class DependenciesScreen(RunScreen):
         count = along(width, self.which, data.count)
         rows, columns = room_for(data, width, self.size.height - 3, self.run_app.paint, count)
         return View(dependencies=DependenciesView(self.which, rows, columns, self.step, count))
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Ask for as many matrices as fit, draw."""
-        self.run_app.ask()
-        super().show(snapshot)
 
     def move(self, by: int) -> None:
         """Read another row."""

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 
 from nntui import names
 from nntui.session.layers import LOGARITHMIC, STATISTICS, Layer, LayersView
-from nntui.session.snapshot import PlotView, Snapshot, View
+from nntui.session.snapshot import PlotView, View
 from nntui.session.weights import WeightsView
 from nntui.tui.actions import ACTIONS
 from nntui.tui.paint import joined
@@ -75,12 +75,10 @@ class LayersScreen(BrowseScreen):
             )
         return View(layers=wanted, plots=plots, weights=self.weights)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Make room for filters where they have it all, ask for the plots that fit, then draw."""
+    def lay_out(self) -> None:
+        """No lines over filters that have the whole room."""
         for line in self.query("#about, #blind, #titles"):
             line.set_class(self.filters, "gone")
-        self.run_app.ask()
-        super().show(snapshot)
 
     def beside(self, width: int) -> int:
         """Half of a wide terminal."""
@@ -126,7 +124,7 @@ class LayersScreen(BrowseScreen):
     def _pictures(self, width: int, height: int) -> list[Text]:
         """First-layer weights, drawn again only where there are others, or another room."""
         data, paint = self.snapshot.weights, self.run_app.paint
-        return self.kept((data, width, height, paint), lambda: weights_lines(data, width, height, paint))
+        return self.kept("weights", (data, width, height, paint), lambda: weights_lines(data, width, height, paint))
 
     def _are_below(self) -> bool:
         """Whether filters stand below the table, not below the plots of the layer that they are of."""
@@ -187,12 +185,12 @@ class LayersScreen(BrowseScreen):
         alone, self.alone = self.alone, False
         super().move(by, wrap=wrap)
         self.alone = alone
-        self._ask()
+        self.show(self.snapshot)
 
     def open(self) -> None:
         """A layer's history, or the table again."""
         super().open()
-        self._ask()
+        self.show(self.snapshot)
 
     def back(self) -> bool:
         """Leave the filters, the history, the past."""
@@ -201,13 +199,13 @@ class LayersScreen(BrowseScreen):
             self.filters = False
         elif not super().back():
             self.weights = replace(self.weights, step=None)
-        self._ask()
+        self.show(self.snapshot)
         return was
 
     def action_filters(self) -> None:
         """First-layer weights in the whole room, or the table again."""
         self.filters = not self.filters
-        self._ask()
+        self.show(self.snapshot)
 
     def action_scrub(self, by: int) -> None:
         """Weights at an earlier or a later moment."""
@@ -215,26 +213,22 @@ class LayersScreen(BrowseScreen):
         if len(steps):
             at = min(max(0, self.snapshot.weights.at + by), len(steps) - 1)
             self.weights = replace(self.weights, step=None if at == len(steps) - 1 else int(steps[at]))
-            self._ask()
+            self.show(self.snapshot)
 
     def action_another(self) -> None:
         """The next statistic; of weights the next tensor."""
         if self.filters:
             self.weights = WeightsView(self.weights.which + 1)
-            self._ask()
+            self.show(self.snapshot)
             return
         following = STATISTICS[(STATISTICS.index(self.wanted.statistic) + 1) % len(STATISTICS)]
         self.wanted = replace(self.wanted, statistic=following)
-        self._ask()
+        self.show(self.snapshot)
 
     def action_order(self) -> None:
         """The worst layers first, or in forward order."""
         self.wanted = replace(self.wanted, order="forward" if self.wanted.order == "worst" else "worst")
         self.chosen, self._key = 0, None
-        self._ask()
-
-    def _ask(self) -> None:
-        self.run_app.ask()
         self.show(self.snapshot)
 
     def _body(self, width: int, height: int) -> list[Text]:

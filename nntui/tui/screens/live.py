@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from nntui.session.snapshot import MetricSummary, PlotData, Snapshot, View
+from nntui.session.snapshot import MetricSummary, PlotData, View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.arrangement import Arrangement, arrangement, is_small
 from nntui.tui.options import Options
@@ -59,17 +59,6 @@ class LiveScreen(RunScreen):
             inside_pattern=pattern,
             pins=tuple(path for path in self.run_app.pins if path != self.run_app.path),
         )
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Lay out for this size, ask for what fits, draw."""
-        self._arrange()
-        self.run_app.ask()
-        super().show(snapshot)
-
-    def on_resize(self) -> None:
-        """Lay out for the new size."""
-        self._arrange()
-        super().on_resize()
 
     @property
     def options(self) -> Options:
@@ -165,9 +154,8 @@ class LiveScreen(RunScreen):
         app, size = self.run_app, (self.size.width, self.size.height)
         return arrangement(self.options, self.snapshot.metrics, size, app.glyphs.kind, pins=bool(app.pins))
 
-    def _arrange(self) -> None:
-        if not self.is_mounted or not self.query("#rail"):
-            return
+    def lay_out(self) -> None:
+        """Plots, numbers, rail and strips, as far as they have room."""
         plan = self._arrangement()
         rail, plots, numbers = (self.query_one(name) for name in ("#rail", "#plots", "#numbers"))
         rail.set_class(not plan.rail, "gone")

@@ -117,7 +117,6 @@ class LogScreen(BrowseScreen):
     def _want(self, wanted: LogView) -> None:
         if wanted != self.wanted:
             self.wanted, self.chosen, self._key = wanted, 0, None
-            self.run_app.ask()
             self.show(self.snapshot)
 
     def _about(self, width: int, height: int) -> list[Text]:

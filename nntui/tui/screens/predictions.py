@@ -122,7 +122,7 @@ class PredictionsScreen(BrowseScreen):
         if super().back():
             return True
         past, self.wanted = self.wanted.step is not None, replace(self.wanted, step=None)
-        self._ask()
+        self.show(self.snapshot)
         return past
 
     def action_scrub(self, by: int) -> None:
@@ -131,7 +131,7 @@ class PredictionsScreen(BrowseScreen):
         if len(steps):
             at = min(max(0, at + by), len(steps) - 1)
             self.wanted = replace(self.wanted, step=None if at == len(steps) - 1 else int(steps[at]))
-            self._ask()
+            self.show(self.snapshot)
 
     def action_order(self) -> None:
         """The next order."""
@@ -139,13 +139,13 @@ class PredictionsScreen(BrowseScreen):
         following = orders[(orders.index(self.wanted.order) + 1) % len(orders)]
         self.wanted = replace(self.wanted, order=following)
         self.chosen, self._key = 0, None
-        self._ask()
+        self.show(self.snapshot)
 
     def action_another(self) -> None:
         """The next batch."""
         self.wanted = replace(self.wanted, name=self.wanted.name + 1, step=None)
         self.chosen, self._key = 0, None
-        self._ask()
+        self.show(self.snapshot)
 
     def action_plot(self) -> None:
         """Labels against predictions, or the chosen example."""
@@ -159,10 +159,6 @@ class PredictionsScreen(BrowseScreen):
         line = Text("  ", end="", no_wrap=True)
         room = self.beside(width) or width
         return [line.append_text(panels.titles_line(data, max(1, room - 2), self.run_app.paint))]
-
-    def _ask(self) -> None:
-        self.run_app.ask()
-        self.show(self.snapshot)
 
     def _batch(self, width: int, height: int) -> list[Text]:
         data = self.snapshot.predictions

@@ -150,17 +150,17 @@ class RunsScreen(BrowseScreen):
 
     def on_mount(self) -> None:
         """Have the folder looked at."""
-        self.run_app.watch_runs(True)
+        self.run_app.watchman.watch(True)
         super().on_mount()
 
     def on_screen_resume(self) -> None:
         """Look again."""
-        self.run_app.watch_runs(True)
+        self.run_app.watchman.watch(True)
         super().on_screen_resume()
 
     def on_screen_suspend(self) -> None:
         """Nobody sees the list."""
-        self.run_app.watch_runs(False)
+        self.run_app.watchman.watch(False)
 
     def _filtered(self, pattern: str | None) -> None:
         if pattern is not None:
@@ -170,7 +170,7 @@ class RunsScreen(BrowseScreen):
     def _want(self, wanted: RunsView) -> None:
         if wanted != self.wanted:
             self.wanted = wanted
-            self.run_app.show_runs(wanted)
+            self.run_app.watchman.show(wanted)
 
     def _mark(self, item: Glance) -> Text:
         """The number of a pinned run, as plots have it; a cell for it in every row once there is one."""

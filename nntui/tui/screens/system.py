@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.app import ComposeResult
 
-from nntui.session.snapshot import PlotView, Snapshot, View
+from nntui.session.snapshot import PlotView, View
 from nntui.session.system import Process, SystemView
 from nntui.tui.panels import system as panels
 from nntui.tui.screens.browse import BrowseScreen
@@ -72,17 +72,6 @@ class SystemScreen(BrowseScreen):
         super().move(by, wrap=wrap)
         self.run_app.ask()
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Lay out for what there is, ask for the plots that fit, draw."""
-        self._arrange()
-        self.run_app.ask()
-        super().show(snapshot)
-
-    def on_resize(self) -> None:
-        """Lay out for the new size."""
-        self._arrange()
-        super().on_resize()
-
     def tick(self) -> None:
         """Ages have changed."""
         super().tick()
@@ -110,9 +99,8 @@ class SystemScreen(BrowseScreen):
         found = panels.plotted(self.snapshot.system)[: columns * rows]
         return found[: len(found) // columns * columns] if len(found) > columns else found
 
-    def _arrange(self) -> None:
-        if not self.is_mounted or not self.query("#machine"):
-            return
+    def lay_out(self) -> None:
+        """Readings, plots where they have room, the list."""
         self._rows = len(self._lines(self.size.width))
         columns, _ = self._grid()
         rows = -(-len(self._shown()) // columns) if columns else 0
