@@ -115,6 +115,7 @@ class Shell(App[None]):
         if front is None or self.shows(name) or not self.may_show(name):
             return
         kind = kind_of(name)
+        self._terminal.forget()  # another screen is sent whole: it mends what others wrote to the terminal
         below = self._screen_stack[0]
         if kind is type(below):
             self.pop_screen()

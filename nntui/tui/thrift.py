@@ -1,12 +1,13 @@
 """What the terminal shows, cell by cell, so that only what differs is sent.
 
-Owns turning an update of whole regions into one of changed runs. Refuses to guess: what may not be there is sent.
-Invariant: after every update the terminal shows what it would have shown without this.
+Owns turning an update of regions, or of the whole screen, into one of changed runs. Refuses to guess: what may not be there is
+sent. Invariant: after every update the terminal shows what it would have shown without this.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from rich.cells import cell_len
@@ -24,6 +25,8 @@ GAP = 4
 Cell = tuple[str, Any] | None
 """A character and its style; None where it is not known what the terminal shows."""
 _PLAIN = Style()
+Codes = tuple[str, str, str]
+NOTHING: Codes = ("", "", "")
 
 
 class Runs(CompositorUpdate):
@@ -33,20 +36,37 @@ class Runs(CompositorUpdate):
         self.pieces = pieces
 
     def render_segments(self, console: Console) -> str:
-        """Everything that is sent: a style is said once for all that follows in it, and the cursor moves as little as it can."""
-        blocks: list[tuple[Style, list[str]]] = []
-        cursor = (-1, -1)
+        """Everything that is sent: of a style what differs from the one before, and the cursor moves as little as it can."""
+        colours, said, cursor = console._color_system or ColorSystem.TRUECOLOR, NOTHING, (-1, -1)
+        sent: list[str] = []
         for x, y, strip in self.pieces:
-            move = f"\x1b[{x - cursor[0]}C" if y == cursor[1] and x > cursor[0] else Control.move_to(x, y).segment.text
+            near = y == cursor[1] and x > cursor[0]
+            sent.append(f"\x1b[{x - cursor[0]}C" if near else Control.move_to(x, y).segment.text)
             for segment in strip:
-                style = segment.style or _PLAIN
-                if not blocks or blocks[-1][0] != style:
-                    blocks.append((style, []))
-                blocks[-1][1].append(move + segment.text)
-                move = ""
+                wanted = _codes(segment.style or _PLAIN, colours)
+                sent += (_change(said, wanted), segment.text)
+                said = wanted
             cursor = (x + strip.cell_length, y)
-        colours = console._color_system or ColorSystem.TRUECOLOR
-        return "".join(Strip.render_style(style, "".join(text), color_system=colours) for style, text in blocks)
+        return "".join([*sent, _change(said, NOTHING)])
+
+
+@lru_cache(maxsize=4096)
+def _codes(style: Style, colours: ColorSystem) -> Codes:
+    """What is said of a style: its attributes, its colour, its ground; empty where they are the terminal's own."""
+    colour, ground = (
+        ";".join(one.downgrade(colours).get_ansi_codes(foreground=front)) if one else ""
+        for one, front in ((style.color, True), (style.bgcolor, False))
+    )
+    return Strip.render_ansi(style.without_color, colours), colour, ground
+
+
+def _change(before: Codes, after: Codes) -> str:
+    """What turns one style into another: what differs, or all of it where something can only be taken back with the rest."""
+    if before == after:
+        return ""
+    kept = before[0] == after[0] and all(new or not old for old, new in zip(before, after, strict=True))
+    parts = [new for old, new in zip(before, after, strict=True) if new != old] if kept else ["0", *filter(None, after)]
+    return f"\x1b[{';'.join(parts)}m"
 
 
 class Terminal:
@@ -63,13 +83,14 @@ class Terminal:
 
     def changes(self, update: Any, size: Size) -> Any:
         """What must be sent in place of an update; None when nothing must. An update of another kind is sent whole."""
-        if not isinstance(update, ChopsUpdate):
+        if update is None:
+            return None
+        if not isinstance(update, ChopsUpdate | LayoutUpdate):
             self.forget()
-            if isinstance(update, LayoutUpdate):
-                self._learn(update, size)
             return update
         self._fit(size)
-        pieces = [piece for x, y, strip in _strips(update) for piece in self._differing(x, y, strip)]
+        strips = _strips(update) if isinstance(update, ChopsUpdate) else _all_strips(update)
+        pieces = [piece for x, y, strip in strips for piece in self._differing(x, y, strip)]
         return Runs(pieces) if pieces else None
 
     def _fit(self, size: Size) -> None:
@@ -77,15 +98,6 @@ class Terminal:
         if size != self._size:
             self._size = size
             self._rows = [[None] * size.width for _ in range(size.height)]
-
-    def _learn(self, update: LayoutUpdate, size: Size) -> None:
-        """Note what a whole screen shows, so that the first change of each of its rows is not sent as a whole row."""
-        self._fit(size)
-        for y, line in enumerate(update.strips, update.region.y):
-            x = update.region.x
-            for strip in line:
-                self._differing(x, y, strip)
-                x += strip.cell_length
 
     def _differing(self, x: int, y: int, strip: Strip) -> list[tuple[int, int, Strip]]:
         """The runs of a strip that the terminal does not show yet."""
@@ -113,6 +125,15 @@ def _strips(update: ChopsUpdate) -> Iterator[tuple[int, int, Strip]]:
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if strip is not None and x <= x2 and end > x1:
                 yield x, y, strip if x2 > x >= x1 and end <= x2 else strip.crop(0, min(end, x2) - x)
+
+
+def _all_strips(update: LayoutUpdate) -> Iterator[tuple[int, int, Strip]]:
+    """The same of a whole screen."""
+    for y, line in enumerate(update.strips, update.region.y):
+        x = update.region.x
+        for strip in line:
+            yield x, y, strip
+            x += strip.cell_length
 
 
 def _look(char: str, style: Style | None) -> Any:

@@ -115,11 +115,12 @@ def test_only_what_differs_is_sent() -> None:
 def test_after_a_whole_screen_only_what_differs_is_sent() -> None:
     terminal = Terminal()
     rows = [strip("abcdefghijkl")] * HEIGHT
-    first = whole(rows)
-    assert terminal.changes(first, Size(WIDTH, HEIGHT)) is first
+    assert Screen().feed(terminal.changes(whole(rows), Size(WIDTH, HEIGHT))) > HEIGHT * WIDTH
+    assert terminal.changes(None, Size(WIDTH, HEIGHT)) is None, "nothing to draw is nothing forgotten"
     assert sent(terminal, (0, (0, WIDTH), rows[0])) == ""
     assert re.sub(r"\x1b\[[\d;]*[a-zA-Z]", "", sent(terminal, (1, (0, WIDTH), strip("abcdefghijkX")))) == "X"
-    assert terminal.changes(first, Size(WIDTH, HEIGHT)) is first, "it is itself always sent whole"
+    again = terminal.changes(whole([*rows[:2], strip("abcdefghijkl"), strip("Xbcdefghijkl")]), Size(WIDTH, HEIGHT))
+    assert [(x, y, piece.text) for x, y, piece in again.pieces] == [(11, 1, "l"), (0, 3, "X")]
 
 
 def test_a_style_is_said_once_for_rows_that_follow_each_other() -> None:
@@ -127,6 +128,18 @@ def test_a_style_is_said_once_for_rows_that_follow_each_other() -> None:
     sent(terminal, *((y, (0, WIDTH), strip("a" * WIDTH)) for y in range(3)))
     changed = sent(terminal, *((y, (0, WIDTH), strip("b" + "a" * (WIDTH - 1))) for y in range(3)))
     assert changed.count("\x1b[0m") == 1
+
+
+def test_of_a_style_what_differs_from_the_one_before_is_said() -> None:
+    def said(*styles: str) -> str:
+        line = Strip([Segment("a", Style.parse(style)) for style in styles]).adjust_cell_length(WIDTH)
+        return sent(Terminal(), (0, (0, len(styles)), line))
+
+    assert "\x1b[31;40ma\x1b[32ma\x1b[41ma" in said("red on black", "green on black", "green on red")
+    assert "a\x1b[0;31;40ma" in said("bold red on black", "red on black"), "an attribute is taken back with the rest"
+    assert "a\x1b[0;31ma" in said("red on black", "red")
+    assert "a\x1b[0;1;31;40ma" in said("red on black", "bold red on black")
+    assert said("red").endswith("\x1b[0m")
 
 
 def test_a_blank_of_another_colour_is_the_same_blank() -> None:
