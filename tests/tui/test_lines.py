@@ -65,5 +65,10 @@ def test_a_row_that_changes_in_place_is_made_again() -> None:
             app.shown[0].stylize("bold")
             kept.redraw()
             assert kept.render_line(0) != first
+            before = kept.render_line(1)
+            app.shown = [Text("new"), Text("abc"), app.shown[1]]
+            kept.redraw()
+            assert kept.render_line(2) is before, "what stands elsewhere than before is not made again"
+            assert kept.render_line(1) == first, "the same words in another style are"
 
     asyncio.run(main())

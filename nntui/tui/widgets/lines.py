@@ -1,7 +1,7 @@
 """A widget that is a stack of lines, and redraws only what changed in them.
 
-Owns the way from lines of text to Textual. Invariant: a row that is what it was is neither made nor drawn again; and a panel that
-cannot draw says so itself while the others go on.
+Owns the way from lines of text to Textual. Invariant: a row that is what it was is neither made nor drawn again, nor is one
+made that stands elsewhere than before; and a panel that cannot draw says so itself while the others go on.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Lines(Widget):
         self._draw = draw
         self._ascii_only = ascii_only
         self._strips: list[Strip] = []
-        self._texts: list[object] = []
-        """What each strip was made of."""
+        self._texts: list[tuple[str, object, object, object]] = []
+        """What each strip was made of, its characters first."""
         self._drawn_for = Size(0, 0)
 
     def redraw(self) -> None:
@@ -51,12 +51,14 @@ class Lines(Widget):
             words = f"cannot draw this: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
             lines = [Text(cut(safe(words), width), no_wrap=True, end="")]
         before, base = self._strips, self.rich_style
-        known = list(zip(self._texts, before, strict=True))
+        rows = list(zip(self._texts, before, strict=True))
+        elsewhere = {text[0]: (text, strip) for text, strip in rows}
         self._texts = [(line.plain, line.style, list(line.spans), base) for line in lines]
-        self._strips = [
-            known[row][1] if row < len(known) and known[row][0] == text else self._strip(line, width, base)
-            for row, (line, text) in enumerate(zip(lines, self._texts, strict=True))
-        ]
+        self._strips = []
+        for row, (line, text) in enumerate(zip(lines, self._texts, strict=True)):
+            known = (*rows[row : row + 1], elsewhere.get(text[0], ((), None)))
+            kept = next((strip for made_of, strip in known if made_of == text), None)
+            self._strips.append(self._strip(line, width, base) if kept is None else kept)
         for row in range(height):
             old = before[row] if row < len(before) else None
             new = self._strips[row] if row < len(self._strips) else None
