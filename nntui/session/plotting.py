@@ -19,7 +19,7 @@ from nntui.session.columns import Lineage
 from nntui.session.snapshot import Floats, Mark, MetricSummary, PlotData, PlottedSeries, PlotView, Reference, XAxis
 from nntui.session.tracks import Answer, Asked, Track, Tracks, XScale
 
-COLUMNS_PER_X_TICK = 24
+COLUMNS_PER_X_TICK, LEAST_X_TICKS = 24, 4
 Y_TICKS = 8
 MARK_LIMIT = 24
 MINOR_LIMIT = 500
@@ -237,4 +237,4 @@ def _x_ticks(view: PlotView, x_range: tuple[float, float], log: bool) -> ticks.T
         "wall": ticks.clock_ticks,
         "relative": ticks.spread_durations if log else ticks.duration_ticks,
     }
-    return makers[view.x](*x_range, max(2, view.columns // COLUMNS_PER_X_TICK))
+    return makers[view.x](*x_range, max(LEAST_X_TICKS, view.columns // COLUMNS_PER_X_TICK))
