@@ -63,8 +63,12 @@ class Dependencies:
     row_labels: tuple[str, ...] = ()
     """As recorded, one per row of the recorded matrix, or none."""
     column_labels: tuple[str, ...] = ()
-    crossing: bool = False
-    """Whether anything crosses: between examples, or from a later time; of a model that may, that is no leak."""
+    crossing: int = 0
+    """Numbers that cross, between examples or from a later time, as recorded; of a model that may, that is no leak."""
+    apart: int = 0
+    """Numbers that are zero where nothing crosses."""
+    reach: float = 0.0
+    """The largest size of those; NaN where all are."""
     leak: tuple[int, int] = (-1, -1)
     """Row and column, as recorded, of the first value that must be zero and is not; -1 where there is none."""
     leak_value: float = math.nan
@@ -72,6 +76,8 @@ class Dependencies:
     """Where that is in `cells`."""
     steps: tuple[int, ...] = ()
     """Steps of the recordings that are kept, oldest first."""
+    history: Floats = field(default_factory=lambda: np.empty(0))
+    """`reach` of each of them."""
     at: int = 0
     """Which of them is shown."""
     rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
@@ -109,6 +115,8 @@ class Matrices:
             inside = all(
                 place is not None and 0 <= place < size for place, size in zip(leak, (rows, columns), strict=True)
             )
+            labels = _labels(row["row_labels"], rows)
+            apart = np.abs(_apart(data.reshape(rows, columns), key[1], labels))
             self._newest[key] = Dependencies(
                 name=key[0],
                 axis=key[1],
@@ -116,8 +124,10 @@ class Matrices:
                 recorded=before.recorded + 1,
                 size=(rows, columns),
                 cells=pooled(data.reshape(rows, columns), LARGEST, LARGEST),
-                crossing=_crosses(data.reshape(rows, columns), key[1], _labels(row["row_labels"], rows)),
-                row_labels=_labels(row["row_labels"], rows),
+                crossing=int((apart != 0).sum()),
+                apart=len(apart),
+                reach=float(np.fmax.reduce(apart, initial=math.nan if len(apart) else 0.0)),
+                row_labels=labels,
                 column_labels=_labels(row["col_labels"], columns),
                 leak=leak if inside else (-1, -1),
                 leak_value=float(row["leak_value"]) if inside and row["leak_value"] is not None else math.nan,
@@ -164,6 +174,7 @@ class Matrices:
             which=which,
             recorded=newest.recorded,
             steps=tuple(one.step for one in moments),
+            history=np.array([one.reach for one in moments]),
             at=at,
             count=len(self._newest),
             cells=cells,
@@ -186,13 +197,13 @@ def pooled(matrix: Floats, rows: int, columns: int) -> Floats:
     return matrix
 
 
-def _crosses(matrix: Floats, axis: str, labels: tuple[str, ...]) -> bool:
-    """Whether a number that is not zero lies off the diagonal, or, of time, right of it."""
+def _apart(matrix: Floats, axis: str, labels: tuple[str, ...]) -> Floats:
+    """The numbers off the diagonal, or, of time, right of it."""
     places = np.arange(len(matrix))
     if labels and all(label.isdecimal() and len(label) < 10 for label in labels):
         places = np.array([int(label) for label in labels])
     beyond = np.arange(matrix.shape[1])[None, :] - places[:, None]
-    return bool((matrix[beyond > 0 if axis == "time" else beyond != 0] != 0).any())
+    return matrix[beyond > 0 if axis == "time" else beyond != 0]
 
 
 def _labels(labels: list[str] | None, size: int) -> tuple[str, ...]:

@@ -146,6 +146,14 @@ def spark(values: Floats, width: int, bar: str, span: tuple[float, float] | None
     )
 
 
+def towers(shares: Floats, height: int, bar: str) -> list[str]:
+    """A bar for each share in [0, 1], in lines from the topmost; what is above zero shows at least the least bar."""
+    levels = len(bar) - 1
+    full = np.where(shares > 0, np.maximum(1, np.round(shares * height * levels)), 0).astype(int)
+    here = (np.clip(full - row * levels, 0, levels) for row in reversed(range(height)))
+    return ["".join(bar[level] for level in line.tolist()) for line in here]
+
+
 def _rows(values: Floats, data: PlotData, dots_high: int) -> Cells:
     """Dot row of every value, 0 at the top; clipped values lie outside, what a logarithm cannot show at the lower edge; NOWHERE
     where there is none.

@@ -130,7 +130,7 @@ def beside(left: list[Text], right: list[Text], width: int, height: int, between
     """Two blocks of lines in exactly `height` lines, the left one `width` cells wide."""
     lines: list[Text] = []
     for row in range(height):
-        line = padded(left[row] if row < len(left) else Text(no_wrap=True, end=""), width)
+        line = padded(joined(left[row : row + 1]), width)  # joined: the style of a whole line is that of no other
         lines.append(line.append_text(between).append_text(right[row] if row < len(right) else Text()))
     return lines
 

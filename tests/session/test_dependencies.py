@@ -57,7 +57,7 @@ def test_the_newest_matrix_of_each_axis_is_shown() -> None:
     ],
 )
 def test_what_crosses_is_told_exactly(matrix, axis, labels, crossing) -> None:
-    assert shown(row(matrix, axis=axis, labels=labels)).crossing is crossing
+    assert (shown(row(matrix, axis=axis, labels=labels)).crossing > 0) is crossing
 
 
 sizes = st.integers(1, 40)
@@ -175,3 +175,23 @@ def test_a_matrix_is_pooled_again_only_for_another_view_or_once_one_more_was_rec
     assert (of().recorded, of().cells.max()) == (2, 2.0)
     inside.fold("dependencies", "a", pa.RecordBatch.from_pylist([row(np.eye(3), name="b")], schema=DEPENDENCIES))
     assert len(of().page) == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.0, 0.5, -2.0, float("nan"), float("inf")]), min_size=12, max_size=12),
+    st.booleans(),
+)
+def test_how_much_crosses_and_how_far_is_counted_as_recorded(numbers, time) -> None:
+    known, matrices = Matrices(), [np.array(numbers).reshape(3, 4), np.eye(3, 4)]
+    rows = [row(matrix, axis="time" if time else "batch", step=k) for k, matrix in enumerate(matrices)]
+    known.fold(pa.RecordBatch.from_pylist(rows, schema=DEPENDENCIES))
+    found = [known.shown(DependenciesView(0, 2, 2, step)) for step in (0, 1)]
+    for one, matrix in zip(found, matrices, strict=True):
+        apart = [abs(matrix[i, j]) for i in range(3) for j in range(4) if (j > i if time else j != i)]
+        assert one.apart == len(apart)
+        assert one.crossing == sum(value != 0 for value in apart)
+        known_values = [value for value in apart if value == value]
+        assert one.reach == max(known_values) if known_values else np.isnan(one.reach)
+    assert np.array_equal(found[1].history, [one.reach for one in found], equal_nan=True)
+    assert found[0].history.tolist() == found[1].history.tolist() or np.isnan(found[0].reach)

@@ -303,7 +303,7 @@ def test_a_pooled_matrix_says_so() -> None:
 
 
 def test_cells_grow_until_the_room_is_full() -> None:
-    for width, height, high in ((30, 7, 1), (30, 9, 2), (15, 11, 2), (14, 11, 1), (80, 99, 6)):
+    for width, height, high in ((30, 7, 1), (30, 9, 2), (15, 11, 2), (14, 11, 1), (80, 99, 12)):
         lines = dependency_lines(matrix(np.eye(2)), width, height, PAINT)
         assert [line.plain[6:].count("█") for line in lines[4 : 4 + 2 * high]] == [2 * high] * 2 * high
         assert lines[4 + 2 * high].plain.lstrip().startswith("· ex"), "and then what shades mean"

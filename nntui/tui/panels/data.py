@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from rich.text import Text
 
 from nntui.analysis.ticks import format_count, format_number
 from nntui.session.data import Data, Example
 from nntui.session.histogram import Histogram
+from nntui.tui.canvas import towers
 from nntui.tui.inputs import PICTURE_WIDTH, has_picture, shortened, with_input
 from nntui.tui.paint import Paint, joined, spread
 from nntui.tui.panels.gallery import Card
@@ -203,21 +203,12 @@ def histogram_lines(data: Data, width: int, height: int, paint: Paint) -> list[T
     gap = 1 if each > 1 and found.names else 0
     most = int(found.counts.max())
     lines = []
-    for row in range(height - 1):
-        bars = _bar_row(found.counts, most, row, height - 1, paint.glyphs.bar)
+    for row, bars in enumerate(towers(found.counts / max(1, most), height - 1, paint.glyphs.bar)):
         wide = "".join(char * (each - gap) + " " * gap for char in bars)
         count = paint.text(fit(format_count(most) if not row else "", GUTTER - 1, right=True) + " ", "quiet")
         lines.append(joined([count, paint.text(cut(wide, room).rstrip(), "primary")], ""))
     axis = _classes(found, each, room) if found.names else _ends(found, each * len(found.counts))
     return [*lines, paint.text(cut(fit(TITLES.get(data.column, data.column), GUTTER - 1) + " " + axis, width), "quiet")]
-
-
-def _bar_row(counts: np.ndarray, most: int, row: int, rows: int, bar: str) -> str:
-    """One line of the bars, the topmost first; a count above zero shows at least the least bar."""
-    levels = len(bar) - 1
-    full = np.where(counts > 0, np.maximum(1, np.round(counts / max(1, most) * rows * levels)), 0).astype(int)
-    here = np.clip(full - (rows - 1 - row) * levels, 0, levels)
-    return "".join(bar[level] for level in here.tolist())
 
 
 def _ends(found: Histogram, room: int) -> str:

@@ -7,24 +7,29 @@ is, and the leak is a cell of its own in words and in glyphs.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from rich.style import Style
 from rich.text import Text
 
 from nntui.analysis.ticks import format_number
+from nntui.finding import Finding
 from nntui.session.dependencies import Dependencies, Ints
 from nntui.tui.paint import Paint, beside, cut_line, joined, spread
+from nntui.tui.panels.reach import about_lines
 from nntui.tui.safe import safe
 from nntui.tui.units import cut, fit, wrap
 
 LABEL_WIDTH = 5
 FRAME = 4
 """Lines that are neither verdict nor matrix: title, reading, names of columns, legend."""
-LARGEST = 6
+LARGEST = 12
 """Lines of a cell, at most; it is twice as many characters wide."""
 PAIR = 150
-"""Columns from which two matrices stand side by side."""
+"""Columns from which two matrices stand side by side, or one beside what it means."""
+ABOUT_WIDTH, MOST_ABOUT = 48, 90
+"""Cells of what it means."""
 SHADES = {"braille": "░▒▓█", "block": "░▒▓█", "ascii": "-+*#"}
 MUST = {
     "batch": ("an example", "another example", "off the diagonal"),
@@ -42,17 +47,28 @@ def along(width: int, which: int, count: int) -> int:
 
 def room_for(data: Dependencies, width: int, height: int, paint: Paint, count: int = 1) -> tuple[int, int]:
     """Rows and columns of cells that a panel has for each of `count` matrices: cells are at least two characters wide."""
-    each = _each(width, count)
+    each = _each(data, width, count)
     said = max(len(_verdict(one, each, paint)) for one in data.page or (data,))
     return max(1, height - FRAME - said), max(1, (each - LABEL_WIDTH - 2) // 2)
 
 
-def _each(width: int, count: int) -> int:
-    return width if count < 2 else (width - 3) // 2
+def _each(data: Dependencies, width: int, count: int) -> int:
+    """Characters that each matrix may take; one alone leaves room for what it means where its cells do not need it."""
+    if count > 1:
+        return (width - 3) // 2
+    left = width - ABOUT_WIDTH - 3
+    return left if width >= PAIR and LABEL_WIDTH + 2 + 2 * data.size[1] <= left else width
 
 
-def dependency_lines(data: Dependencies, width: int, height: int, paint: Paint, cursor: Cell = NOWHERE) -> list[Text]:
-    """The matrix under its verdict, over what its shades mean; where there is room the next one beside it.
+def dependency_lines(
+    data: Dependencies,
+    width: int,
+    height: int,
+    paint: Paint,
+    cursor: Cell = NOWHERE,
+    checks: Sequence[Finding] = (),
+) -> list[Text]:
+    """The matrix under its verdict, over what its shades mean; where there is room the next one beside it, or what it means.
 
     cursor: row and column of the cell that is read.
     """
@@ -62,14 +78,22 @@ def dependency_lines(data: Dependencies, width: int, height: int, paint: Paint, 
             "calls nntui.preflight(task, run=run), or run.dependencies(matrix)."
         )
         return [Text(), *(paint.text(f"  {line}", "quiet") for line in wrap(words, width - 4))]
-    if len(data.page) < 2 or width < PAIR:
+    if width < PAIR:
         return _one(data, width, height, paint, cursor)
-    each = _each(width, 2)
+    wall = paint.text(f" {paint.glyphs.wall} ", "border")
+    if len(data.page) < 2:
+        each = _each(data, width, 1)
+        if each == width:
+            return _one(data, width, height, paint, cursor)
+        matrix, bare = (_one(data, each, height, paint, at) for at in (cursor, NOWHERE))
+        used = max(width - MOST_ABOUT - 3, *(line.cell_len for line in bare))  # the same, whichever cell is read
+        return beside(matrix, about_lines(data, checks, width - used - 3, height, paint), used, height, wall)
+    each = _each(data, width, 2)
     left, right = (
         _one(one, each, height, paint, cursor if one.which == data.which else NOWHERE, chosen=one.which == data.which)
         for one in data.page[:2]
     )
-    return beside(left, right, each, height, paint.text(f" {paint.glyphs.wall} ", "border"))
+    return beside(left, right, each, height, wall)
 
 
 def _one(data: Dependencies, width: int, height: int, paint: Paint, cursor: Cell, *, chosen: bool = True) -> list[Text]:

@@ -80,4 +80,5 @@ class DependenciesScreen(RunScreen):
             self.show(self.snapshot)
 
     def _body(self, width: int, height: int) -> list[Text]:
-        return dependency_lines(self.snapshot.dependencies, width, height, self.run_app.paint, self.cursor)
+        snapshot = self.snapshot
+        return dependency_lines(snapshot.dependencies, width, height, self.run_app.paint, self.cursor, snapshot.checks)
