@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,6 +145,34 @@ def test_the_chosen_example_stays_when_the_order_of_the_list_changes_under_it(tu
         await keys("k")
         place = screen.items().place(*before)
         assert screen.chosen == place - 1
+
+    played(tui, steps)
+
+
+def test_the_grid_is_drawn_again_only_where_others_stand_in_it(
+    tui: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    draw, make = screen.gallery, tui.CannedFeed._data
+    known: dict[object, Data] = {}
+    monkeypatch.setattr(screen, "gallery", lambda *given: drawn.append(given[-1]) or draw(*given))
+    monkeypatch.setattr(tui.CannedFeed, "_data", lambda feed: known.setdefault(feed.view.data, make(feed)))
+
+    async def steps(app, pilot, keys) -> None:
+        first = await keys("6", "g")
+        count = len(drawn)
+        for step in range(3):
+            feed = app.following.feed
+            feed.post(head=dataclasses.replace(feed.base.head, step=5000 + step))
+            again = await keys()
+        assert len(drawn) == count
+        assert again.splitlines()[4:] == first.splitlines()[4:]
+        await keys("l")
+        assert len(drawn) == count + 1
+        known.clear()
+        app.following.feed.post()
+        await keys()
+        assert len(drawn) == count + 2, "other data are other pictures"
 
     played(tui, steps)
 
