@@ -53,6 +53,11 @@ def is_validation_loss(metric: str) -> bool:
     return is_loss(metric) and is_validation(metric)
 
 
+def is_spread(metric: str) -> bool:
+    """What tells of another metric how far it scatters, how much it weighs, or of how many it is."""
+    return bool(frozenset(words(metric)) & _SPREAD)
+
+
 def is_lr(metric: str) -> bool:
     """A learning rate: `lr`, `train/lr`, `learning_rate`, `lr-Adam/pg1`."""
     parts = words(metric)

@@ -1,4 +1,4 @@
-"""The metrics of a run that is not the open one, read little by little.
+"""A run that is not the open one, read little by little.
 
 Owns one reader and what becomes of it when the run is gone or broken. Invariant: one look takes bounded time; what is wrong with
 the run is said in words, and never raised; what was read of a run that is gone stays.
@@ -6,8 +6,11 @@ the run is said in words, and never raised; what was read of a run that is gone 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
 from pathlib import Path
 
+from nntui.runlog import layout
 from nntui.runlog.errors import RunFolderError, RunNotFound
 from nntui.runlog.reader import RunReader
 from nntui.session.run_state import RunState
@@ -16,8 +19,10 @@ from nntui.session.run_state import RunState
 class Followed:
     """One run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kinds: Collection[str] = ("metrics",)) -> None:
+        """kinds: which of its files to read."""
         self.path = path
+        self._kinds = kinds
         self.state: RunState | None = None
         """What is known of it; None before the first look at a run that can be read."""
         self.behind = True
@@ -44,8 +49,22 @@ class Followed:
 
     def _read(self, now: float, wall: float) -> bool:
         if self._reader is None or self.state is None:
-            self._reader = RunReader(self.path, kinds=("metrics",))
+            self._reader = RunReader(self.path, kinds=self._kinds)
             self.state = RunState(self._reader.identity.name or self.path.name, self.path)
         poll = self._reader.poll()
         was, self.behind = self.behind, poll.more
         return self.state.fold(poll, now, wall) or was != self.behind
+
+
+def size(path: Path, kinds: Collection[str] = ("metrics",)) -> int:
+    """Bytes of all files of these kinds of a run, of every rank."""
+    total = 0
+    try:
+        for folder in layout.writer_folders(path):
+            with os.scandir(folder) as entries:
+                total += sum(
+                    e.stat(follow_symlinks=False).st_size for e in entries if e.name.partition("-")[0] in kinds
+                )
+    except OSError:
+        return total
+    return total

@@ -7,7 +7,6 @@ is over is read once, one whose end tells of it not at all unless its curve is a
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +16,9 @@ import numpy as np
 
 from nntui.analysis import roles
 from nntui.analysis.series import Series
-from nntui.runlog import layout
 from nntui.session import plotting
 from nntui.session.columns import Lineage
-from nntui.session.followed import Followed
+from nntui.session.followed import Followed, size
 from nntui.session.glance import Glance
 from nntui.session.outcome import NOTHING, Extent, Outcome
 
@@ -84,7 +82,7 @@ class Outcomes:
         """Read on in a run; whether it is now known."""
         limit = READ_LIMIT if one.outcome is None else CURVE_LIMIT
         run = self._open.pop(one.path, None)
-        if run is None and _size(one.path) > limit:
+        if run is None and size(one.path) > limit:
             return self._done(one, one.outcome or NOTHING)
         run = run or Followed(one.path)
         run.look(self._clock(), self._wall())
@@ -115,18 +113,6 @@ class _Read:
 
 def _sign(one: Glance) -> tuple[object, ...]:
     return one.state, one.step, one.launches, one.active_at
-
-
-def _size(path: Path) -> int:
-    """Bytes of all metrics of a run, of every rank."""
-    total = 0
-    try:
-        for folder in layout.writer_folders(path):
-            with os.scandir(folder) as entries:
-                total += sum(e.stat(follow_symlinks=False).st_size for e in entries if e.name.startswith("metrics-"))
-    except OSError:
-        return total
-    return total
 
 
 def of_series(series: Mapping[str, Series]) -> Outcome:

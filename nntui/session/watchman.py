@@ -19,10 +19,11 @@ from nntui.session.differences import Differences, Side, differences, side
 from nntui.session.glance import Glance
 from nntui.session.ledger import nearest
 from nntui.session.outcome import NOTHING, Outcome
-from nntui.session.runs import Runs, RunsView
+from nntui.session.runs import UNREAD, Pair, Runs, RunsView
 
 if TYPE_CHECKING:
     from nntui.session.outcomes import Outcomes
+    from nntui.session.preview import Previews
 
 INTERVAL = 1.0
 """Seconds between looks; longer where a look takes long, so that it costs no more than SHARE of a core."""
@@ -31,6 +32,8 @@ SLICE = 0.5
 """Seconds after which a look hands over what it has; the next one goes on."""
 READING = 0.2
 """Seconds for which runs are read before what is known of them is handed over."""
+REST = 0.15
+"""Seconds for which the cursor must rest on a run before it is read or compared: whoever holds a key down passes many."""
 
 
 class Watchman:
@@ -49,6 +52,14 @@ class Watchman:
         self._due = 0.0
         self._looks = 0
         self._differing: tuple[tuple[Glance, ...], tuple[tuple[str, int], ...]] = ((), ())
+        self._runs = Runs(Listing(root))
+        self._previews: Previews | None = None
+        self._pointed: object = None
+        """What the cursor is on."""
+        self._rests_at = self._near = 0.0
+        """When it will have rested there, and when to look at it next."""
+        self._compared: tuple[object, Pair | None, Differences | None] = (None, None, None)
+        """Of which listing, which runs, and what differs."""
         self._thread = threading.Thread(target=self._run, name="nntui-runs", daemon=True)
 
     def watch(self, wanted: bool) -> None:
@@ -79,6 +90,8 @@ class Watchman:
     def _run(self) -> None:
         shown: object = None
         while not self._stopped:
+            if self._previews and not self._wanted.is_set():
+                self._previews.want(None)  # nobody sees it: let go of what was read
             self._wanted.wait()
             self._rested.clear()
             if self._stopped:
@@ -86,18 +99,22 @@ class Watchman:
             view = self._view
             try:
                 listing, read = self._look(), self._read(view)
-                asked = replace(view, visible=())  # what comes into sight is read, and changes nothing else
+                # what comes into sight or under the cursor is read, and changes nothing else
+                asked = replace(view, visible=(), compare=None, preview=None)
                 now = (listing, asked, self._looks if asks_time(view.pattern) else 0)
                 if now != shown or read:
-                    self._on_runs(self._chosen(listing, view))
+                    self._runs = self._chosen(listing, view)
+                if self._rest(view, listing, read) or now != shown or read:
+                    self._on_runs(self._told(view))
                 shown = now
             except Exception as error:  # noqa: BLE001 (a dead thread would be a frozen list that looks alive)
                 words = f"{self.root}: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
                 self._on_runs(Runs(Listing(self.root, problem=words), view=view))
-                self._listing, shown, self._due = None, None, time.monotonic() + INTERVAL
+                self._listing, shown = None, None
+                self._due = self._near = time.monotonic() + INTERVAL
             busy = self._outcomes is not None and self._outcomes.behind
             if not busy:
-                self._rested.wait(max(0.0, self._due - time.monotonic()))
+                self._rested.wait(max(0.0, min(self._due, self._near) - time.monotonic()))
 
     def _look(self) -> Listing:
         """The folder as it is; the same listing as before where nothing changed, or where it is too early to look again."""
@@ -121,16 +138,41 @@ class Watchman:
         """Read what the view asks for; whether anything is new."""
         if self._outcomes is None:
             from nntui.session.outcomes import Outcomes  # with Arrow, so that the list can be painted before
+            from nntui.session.preview import Previews
 
-            self._outcomes = Outcomes()
+            self._outcomes, self._previews = Outcomes(), Previews()
             return False
         runs = self._listing.runs if self._listing else ()
         known = {one.path: one for one in runs}
         self._outcomes.keep(known)
         needed = needs_outcomes(view.pattern, view.sort)
-        urgent = [known[path] for path in (*view.visible, *(view.compare or ())) if path in known]
+        along = view.preview.along if view.preview else ()
+        urgent = [known[path] for path in (*view.visible, *(view.compare or ()), *along) if path in known]
         self._outcomes.want(urgent, runs if needed else ())
         return self._outcomes.turn(READING)
+
+    def _rest(self, view: RunsView, listing: Listing, read: bool) -> bool:
+        """Read and compare what the cursor rests on; whether anything is new. read: whether outcomes are."""
+        now, pointed = time.monotonic(), (view.compare, view.preview)
+        if pointed != self._pointed:
+            self._pointed, self._rests_at = pointed, now + REST
+        self._near = self._rests_at
+        if now < self._rests_at or self._previews is None or self._outcomes is None:
+            return False
+        self._previews.want(view.preview)
+        changed = self._previews.turn()
+        self._near = self._previews.due
+        if read or self._compared[:2] != (listing, view.compare):
+            found, known = compare(listing.runs, view, self._outcomes.known), self._compared[2]
+            self._compared = (listing, view.compare, found)
+            changed |= found is not None or known is not None
+        return changed
+
+    def _told(self, view: RunsView) -> Runs:
+        """The runs, with what is known of the one under the cursor."""
+        _, pair, found = self._compared
+        preview = self._previews.found if self._previews else UNREAD
+        return replace(self._runs, view=replace(view, compare=pair), compared=found, preview=preview)
 
     def _chosen(self, listing: Listing, view: RunsView) -> Runs:
         outcomes = dict(self._outcomes.known) if self._outcomes else {}
@@ -138,7 +180,7 @@ class Watchman:
         if self._differing[0] != choice.runs:
             self._differing = choice.runs, differing(choice.runs)
         told = (choice.problem, choice.unknown, choice.unread, outcomes, self._differing[1])
-        return Runs(listing, choice.runs, view, *told, compare(listing.runs, view, outcomes))
+        return Runs(listing, choice.runs, view, *told)
 
 
 def compare(runs: Sequence[Glance], view: RunsView, outcomes: Mapping[Path, Outcome]) -> Differences | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from rich.cells import cell_len
+
 from nntui.analysis.ticks import format_number
 from nntui.session.differences import Change, Differences, Gain
 from nntui.session.ledger import Entry
 from nntui.session.outcome import Point
 from nntui.tui.safe import safe
-from nntui.tui.units import cut, fit
+from nntui.tui.units import cut, fit, wrap
 
 KIND_WIDTH = 9
 NAME_WIDTH = 24
@@ -27,19 +29,23 @@ def lines(found: Differences, width: int) -> Iterator[str]:
     yield cut(found.verdict, width)
     if found.budgets[0] != found.budgets[1] and min(found.budgets) >= 0:
         yield cut(f"not the same budget: {found.budgets[0]:,} and {found.budgets[1]:,} steps", width)
+    names = (*(one.name for one in found.changes), *(one.metric for one in found.gains))
+    room = min(NAME_WIDTH, max((cell_len(safe(name)) for name in names), default=0))
     for one in found.changes:
-        yield cut(change(one), width)
+        yield cut(change(one, room), width)
     for one in found.gains:
-        yield cut(f"{fit('score', KIND_WIDTH)}{fit(safe(one.metric), NAME_WIDTH)}  {scores(one)}", width)
-        yield cut(f"{' ' * (KIND_WIDTH + NAME_WIDTH)}  {verdict(one, repetition=found.repetition)}", width)
+        yield cut(f"{fit('score', KIND_WIDTH)}{fit(safe(one.metric), room)}  {scores(one)}", width)
+        indent = KIND_WIDTH + room + 2
+        for words in wrap(verdict(one, repetition=found.repetition), width - indent):
+            yield cut(" " * indent + words, width)
     if any(math.isfinite(one.error) for one in found.gains):
-        yield cut(NOTE, width)
+        yield from wrap(NOTE, width)
 
 
-def change(one: Change) -> str:
-    """`config   lr    0.01 → 0.001`"""
+def change(one: Change, room: int = NAME_WIDTH) -> str:
+    """`config   lr    0.01 → 0.001`. room: cells of the name."""
     old, new = safe(one.before, VALUE_LIMIT), safe(one.after, VALUE_LIMIT)
-    return f"{fit(one.kind, KIND_WIDTH)}{fit(safe(one.name), NAME_WIDTH)}  {old} → {new}"
+    return f"{fit(one.kind, KIND_WIDTH)}{fit(safe(one.name), room)}  {old} → {new}"
 
 
 def scores(one: Gain) -> str:

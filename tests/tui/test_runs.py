@@ -16,10 +16,11 @@ from nntui.session.catalog import Listing
 from nntui.session.choice import choose, differing
 from nntui.session.glance import Glance
 from nntui.session.outcome import Extent, Outcome
-from nntui.session.runs import Runs, RunsView
-from nntui.session.snapshot import PIN_LIMIT
+from nntui.session.runs import UNREAD, Preview, PreviewView, Runs, RunsView
+from nntui.session.snapshot import PIN_LIMIT, PlotView, View
 from nntui.session.watchman import compare
 from nntui.tui.app import NntuiApp
+from nntui.tui.screens import runs as runs_screen
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.units import cell_len
 
@@ -46,8 +47,13 @@ class CannedWatchman:
     """Stands in for the thread that looks at a folder of runs."""
 
     def __init__(
-        self, runs: tuple[Glance, ...] | None = None, problem: str = "", outcomes: dict[Path, Outcome] | None = None
+        self,
+        runs: tuple[Glance, ...] | None = None,
+        problem: str = "",
+        outcomes: dict[Path, Outcome] | None = None,
+        preview: Callable[[PreviewView], Preview] = lambda view: UNREAD,
     ) -> None:
+        self.preview = preview
         self.runs = glances() if runs is None else runs
         self.problem = problem
         self.outcomes = outcomes or {}
@@ -74,7 +80,8 @@ class CannedWatchman:
         listing, view = Listing(self.root, self.runs, problem=self.problem), self.view
         found = choose(view.pattern, view.sort, self.runs, self.outcomes, self.root, time.time())
         told = (found.problem, found.unknown, found.unread, self.outcomes, differing(found.runs))
-        self.on_runs(Runs(listing, found.runs, view, *told, compare(self.runs, view, self.outcomes)))
+        previewed = self.preview(view.preview) if view.preview else UNREAD
+        self.on_runs(Runs(listing, found.runs, view, *told, compare(self.runs, view, self.outcomes), previewed))
 
     def stop(self) -> None:
         self.stopped = True
@@ -386,3 +393,96 @@ def test_d_compares_with_the_open_run(play: Callable[..., SimpleNamespace], thre
         assert "base → wide" in "\n".join(await keys("7", "d"))
 
     play(steps, path=ROOT / "base", **three)
+
+
+# --- the run under the cursor -----------------------------------------------------------------
+
+
+@pytest.fixture
+def previewed(tui: SimpleNamespace) -> Callable[[PreviewView], Preview]:
+    """What the thread reads of any run: that of the failing scene, beside as many others as are asked for."""
+
+    def read(view: PreviewView) -> Preview:
+        feed = tui.CannedFeed("failing")
+        plots = [PlotView(names[0], names, view.columns) for names in (("train/loss", "val/loss"), ("grad_norm",))]
+        feed.view = View(tuple(plots), pins=view.along)
+        return Preview(view.path, feed.snapshot())
+
+    return read
+
+
+@pytest.mark.parametrize("size", [(160, 30), (200, 50)], ids=["wide", "wider"])
+def test_a_wide_terminal_has_the_chosen_run_beside_the_list(
+    size: tuple[int, int],
+    play: Callable[..., SimpleNamespace],
+    three: dict[str, Any],
+    previewed: Callable[..., Preview],
+    tui: SimpleNamespace,
+) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        shown = "\n".join(await keys("7", "j", "p", "k"))
+        assert "val/loss 0.39 ± 0.02 at step 90" in shown
+        assert "1 lr" in shown
+        assert "2 base" in shown
+        assert "0.5 ± 0.02 at step 90 the open one" in shown
+        assert "one thing differs: width" in shown
+        tui.assert_screen(f"runs-preview-{size[0]}", app)
+
+    used = play(steps, path=ROOT / "base", size=size, preview=previewed, **three)
+    assert used.watchman.view.preview.path == ROOT / "wide"
+    assert used.watchman.view.preview.along == (ROOT / "lr", ROOT / "base")
+
+
+def test_only_the_run_under_the_cursor_is_asked_for_and_none_where_there_is_no_room(
+    play: Callable[..., SimpleNamespace], three: dict[str, Any]
+) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        watchman = app.used.watchman
+        for pressed, name in (("j", "lr"), ("j", "base"), ("k", "lr")):
+            shown = "\n".join(await keys(pressed))
+            assert watchman.view.preview.path == ROOT / name
+            assert "reading …" in shown, "what was read is of another run"
+        await app.used.pilot.resize_terminal(150, 40)
+        await keys()
+        assert watchman.view.preview is None
+        assert watchman.view.compare is None
+
+    play(steps, size=(200, 50), preview=lambda view: Preview(ROOT / "wide"), **three)
+
+
+def test_a_run_that_cannot_be_read_says_why_in_place_of_plots(play: Callable[..., SimpleNamespace]) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        shown = "\n".join(line[113:] for line in await keys("j", "j", "j", "j", "j"))
+        assert "found no run.json; expected a run folder." in shown
+        assert "reading" not in shown
+        assert "too large to be read" in "\n".join(await keys("k"))
+
+    play(steps, size=(200, 50), preview=lambda view: Preview(view.path, trouble="too large to be read here"))
+
+
+def test_the_list_is_measured_once_however_far_the_cursor_goes(
+    play: Callable[..., SimpleNamespace], three: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[object] = []
+    columns = runs_screen.columns
+
+    def counted(*given: Any, **known: Any) -> Any:
+        measured.append(given)
+        return columns(*given, **known)
+
+    monkeypatch.setattr(runs_screen, "columns", counted)
+
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        first = app.runs
+        for number in range(5):
+            app.used.watchman.on_runs(dataclasses.replace(first, preview=Preview(three["runs"][number % 3].path)))
+            await keys("j" if number % 2 else "k")
+        assert len(measured) <= 2, "once for each of what the folder was looked at"
+
+    def post(self: CannedWatchman, runs: object = None) -> None:
+        if not self.view.preview:
+            posted(self)
+
+    posted = CannedWatchman.post
+    monkeypatch.setattr(CannedWatchman, "post", post)
+    play(steps, size=(200, 50), **three)

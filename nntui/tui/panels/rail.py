@@ -23,7 +23,7 @@ def rail_lines(snapshot: Snapshot, width: int, height: int, paint: Paint) -> lis
     lines = [paint.text("alerts", "quiet", bold=True)]
     for one in snapshot.alerts:
         glyph, meaning = paint.verdict(one.status)
-        lines += _hanging(glyph, one.message, width, paint, meaning)
+        lines += hanging(glyph, one.message, width, paint, meaning)
     if not snapshot.alerts:
         lines.append(paint.text(f"{paint.glyphs.passed} none", "success"))
     lines += [Text(), paint.text("checks", "quiet", bold=True)]
@@ -50,7 +50,7 @@ def _check(one: Finding, width: int, paint: Paint) -> list[Text]:
     return [head, *words, *wrapped(one.message, width, paint, "foreground", indent=2)[:RAIL_LINES]]
 
 
-def _hanging(glyph: str, words: str, width: int, paint: Paint, meaning: str) -> list[Text]:
+def hanging(glyph: str, words: str, width: int, paint: Paint, meaning: str) -> list[Text]:
     """Words beside a glyph, wrapped under themselves."""
     lines = wrap(safe(words), width - 2)[:RAIL_LINES]
     return [paint.text(f"{' ' if place else glyph} {line}", meaning) for place, line in enumerate(lines)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from rich.text import Text
@@ -46,7 +46,7 @@ def head_line(runs: Runs, width: int, paint: Paint) -> Text:
         (1, paint.text("1 run" if len(listing.runs) == 1 else f"{len(listing.runs):,} runs")),
     ]
     for state, count in ((state, counts[state]) for state in run_words.GLYPHS):
-        glyph, meaning = _sign(state, paint)
+        glyph, meaning = sign(state, paint)
         parts.append((2 + URGENT.index(state), paint.text(f"{glyph} {count:,} {state}" if count else "", meaning)))
     parts.append((20, paint.text(f"{listing.unread:,} not read yet" if listing.unread else "", "quiet")))
     return fitted(parts, width)
@@ -90,7 +90,7 @@ def run_row(
     one: Glance, outcome: Outcome, table: Columns, now: float, paint: Paint, *, mark: Text, is_open: bool
 ) -> Text:
     """State, name and numbers. mark: of one cell, before them; now: monotonic seconds."""
-    glyph, meaning = _sign(run_words.state(one), paint)
+    glyph, meaning = sign(run_words.state(one), paint)
     line = joined([mark, paint.text(f"{glyph} {fit(run_words.state(one), STATE_WIDTH)}", meaning)], "")
     line.append("  ")
     line.append_text(paint.text(table.label(one), bold=is_open))
@@ -106,10 +106,14 @@ def run_row(
 
 def run_detail(one: Glance, outcome: Outcome, width: int, now: float, wall: float, paint: Paint) -> list[Text]:
     """What is known of a run without opening it, and how it was started."""
-    lines = [paint.text(cut(safe(one.name), width), bold=True)]
-    facts = dict(run_words.facts(one, now, wall))
-    if outcome.judged_by:
-        facts = {"best": f"{safe(outcome.judged_by)} {difference_words.point(outcome.best)}"} | facts
+    best = {"best": f"{safe(outcome.judged_by)} {difference_words.point(outcome.best)}"} if outcome.judged_by else {}
+    name = paint.text(cut(safe(one.name), width), bold=True)
+    return [name, *fact_lines(best | dict(run_words.facts(one, now, wall)), one, width, paint)]
+
+
+def fact_lines(facts: Mapping[str, str], one: Glance, width: int, paint: Paint) -> list[Text]:
+    """Names and values, over how a run was started."""
+    lines: list[Text] = []
     for name, value in facts.items():
         label = paint.text(fit(name, LABEL_WIDTH), "quiet")
         for at, words in enumerate(wrap(value, width - LABEL_WIDTH)):
@@ -133,5 +137,6 @@ def differences_detail(runs: Runs, one: Glance, width: int, paint: Paint) -> lis
     return [paint.text(names, bold=True), paint.text(verdict, flagged), *map(paint.text, rest)]
 
 
-def _sign(state: str, paint: Paint) -> tuple[str, str]:
+def sign(state: str, paint: Paint) -> tuple[str, str]:
+    """Glyph and meaning of the state of a run that may be unreadable."""
     return paint.state(state) if state != "problem" else (paint.glyphs.failed, "error")

@@ -13,16 +13,32 @@ from textual.binding import Binding, BindingType
 
 from nntui.session.choice import HINT
 from nntui.session.glance import Glance
-from nntui.session.runs import Runs, RunsView
-from nntui.session.snapshot import Snapshot
+from nntui.session.outcome import Outcome
+from nntui.session.runs import PreviewView, Runs, RunsView
+from nntui.session.snapshot import PIN_LIMIT, Snapshot
+from nntui.tui import run_words
 from nntui.tui.actions import ACTIONS, footer_keys
 from nntui.tui.paint import joined
 from nntui.tui.panels.frame import status_line
-from nntui.tui.panels.runs import bars, differences_detail, filter_line, head_line, run_detail, run_row, titles_line
+from nntui.tui.panels.preview import Along, preview_lines
+from nntui.tui.panels.runs import (
+    bars,
+    differences_detail,
+    fact_lines,
+    filter_line,
+    head_line,
+    run_detail,
+    run_row,
+    titles_line,
+)
 from nntui.tui.run_columns import STATE_WIDTH, Columns, columns
 from nntui.tui.safe import safe
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.filter import FilterScreen
+from nntui.tui.widgets.plot import raster_columns
+
+BESIDE = 160
+"""Columns from which the chosen run stands beside the list."""
 
 
 class RunsScreen(BrowseScreen):
@@ -35,7 +51,16 @@ class RunsScreen(BrowseScreen):
     wanted = RunsView()
     comparing = False
     """Whether the detail is what differs from another run."""
-    _columns: tuple[object, Columns] | None = None
+    _columns: tuple[object, Runs, Columns] | None = None
+    """The columns, of which runs they are, and what of these they depend on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second = 0
+        self._rows: dict[Path, tuple[object, Text]] = {}
+        """The rows that were drawn in this second: whoever holds a key down sees most of them many times."""
+        self._named: tuple[object, dict[Path, Glance]] = (None, {})
+        """The listing, and its runs by where they are."""
 
     def body(self) -> ComposeResult:
         """Titles over the list."""
@@ -56,13 +81,18 @@ class RunsScreen(BrowseScreen):
         return item.path
 
     def row(self, item: Glance, width: int) -> Text:
-        """State, name and numbers."""
-        paint, is_open = self.run_app.paint, item.path == self.run_app.path
-        table, outcome = self._table(width), self.runs.outcome(item)
-        mark = self._mark(item)
-        line = run_row(item, outcome, table, time.monotonic(), paint, mark=mark, is_open=is_open)
-        line.truncate(max(0, width), overflow="ellipsis")
-        return line
+        """State, name and numbers; made once for as long as no age can have changed."""
+        paint, is_open, now = self.run_app.paint, item.path == self.run_app.path, time.monotonic()
+        table, outcome, mark = self._table(width), self.runs.outcome(item), self._mark(item)
+        made_of = (item, outcome, table, paint, mark, is_open, width)
+        if int(now) != self._second:
+            self._second, self._rows = int(now), {}
+        known = self._rows.get(item.path)
+        if known is None or known[0] != made_of:
+            line = run_row(item, outcome, table, now, paint, mark=mark, is_open=is_open)
+            line.truncate(max(0, width), overflow="ellipsis")
+            known = self._rows[item.path] = (made_of, line)
+        return known[1]
 
     def detail(self, item: Glance, width: int) -> list[Text]:
         """What is known of a run without opening it, and how it was started."""
@@ -70,6 +100,48 @@ class RunsScreen(BrowseScreen):
             return differences_detail(self.runs, item, width, self.run_app.paint)
         now, outcome = time.monotonic(), self.runs.outcome(item)
         return run_detail(item, outcome, width, now, time.time(), self.run_app.paint)
+
+    def beside(self, width: int) -> int:
+        """More than half of a wide terminal."""
+        return width * 11 // 20 if width >= BESIDE else 0
+
+    def below(self, width: int, height: int) -> list[Text]:
+        """How the chosen run was started, where the list leaves room."""
+        facts = self._facts(width)
+        return [Text(), *facts] if len(facts) < height else []
+
+    def detail_beside(self, item: Glance, width: int, height: int) -> list[Text]:
+        """The run over time, and what it did otherwise than others."""
+        if self.comparing:
+            return self.detail(item, width)
+        along = [
+            Along(number, *self._known(path), path == self.run_app.path)
+            for number, path in enumerate(self._along(), 1)
+            if path != item.path
+        ]
+        is_below = bool(self.below(self.beside(self.size.width), height - self.room))
+        facts = [] if is_below else self._facts(width)
+        return preview_lines(item, self.runs, along, width, height, self.run_app.paint, facts)
+
+    def _facts(self, width: int) -> list[Text]:
+        """What is known of the chosen run, and its settings."""
+        item = self.items()[self.chosen]
+        facts = dict(run_words.facts(item, time.monotonic(), time.time()))
+        return fact_lines(facts, item, width, self.run_app.paint)
+
+    def _along(self) -> tuple[Path, ...]:
+        """Runs drawn along with the chosen one, by their numbers: those pinned, as they are marked, then the open one."""
+        app = self.run_app
+        pins = (path for path in app.pins if path != app.path)
+        return (*pins, *(path for path in (app.path,) if path is not None))[:PIN_LIMIT]
+
+    def _known(self, path: Path) -> tuple[str, Outcome]:
+        """What a run is called, and what it came to."""
+        listing = self.runs.listing
+        if self._named[0] is not listing:
+            self._named = (listing, {one.path: one for one in listing.runs})
+        one = self._named[1].get(path) or Glance(path, path.name)
+        return run_words.label(one, self.runs.listing.root), self.runs.outcome(one)
 
     def nothing(self) -> str:
         """No run, or none that the filter lets through."""
@@ -85,8 +157,17 @@ class RunsScreen(BrowseScreen):
     def show(self, snapshot: Snapshot) -> None:
         """Draw, then ask for what came into sight."""
         super().show(snapshot)
+        self._see()
+
+    def on_resize(self) -> None:
+        """Another size has room for other runs, and for more or less of the chosen one."""
+        super().on_resize()
+        self._see()
+
+    def _see(self) -> None:
+        """Ask for the runs in sight and for the chosen one."""
         seen = tuple(one.path for one in self.items()[self.first : self.first + self.room])
-        self._want(replace(self.wanted, visible=seen, compare=self._pair()))
+        self._want(replace(self.wanted, visible=seen, compare=self._pair(), preview=self._preview()))
 
     def open(self) -> None:
         """Watch the chosen run."""
@@ -121,11 +202,19 @@ class RunsScreen(BrowseScreen):
     def _pair(self) -> tuple[Path | None, Path] | None:
         """The runs to compare."""
         items = self.items()
-        if not self.comparing or not items:
+        if not (self.comparing or self.beside(self.size.width)) or not items:
             return None
         chosen, app = items[min(self.chosen, len(items) - 1)].path, self.run_app
         others = [path for path in (*app.pins[::-1], app.path) if path is not None and path != chosen]
         return (others[0] if others else None), chosen
+
+    def _preview(self) -> PreviewView | None:
+        """The chosen run, where there is room to show more of it."""
+        items, left = self.items(), self.beside(self.size.width)
+        if not left or not items:
+            return None
+        columns = raster_columns(self.size.width - left - 3, self.run_app.glyphs.kind)
+        return PreviewView(items[min(self.chosen, len(items) - 1)].path, self._along(), columns)
 
     def action_filter(self) -> None:
         """Ask for what a run must be."""
@@ -182,21 +271,22 @@ class RunsScreen(BrowseScreen):
         return self.run_app.paint.text(f"{'p' if drawn else ' '} " if self.run_app.pins else "", "accent")
 
     def _width(self) -> int:
-        return self.size.width - 2
+        """Cells of a row."""
+        return (self.beside(self.size.width) or self.size.width) - 2
 
     def _table(self, width: int) -> Columns:
-        """The columns for these rows: whoever lists thousands of runs measures them once per answer."""
-        room = width - STATE_WIDTH - 4 - (2 if self.run_app.pins else 0)
-        asked = (self.runs, room)
+        """The columns for these rows: whoever lists thousands of runs measures them once as long as they are the same."""
+        room, runs = width - STATE_WIDTH - 4 - (2 if self.run_app.pins else 0), self.runs
+        asked = (room, runs.view.sort, id(runs.rows), id(runs.outcomes), id(runs.differing))
         if self._columns is None or self._columns[0] != asked:
-            sort, curve = self.runs.view.sort.removeprefix("-"), bars(self.run_app.glyphs.bar)
-            self._columns = asked, columns(self.runs, room, curve=curve, sort=sort)
-        return self._columns[1]
+            sort, curve = runs.view.sort.removeprefix("-"), bars(self.run_app.glyphs.bar)
+            self._columns = asked, runs, columns(runs, room, curve=curve, sort=sort)
+        return self._columns[2]
 
     def _titles(self, width: int, height: int) -> list[Text]:
         if not self.items():
             return [Text()]
-        line = titles_line(self._table(width - 2), self.runs.view.sort, width, self.run_app.paint)
+        line = titles_line(self._table(self._width()), self.runs.view.sort, self._width(), self.run_app.paint)
         return [joined([Text("  " if self.run_app.pins else ""), line], "")]
 
     def _head(self, width: int, height: int) -> list[Text]:
