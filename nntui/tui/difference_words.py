@@ -18,7 +18,7 @@ from nntui.tui.safe import safe
 from nntui.tui.units import cut, fit, wrap
 
 KIND_WIDTH = 9
-NAME_WIDTH = 24
+LEAST_NAME, NAME_WIDTH = 12, 24
 VALUE_LIMIT = 200
 NOTE = "± is the standard error of the evaluation; what another seed would change is not in it."
 
@@ -30,14 +30,16 @@ def lines(found: Differences, width: int) -> Iterator[str]:
     if found.budgets[0] != found.budgets[1] and min(found.budgets) >= 0:
         yield cut(f"not the same budget: {found.budgets[0]:,} and {found.budgets[1]:,} steps", width)
     names = (*(one.name for one in found.changes), *(one.metric for one in found.gains))
-    room = min(NAME_WIDTH, max((cell_len(safe(name)) for name in names), default=0))
+    room = min(NAME_WIDTH, max(LEAST_NAME, width // 6), max((cell_len(safe(name)) for name in names), default=0))
+    indent = KIND_WIDTH + room + 2
     for one in found.changes:
         yield cut(change(one, room), width)
     for one in found.gains:
-        yield cut(f"{fit('score', KIND_WIDTH)}{fit(safe(one.metric), room)}  {scores(one)}", width)
-        indent = KIND_WIDTH + room + 2
-        for words in wrap(verdict(one, repetition=found.repetition), width - indent):
-            yield cut(" " * indent + words, width)
+        head = f"{fit('score', KIND_WIDTH)}{fit(safe(one.metric), room)}  "
+        for words in (scores(one), verdict(one, repetition=found.repetition)):
+            for line in wrap(words, width - indent):
+                yield cut(head + line, width)
+                head = " " * indent
     if any(math.isfinite(one.error) for one in found.gains):
         yield from wrap(NOTE, width)
 

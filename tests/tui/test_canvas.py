@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nntui.session.snapshot import PlotData, PlottedSeries, PlotView
-from nntui.tui.canvas import BAD, BAND, DASHES, DOTS, EMPTY, LINE, column_of, draw, row_of, spark
+from nntui.tui.canvas import BAD, BAND, DASHES, DOTS, EMPTY, LINE, column_of, draw, row_of, spark, towers
 
 KINDS = sorted(DOTS)
 VALUES = st.one_of(st.just(math.nan), st.floats(-100, 100))
@@ -201,3 +201,15 @@ def test_runs_drawn_along_are_lines_without_bands(kind: str) -> None:
     assert not ((raster.layer == BAND) & (raster.series == 1)).any()
     assert ((raster.layer == LINE) & (raster.series == 1)).any()
     assert ((raster.layer == BAND) & (raster.series == 0)).any(), "the run that is watched keeps its band"
+
+
+@given(st.lists(st.floats(0.0, 1.0), max_size=8), st.integers(1, 4), st.sampled_from([" ▁▂▃▄▅▆▇█", " .-=#"]))
+def test_a_tower_is_as_high_as_its_share_and_never_lost(shares: list[float], height: int, bar: str) -> None:
+    rows = towers(np.array(shares), height, bar)
+    assert [len(row) for row in rows] == [len(shares)] * height
+    levels = len(bar) - 1
+    for column, share in enumerate(shares):
+        filled = sum(bar.index(row[column]) for row in rows)
+        assert filled == (max(1, round(share * height * levels)) if share > 0 else 0)
+        levels_up = [bar.index(row[column]) for row in reversed(rows)]
+        assert levels_up == sorted(levels_up, reverse=True), "it stands on the lowest line"

@@ -179,6 +179,10 @@ def test_of_more_classes_than_lines_the_likeliest_have_a_history_and_always_the_
     whole = chances_lines(data.examples[0], data, 60, 5, PAINT)
     assert [line.plain[:3] for line in whole[1:]] == [" ox", "cat", "elk", "dog"]
     assert "each class, 0 to 1, step 0 to 10" in words(whole)
+    tall = [line.plain for line in chances_lines(data.examples[0], data, 60, 9, PAINT)[1:]]
+    assert [line[:3] for line in tall] == ["   ", " ox", "   ", "cat", "   ", "elk", "   ", "dog"]
+    assert tall[-2].rstrip().endswith("▃"), "0.7 of two lines"
+    assert tall[-1].endswith("█  0.700")
     few = chances_lines(data.examples[0], data, 60, 3, PAINT)
     assert [line.plain.split()[0] for line in few[1:]] == ["cat", "dog"]
     assert few[-1].plain.endswith("0.700")

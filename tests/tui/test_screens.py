@@ -45,6 +45,11 @@ def test_a_larger_terminal_shows_more(tui: SimpleNamespace, size: str) -> None:
     asyncio.run(look(tui, "failing", size, [], f"live-failing-{size}"))
 
 
+@pytest.mark.parametrize("screen", ["recipe", "alerts"])
+def test_a_large_terminal_has_the_chosen_finding_beside_the_list(tui: SimpleNamespace, screen: str) -> None:
+    asyncio.run(look(tui, "failing", "wide", [SCREENS[screen], "j"], f"{screen}-failing-wide"))
+
+
 @pytest.mark.parametrize("glyphs", ["ascii", "block"])
 def test_other_glyphs_draw_the_same_screen(tui: SimpleNamespace, glyphs: str) -> None:
     asyncio.run(look(tui, "failing", "usual", [], f"live-failing-{glyphs}", glyphs))

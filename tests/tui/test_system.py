@@ -138,3 +138,16 @@ def test_any_size_is_drawn(tui: SimpleNamespace, size: tuple[int, int]) -> None:
             assert not any("cannot draw" in row for row in tui.lines(app))
 
     asyncio.run(main())
+
+
+def test_what_is_plotted_of_the_machine_has_a_unit_and_a_throughput_its_own_name() -> None:
+    data = System(
+        readings=readings(**dict.fromkeys((*panels.UNITS, names.gpu(2, names.GPU_MEMORY), "samples_per_second"), 1.0)),
+        throughput="samples_per_second",
+    )
+    shown = [metric for _, metrics in panels.plotted(data) for metric in metrics]
+    units = panels.units(shown)
+    assert units[names.gpu(2, names.GPU_MEMORY)] == "GPU 2, bytes"
+    assert set(shown) - set(units) == {"samples_per_second"}
+    assert all(", " in words for words in units.values())
+    assert len({*units.values()}) == len(units), "no two are called alike"

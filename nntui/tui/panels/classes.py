@@ -12,14 +12,16 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from nntui.session.predictions import Prediction, Predictions
-from nntui.tui.canvas import spark
+from nntui.session.predictions import Floats, Prediction, Predictions
+from nntui.tui.canvas import spark, towers
 from nntui.tui.paint import Paint, cut_line, joined
 from nntui.tui.safe import safe
 from nntui.tui.units import fit
 
 NAME_WIDTH = 8
 """Most cells of the name of a class."""
+HIGHEST = 3
+"""Lines of the probabilities of one class, at most."""
 
 
 def has_table(data: Predictions) -> bool:
@@ -86,12 +88,23 @@ def chances_lines(one: Prediction, data: Predictions, width: int, height: int, p
     of = f" of {len(newest)} classes" if len(shown) < len(newest) else ""
     first, last = int(data.steps[0]), int(data.steps[data.at])
     title = f"probability of {len(shown) if of else 'each class'}{of}, 0 to 1, step {first:,} to {last:,}"
+    high = max(1, min(HIGHEST, rows // len(shown)))
     lines = [cut_line(paint.text(title, "quiet"), width)]
     for k in shown:
         label, value = data.classes[k], float(chances[-1][k])
         meaning = "success" if k == one.target else "error" if one.right == "no" and label == one.said else "primary"
         words = f"{value:.3f}" if math.isfinite(value) else ""
-        bars = Text(spark(chances[:, k], room, paint.glyphs.bar, (0.0, 1.0)), paint.style(meaning), end="")
-        parts = [paint.text(fit(safe(label), name, right=True), "quiet"), bars, paint.text(f"{words:>6}", meaning)]
-        lines.append(joined(parts, " "))
+        for row, bars in enumerate(_bars(chances[:, k], room, high, paint)):
+            last = row == high - 1
+            name_of = paint.text(fit(safe(label) if last else "", name, right=True), "quiet")
+            value_of = paint.text(f"{words:>6}" if last else "", meaning)
+            lines.append(joined([name_of, Text(bars, paint.style(meaning), end=""), value_of], " "))
     return lines
+
+
+def _bars(values: Floats, width: int, height: int, paint: Paint) -> list[str]:
+    """Probabilities as bars in so many lines; in one line each moment shows at least the least bar."""
+    if height == 1:
+        return [spark(values, width, paint.glyphs.bar, (0.0, 1.0))]
+    picked = values[np.minimum((np.arange(width) * len(values)) // width, len(values) - 1)]
+    return towers(np.clip(np.nan_to_num(picked), 0.0, 1.0), height, paint.glyphs.bar)

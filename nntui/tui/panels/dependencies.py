@@ -98,7 +98,7 @@ def dependency_lines(
 
 def _one(data: Dependencies, width: int, height: int, paint: Paint, cursor: Cell, *, chosen: bool = True) -> list[Text]:
     lines = [_title(data, width, paint, chosen=chosen), *_verdict(data, width, paint)]
-    lines.append(_reading(data, cursor, paint) if cursor[0] >= 0 else Text())
+    lines.append(_reading(data, cursor, paint) if cursor[0] >= 0 else _axes(paint))
     rows, columns = data.cells.shape
     room = (height - len(lines) - 2) // rows, (width - LABEL_WIDTH - 2) // columns // 2
     high = max(1, min(*room, LARGEST))
@@ -167,9 +167,15 @@ def _reading(data: Dependencies, cursor: Cell, paint: Paint) -> Text:
     return joined([paint.text(places), paint.text(number, "accent", bold=True), paint.text(most, "quiet")], " ")
 
 
+def _axes(paint: Paint) -> Text:
+    """What rows and columns are."""
+    words = f"{paint.glyphs.down} outputs  {paint.glyphs.cursor} inputs"
+    return paint.text(" " * LABEL_WIDTH + words, "quiet")
+
+
 def _columns(data: Dependencies, wide: int, cursor: Cell, paint: Paint) -> Text:
-    """The name of the axis, and as many names of columns as there is room for; of a cursor only that of its own."""
-    line = f"inputs {paint.glyphs.cursor}"
+    """As many names of columns as there is room for; of a cursor only that of its own."""
+    line = ""
     starts: Ints = data.columns[:-1]
     names = [cut(_name(data, "input", int(first)), LABEL_WIDTH) for first in starts]
     if cursor[0] >= 0:
@@ -178,7 +184,7 @@ def _columns(data: Dependencies, wide: int, cursor: Cell, paint: Paint) -> Text:
         return paint.text(" " * (LABEL_WIDTH + 1 + column * wide) + line, "accent")
     stride = -(-(max(map(len, names), default=0) + 1) // wide)
     for column in range(0, len(names), stride):
-        if column * wide > len(line):
+        if column * wide > len(line) or not column:
             line = line.ljust(column * wide) + names[column]
     return paint.text(" " * (LABEL_WIDTH + 1) + line, "quiet")
 

@@ -7,7 +7,6 @@ a sign of its own beside its colour, and every row of the table has the same col
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from rich.style import Style
@@ -16,7 +15,6 @@ from rich.text import Text
 from nntui import names
 from nntui.analysis.ticks import format_count, format_number
 from nntui.session.layers import BAND, LOGARITHMIC, MUCH_DEAD, STATISTICS, TARGET, Floats, Layer, Layers
-from nntui.session.snapshot import PlotData
 from nntui.tui.paint import Paint, fitted, joined
 from nntui.tui.panels.dependencies import SHADES
 from nntui.tui.safe import safe
@@ -145,12 +143,6 @@ def layer_detail(layer: Layer, width: int, paint: Paint) -> list[Text]:
     for line in lines:
         line.truncate(max(0, width), overflow="ellipsis")
     return lines
-
-
-def named(data: PlotData, words: str) -> PlotData:
-    """The plot of one metric under another name, where its own would be too long."""
-    series = tuple(replace(one, metric=words) for one in data.series)
-    return replace(data, series=series, view=replace(data.view, metrics=(words,)))
 
 
 def _said(layer: Layer, statistic: str, paint: Paint) -> list[Text]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from rich.cells import cell_len
 from rich.text import Text
 
 from nntui.session.predictions import Prediction, Predictions
@@ -181,9 +182,11 @@ def _facts(one: Prediction, data: Predictions, width: int, paint: Paint) -> list
         lines += aligned(one.label, one.said, width, paint)
     else:
         lines += [_pair("label", one.label or "–", paint), _pair("said", f"{one.said or '–'} {glyph}", paint, meaning)]
-    for name, probability in one.top:
+    names = [f"P({cut(safe(name), 8)})" for name, _ in one.top]
+    wide = max(map(cell_len, names), default=0) + 1
+    for name, (_, probability) in zip(names, one.top, strict=True):
         bar = paint.glyphs.bar[-1] * max(0, round(probability * min(30, width - 22)))
-        lines.append(_pair(fit(f"P({cut(safe(name), 8)})", 12), f"{probability:.3f} {bar}", paint))
+        lines.append(_pair(fit(name, wide), f"{probability:.3f} {bar}", paint))
     room = max(4, width - 12)
     return [*lines, joined([paint.text("so far", "quiet"), history_strip(one, data, room, paint)], " ")]
 

@@ -159,6 +159,32 @@ def _recording(data: System, head: Head, paint: Paint) -> list[Part]:
     ]
 
 
+UNITS = {
+    names.STEP_SECONDS: "step time, s",
+    names.DATA_WAIT: "data wait, share of the step",
+    names.CPU: "processor, cores",
+    names.WORKERS_CPU: "workers, cores",
+    names.RESIDENT: "memory, bytes",
+    names.WORKERS_MEMORY: "workers, bytes",
+    names.MACHINE_CPU: "processor, share",
+    names.MACHINE_MEMORY: "memory, share",
+    names.RECORDER_CPU: "thread, cores",
+    names.OVERHEAD: "probes, share of the time",
+}
+"""What a reading is called in a plot, with its unit."""
+
+
+def units(metrics: Sequence[str]) -> dict[str, str]:
+    """What the readings of a plot are called there; a throughput keeps the name that it was logged by."""
+    gpus = {names.GPU_UTILIZATION: "share busy", names.GPU_MEMORY: "bytes"}
+    found = {metric: UNITS[metric] for metric in metrics if metric in UNITS}
+    for metric in metrics:
+        index, statistic = names.gpu_of(metric)
+        if index >= 0 and statistic in gpus:
+            found[metric] = f"GPU {index}, {gpus[statistic]}"
+    return found
+
+
 def plotted(data: System) -> list[tuple[str, tuple[str, ...]]]:
     """(title, metrics) of what is worth a plot, most telling first; only what was recorded."""
     gpus = sorted({index for index, _ in map(names.gpu_of, data.readings) if index >= 0})

@@ -18,6 +18,9 @@ from nntui.tui.panels.findings import finding_detail, finding_row
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.units import wrap
 
+BESIDE = 160
+"""Columns from which a detail in words stands beside its list."""
+
 
 class BrowseScreen(RunScreen):
     """A list; enter gives the detail the whole room."""
@@ -167,6 +170,10 @@ class AlertsScreen(BrowseScreen):
     def row(self, item: Finding, width: int) -> Text:
         """Verdict and numbers."""
         return finding_row(item, width, self.run_app.paint)
+
+    def beside(self, width: int) -> int:
+        """More than half of a wide terminal."""
+        return width * 11 // 20 if width >= BESIDE else 0
 
     def detail(self, item: Finding, width: int) -> list[Text]:
         """All of a finding."""

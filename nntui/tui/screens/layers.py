@@ -20,6 +20,7 @@ from nntui.tui.panels import layers as panels
 from nntui.tui.panels.weights import weights_lines
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.plot import plot_lines, raster_columns
+from nntui.tui.widgets.plot_legend import renamed
 
 MARGIN = 4
 """Cells of a row that the list itself takes."""
@@ -173,7 +174,7 @@ class LayersScreen(BrowseScreen):
         """One statistic of a layer over time."""
         data, words = self.snapshot.plots.get(statistic), panels.WORDS[statistic][width >= LONG_NAMES]
         known = data if data and data.view.metrics == (names.layer(item.name, statistic),) else None
-        shown = panels.named(known, words) if known and not self.alone else known
+        shown = renamed(known, dict.fromkeys(known.view.metrics, words)) if known and not self.alone else known
         return plot_lines(shown, width, height, self.run_app.paint, title=words, words=self.alone)
 
     def nothing(self) -> str:

@@ -11,7 +11,7 @@ from nntui.finding import Finding
 from nntui.session import recipe
 from nntui.session.recipe import Entry
 from nntui.tui.panels.findings import recipe_detail, recipe_row
-from nntui.tui.screens.browse import BrowseScreen
+from nntui.tui.screens.browse import BESIDE, BrowseScreen
 
 URGENT = ("fail", "crash", "warn")
 """What is chosen first, most urgent first."""
@@ -39,6 +39,10 @@ class RecipeScreen(BrowseScreen):
         stage = item.row.id.partition(".")[0]
         begins = place <= self.first or items[place - 1].row.id.partition(".")[0] != stage
         return recipe_row(item, stage if begins else "", width, self.run_app.paint)
+
+    def beside(self, width: int) -> int:
+        """Half of a wide terminal."""
+        return width // 2 if width >= BESIDE else 0
 
     def detail(self, item: Entry, width: int) -> list[Text]:
         """All of a finding, and why the row is there."""

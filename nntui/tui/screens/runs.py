@@ -33,12 +33,9 @@ from nntui.tui.panels.runs import (
 )
 from nntui.tui.run_columns import STATE_WIDTH, Columns, columns
 from nntui.tui.safe import safe
-from nntui.tui.screens.browse import BrowseScreen
+from nntui.tui.screens.browse import BESIDE, BrowseScreen
 from nntui.tui.widgets.filter import FilterScreen
 from nntui.tui.widgets.plot import raster_columns
-
-BESIDE = 160
-"""Columns from which the chosen run stands beside the list."""
 
 
 class RunsScreen(BrowseScreen):

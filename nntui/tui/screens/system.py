@@ -14,6 +14,7 @@ from nntui.tui.panels import system as panels
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.lines import Lines
 from nntui.tui.widgets.plot import plot_lines, raster_columns
+from nntui.tui.widgets.plot_legend import renamed
 
 PLOTS_FROM = (110, 36)
 """Columns and rows from which there are plots."""
@@ -127,6 +128,7 @@ class SystemScreen(BrowseScreen):
             wide = self._plot_width()
             data = self.snapshot.plots.get(title)
             known = data if data is not None and data.view.metrics == metrics else None
+            known = renamed(known, panels.units(known.view.metrics)) if known is not None else None
             drawn = plot_lines(known, wide, PLOT_ROWS, self.run_app.paint, title=title)
             for row, line in enumerate(drawn):
                 at = place // columns * PLOT_ROWS + row

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -102,6 +102,13 @@ def legend(data: PlotData, width: int, paint: Paint, title: str, cross: Crosshai
     line = joined(parts or [paint.text(title, "quiet")])
     line.truncate(max(0, width - 2), overflow="ellipsis")
     return joined([Text(" "), line, Text(" ")], "")
+
+
+def renamed(data: PlotData, words: Mapping[str, str]) -> PlotData:
+    """The plot with other names for its metrics, where their own would be too long or lack a unit."""
+    series = tuple(dataclasses.replace(one, metric=words.get(one.metric, one.metric)) for one in data.series)
+    metrics = tuple(words.get(metric, metric) for metric in data.view.metrics)
+    return dataclasses.replace(data, series=series, view=dataclasses.replace(data.view, metrics=metrics))
 
 
 def x_words(data: PlotData, x: float) -> str:
