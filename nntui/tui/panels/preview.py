@@ -1,7 +1,7 @@
 """The run under the cursor beside the list of runs: how good it is, over time, and what it did otherwise.
 
 Owns the order of what is told and how many lines each part may have. Pure. Invariant: what the small files tell is told at once,
-what has to be read once it was; a run that cannot be read says why, and a part without room is left out whole, the last first.
+what has to be read once it was; a run that cannot be read says why, and where there is no room for all the last is cut off.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from nntui.session.glance import Glance
@@ -55,9 +56,9 @@ def preview_lines(
     wanted = sum(len(part) + 1 for part in words)
     head += _plots(known, width, height - len(head) - wanted, height - len(head), paint)
     for part in (*words, facts):
-        if part and len(head) + 1 + len(part) <= height:
+        if part and len(head) + 2 <= height:
             head += [Text(), *part]
-    return head
+    return head[:height]
 
 
 def _head(one: Glance, width: int, paint: Paint) -> list[Text]:
@@ -76,7 +77,7 @@ def _scores(outcome: Outcome, along: Sequence[Along], width: int, paint: Paint) 
     metric = outcome.judged_by
     if not metric:
         return []
-    room = max(LABEL_WIDTH, min(MOST_NAME, max((len(safe(a.name)) + 2 for a in along), default=0)))
+    room = max(LABEL_WIDTH, min(MOST_NAME, max((cell_len(safe(a.name)) + 2 for a in along), default=0)))
     best = joined(
         [paint.text(safe(metric)), paint.text(difference_words.point(outcome.best), "accent", bold=True)], " "
     )
