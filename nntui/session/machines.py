@@ -16,7 +16,7 @@ from nntui.finding import PROGRESS
 from nntui.runlog.layout import Code, read_code
 from nntui.runlog.writers import Writer
 from nntui.session.columns import Recorded
-from nntui.session.liveness import Pulse, State
+from nntui.session.launches import Launches
 from nntui.session.rows import object_of
 from nntui.session.system import System, SystemView, process, system, wanted
 
@@ -33,20 +33,13 @@ class Machines:
         if row["event"] == names.SYSTEM_EVENT:
             self._told[writer] = object_of(row["data"])
 
-    def shown(
-        self,
-        view: SystemView,
-        lead: str,
-        writers: Mapping[str, Writer],
-        states: Mapping[str, tuple[State, str]],
-        pulses: Mapping[str, Pulse],
-        recorded: Recorded,
-    ) -> System:
-        """What the view asks for. lead: the writer whose state is the run's."""
-        chosen = view.writer if view.writer in writers else lead
+    def shown(self, view: SystemView, launches: Launches, recorded: Recorded) -> System:
+        """What the view asks for."""
+        writers = launches.writers
+        chosen = view.writer if view.writer in writers else launches.lead
         longest = {name: recorded.longest(name, _is_training) for name in writers}
         processes = [
-            process(writer, states[name], pulses[name], longest[name], self._code_of(writer))
+            process(writer, launches.states[name], launches.pulses[name], longest[name], self._code_of(writer))
             for name, writer in writers.items()
         ]
         series = recorded.own(chosen, wanted)

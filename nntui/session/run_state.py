@@ -21,14 +21,13 @@ from nntui.analysis import roles, rules
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import PROGRESS, Finding
 from nntui.runlog import layout
-from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.reader import Damage, Poll
-from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
 from nntui.session import plotting, recipe
 from nntui.session.columns import Lineage, Recorded
 from nntui.session.drawing import Along, Drawing
-from nntui.session.inside import Inside, Lines
-from nntui.session.liveness import OVER, Pulse, State, judge, leading
+from nntui.session.inside import Inside
+from nntui.session.launches import Launches
+from nntui.session.liveness import OVER, State
 from nntui.session.log import Journal, Log
 from nntui.session.machines import Machines
 from nntui.session.marks import marks
@@ -44,7 +43,7 @@ from nntui.session.snapshot import (
     XAxis,
 )
 from nntui.session.sparing import Sparing
-from nntui.session.system import NOTHING, System, SystemView, pace
+from nntui.session.system import NOTHING, pace
 from nntui.session.tracks import XScale
 
 ALERT_INTERVAL = 1.0
@@ -61,9 +60,7 @@ class RunState:
         self.watching = ""
         self._recorded = Recorded()
         self._drawing = Drawing()
-        self._writers: dict[str, Writer] = {}
-        self._pulses: dict[str, Pulse] = {}
-        self._states: dict[str, tuple[State, str]] = {}
+        self._launches = Launches()
         self._checks: dict[str, tuple[int, Finding]] = {}
         self._journal = Journal()
         self._wall = 0.0
@@ -71,10 +68,8 @@ class RunState:
         self._machines = Machines()
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
-        self._newest = math.nan
         self._behind = True
         """Whether more was recorded than had been read when the last poll ended."""
-        self._cuts: dict[str, Cut] = {}
         self._alerts: tuple[Finding, ...] = ()
         self._alerts_key: object = None
         self._asking = Sparing(ALERT_INTERVAL, ALERT_SHARE)
@@ -84,11 +79,9 @@ class RunState:
 
     def fold(self, poll: Poll, now: float, wall: float) -> bool:
         """Take in one poll. now: the viewer's monotonic clock; wall: Unix seconds. True when anything changed."""
-        changed = bool(poll.batches) or poll.lost != self._damage or poll.writers.keys() != self._writers.keys()
-        self._writers = dict(poll.writers)
+        changed = bool(poll.batches) or poll.lost != self._damage
+        changed |= self._launches.see(poll.writers, now, wall)
         self._damage, self._wall = poll.lost, wall
-        for name, writer in self._writers.items():
-            changed |= self._pulses.setdefault(name, Pulse()).see_beat(writer, now, wall)
         newest: dict[str, float] = {}
         for batch in poll.batches:
             newest[batch.writer] = max(
@@ -96,11 +89,9 @@ class RunState:
             )
         for name, at in newest.items():
             if at > 0:
-                pulse = self._pulses.setdefault(name, Pulse())
-                pulse.see_row(at, now, wall, behind=self._behind)
-                self._newest = pulse.row_at if math.isnan(self._newest) else max(self._newest, pulse.row_at)
+                self._launches.see_row(name, at, now, wall, behind=self._behind)
         self._behind = poll.more
-        return self._judge(now) or changed
+        return self._launches.judge(now, self._recorded.first_steps) or changed
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:
         """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""
@@ -140,39 +131,19 @@ class RunState:
                 points if isinstance(points, int) else 0
             )
 
-    def _judge(self, now: float) -> bool:
-        states = {name: judge(writer, self._pulses[name], now) for name, writer in self._writers.items()}
-        changed, self._states = states != self._states, states
-        if changed or not self._cuts or any(s not in OVER for s, _ in states.values()):
-            launches = [
-                Launch(
-                    name,
-                    writer.manifest.rank,
-                    writer.manifest.started_ns,
-                    writer.manifest.resume_step,
-                    states[name][0] in OVER,
-                    self._recorded.first_steps(name) if writer.manifest.resume_step < 0 and len(states) > 1 else {},
-                    newest_sign_ns(writer),
-                )
-                for name, writer in self._writers.items()
-            ]
-            self._cuts = cuts(launches)
-        return changed
-
     # --- freezing -----------------------------------------------------------------------------
 
     def snapshot(self, view: View, now: float, along: Along = lambda metrics: ()) -> Snapshot:
         """Everything the view needs, as of now. along: what other runs give to a plot of these metrics."""
         self._number += 1
-        lead = self._lead()
-        primary = self._primary()
-        lineages = {metric: self._recorded.lineage(metric, primary, self._cuts) for metric in self._recorded.metrics}
+        writers, cuts = self._launches.shown, self._launches.cuts
+        lineages = {metric: self._recorded.lineage(metric, writers, cuts) for metric in self._recorded.metrics}
         series = {metric: one.current for metric, one in lineages.items() if len(one.current)}
         training = {metric: one for metric, one in series.items() if not metric.startswith((PROGRESS, names.SYSTEM))}
         outside = {metric: one for metric, one in training.items() if not metric.startswith(names.LAYER)}
         ended = max((float(s.wall_time[-1]) for s in series.values()), default=math.nan)
         replaced = sum(len(one.replaced) for one in lineages.values())
-        head = self._head(lead, outside, ended, replaced)
+        head = self._head(outside, ended, replaced)
         alerts = self._find_alerts(training, head, now)
         moment = max(outside.values(), key=len, default=Series.empty()).when
         self._journal.hear(alerts, now, self._wall, moment, over=head.state in OVER)
@@ -198,16 +169,15 @@ class RunState:
             stages=recipe.stages(checks),
             events=tuple(sorted(self._journal.events, key=lambda event: event.wall_time)),
             log=self._journal.shown(view.log, alerts, moment) if view.log else Log(),
-            system=self._system(view.system, lead) if view.system else NOTHING,
-            **self._inside.shown(view, self._lines(), training, (self._recorded.points, self._everything_cut())),
+            system=self._machines.shown(view.system, self._launches, self._recorded) if view.system else NOTHING,
+            **self._inside.shown(
+                view, self._launches.lines, training, (self._recorded.points, self._launches.everything_cut)
+            ),
         )
-
-    def _system(self, view: SystemView, lead: str) -> System:
-        return self._machines.shown(view, lead, self._writers, self._states, self._pulses, self._recorded)
 
     def _checked(self) -> list[Finding]:
         """The newest outcome of each check, and what is judged by what was recorded since."""
-        found, judged = [finding for _, finding in self._checks.values()], self._inside.finding(self._lines())
+        found, judged = [finding for _, finding in self._checks.values()], self._inside.finding(self._launches.lines)
         return found if judged is None or judged.id in self._checks else [*found, judged]
 
     def series(self, metric: str) -> Series:
@@ -225,33 +195,16 @@ class RunState:
         self._asking.forget()
         self._journal.listen()
 
-    def _lines(self) -> Lines:
-        """Writers of the shown rank, oldest first, with the step from which a later one replaced each."""
-        return tuple((name, self._cuts.get(name, Cut()).everything) for name in self._primary())
-
-    def _everything_cut(self) -> tuple[int, ...]:
-        return tuple(cut.everything for cut in self._cuts.values())
-
-    def _primary(self) -> list[str]:
-        """Writers of the shown rank, oldest first."""
-        return [writer.manifest.writer for writer in of_first_rank(self._writers.values())]
-
-    def _lead(self) -> str:
-        """The writer whose state is the run's: the newest one still going, else the newest."""
-        return leading(self._primary(), self._states)
-
     def _lineage(self, metric: str) -> Lineage:
-        return self._recorded.lineage(metric, self._primary(), self._cuts)
+        return self._recorded.lineage(metric, self._launches.shown, self._launches.cuts)
 
-    def _head(self, lead: str, series: Mapping[str, Series], ended: float, replaced: int) -> Head:
-        primary = self._primary()
-        manifest = self._writers[lead].manifest if lead else None
-        state, reason = self._states.get(lead, ("waiting", ""))
+    def _head(self, series: Mapping[str, Series], ended: float, replaced: int) -> Head:
+        launches = self._launches
+        lead, shown = launches.writers.get(launches.lead), launches.shown
+        state, reason = launches.state
         loss, lr, speed = (roles.pick(series, role) for role in ("train_loss", "lr", "throughput"))
         step = max((int(s.step[-1]) for s in series.values()), default=-1)
-        total = manifest.total_steps if manifest else 0
-        steps_per_epoch = manifest.steps_per_epoch if manifest else 0
-        begun = min((self._writers[n].manifest.started_ns / 1e9 for n in primary), default=math.nan)
+        total, steps_per_epoch = lead.manifest.total_steps if lead else 0, launches.steps_per_epoch
         going = state in ("live", "quiet")
         return Head(
             name=self.name,
@@ -266,19 +219,19 @@ class RunState:
             loss_metric=loss,
             lr=_last(series, lr),
             samples_per_second=_last(series, speed),
-            elapsed=max(0.0, ended - begun),
-            newest=self._newest,
-            launches=len(primary),
-            ranks=len({w.manifest.rank for w in self._writers.values()}),
+            elapsed=max(0.0, ended - launches.begun(shown)),
+            newest=launches.newest,
+            launches=len(shown),
+            ranks=len(launches.ranks),
             watching=self.watching,
             lost=self._lost(),
-            resumes=tuple(self._resumes()),
+            resumes=launches.resumes,
             superseded=replaced,
         )
 
     def _lost(self) -> Lost:
         points = 0
-        for name, writer in self._writers.items():
+        for name, writer in self._launches.writers.items():
             points += max(self._lost_reported.get(name, 0), writer.beat.lost if writer.beat else 0)
         return Lost(points, self._damage.frames, self._damage.torn, self._damage.ignored)
 
@@ -286,19 +239,18 @@ class RunState:
         if not self._asking.due(now):
             return self._alerts
         begun = time.thread_time()
-        going, answers = head.state in ("live", "quiet"), self._inside.answers(self._lines())
+        going, answers = head.state in ("live", "quiet"), self._inside.answers(self._launches.lines)
         checked = tuple(at for at, _ in self._checks.values())
-        key = (self._recorded.points, head.state, self._everything_cut(), answers, checked)
+        key = (self._recorded.points, head.state, self._launches.everything_cut, answers, checked)
         if going or key != self._alerts_key:
-            lead = self._writers.get(self._lead())
             facts = RunFacts(
                 total_steps=head.total_steps,
-                steps_per_epoch=lead.manifest.steps_per_epoch if lead else 0,
+                steps_per_epoch=self._launches.steps_per_epoch,
                 state=head.state,
                 state_reason=head.state_reason,
                 seconds_since_row=now - head.newest if going else math.nan,
                 last_step=head.step,
-                resumes=tuple(self._resumes()),
+                resumes=self._launches.resumes,
                 watched=self._inside.watched,
                 ranks=self._by_rank(),
                 checks={row: finding for row, (_, finding) in self._checks.items()},
@@ -310,33 +262,19 @@ class RunState:
 
     def _by_rank(self) -> dict[int, dict[str, Series]]:
         """What each rank recorded of the metrics by which ranks are compared."""
-        ranks = self._ranks()
+        ranks = self._launches.ranks
         if len(ranks) < 2:
             return {}
         found: dict[int, dict[str, Series]] = {}
         for place, (rank, writers) in enumerate(ranks.items()):
-            lines = {m: self._recorded.lineage(m, writers, self._cuts, place).current for m in rules.COMPARED}
+            lines = {m: self._recorded.lineage(m, writers, self._launches.cuts, place).current for m in rules.COMPARED}
             found[rank] = {metric: one for metric, one in lines.items() if len(one)}
         return found
-
-    def _ranks(self) -> dict[int, list[str]]:
-        """Writers of every rank, the lowest rank first, each oldest first."""
-        ordered = sorted(
-            self._writers.values(), key=lambda w: (w.manifest.rank, w.manifest.started_ns, w.manifest.writer)
-        )
-        found: dict[int, list[str]] = {}
-        for writer in ordered:
-            found.setdefault(writer.manifest.rank, []).append(writer.manifest.writer)
-        return found
-
-    def _resumes(self) -> list[int]:
-        manifests = [self._writers[n].manifest for n in self._primary()[1:]]
-        return [m.resume_step for m in manifests if m.resume_step >= 0]
 
     @property
     def state(self) -> State:
         """The state of the run as of the last poll."""
-        return self._states.get(self._lead(), ("waiting", ""))[0]
+        return self._launches.state[0]
 
     @property
     def lost(self) -> Lost:
@@ -350,21 +288,17 @@ class RunState:
         return plotting.Drawn(lineages, self._scale(), growing, self._of_other_ranks(metrics), self._drawing.tracks)
 
     def _scale(self) -> XScale:
-        lead = self._lead()
-        begun = min((w.manifest.started_ns / 1e9 for w in self._writers.values()), default=0.0)
-        return XScale(self._writers[lead].manifest.steps_per_epoch if lead else 0, begun)
+        return XScale(self._launches.steps_per_epoch, self._launches.begun())
 
     def _of_other_ranks(self, metrics: Sequence[str]) -> dict[str, list[Lineage]]:
         """The same metrics on every rank but the shown one."""
-        shown = set(self._primary())
-        ranks = [writers for writers in self._ranks().values() if writers[0] not in shown]
-        return {
-            m: [self._recorded.lineage(m, w, self._cuts, n) for n, w in enumerate(ranks, 1)] for m in metrics if ranks
-        }
+        shown, cuts = set(self._launches.shown), self._launches.cuts
+        ranks = [writers for writers in self._launches.ranks.values() if writers[0] not in shown]
+        return {m: [self._recorded.lineage(m, w, cuts, n) for n, w in enumerate(ranks, 1)] for m in metrics if ranks}
 
     def _drawn_of(self, view: PlotView) -> plotting.Drawn:
         """What one process gives to a plot."""
-        writer, growing = self._writers.get(view.writer), self.state in ("live", "quiet")
+        writer, growing = self._launches.writers.get(view.writer), self.state in ("live", "quiet")
         own = self._recorded.own(view.writer, view.metrics.__contains__)
         scale = XScale(0, writer.manifest.started_ns / 1e9 if writer else 0.0)
         return plotting.Drawn([Lineage(own[m]) for m in view.metrics if m in own], scale, growing)
@@ -373,7 +307,9 @@ class RunState:
         scale, rate, clock = self._scale(), roles.pick(series, "lr"), _longest(series)
         found = self._drawing.jumps(self._lineage(rate), scale, axis) if rate else []
         if clock is not None:
-            found += marks(clock, scale, axis, resumes=self._resumes(), alerts=alerts, events=self._journal.events)
+            found += marks(
+                clock, scale, axis, resumes=self._launches.resumes, alerts=alerts, events=self._journal.events
+            )
         return found
 
 
