@@ -16,9 +16,16 @@ from . import (  # noqa: F401 (each registers its trainings)
     healthy_schedules,
     programs_backbones,
     programs_everyday,
+    programs_generative,
+    programs_optimisation,
     programs_phases,
+    programs_reinforcement,
+    programs_representations,
+    programs_sequences,
     programs_structured,
     programs_tabular,
+    programs_text,
+    programs_transfer,
     programs_vision,
 )
 from .loop import ENTRIES, Entry, Loop
