@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import weakref
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,17 +24,18 @@ from nntui.probes.normalization import gap
 
 ENOUGH = 512
 """Inputs of a unit from which on it may be called dead or saturated."""
+BLOCKS = 8
+"""In how many parts they are kept at most, so that what was long ago can be forgotten."""
 NEAR = 0.03
 """Share of the range of a bounded function within which an output counts as at its bound."""
 
 
 class _Units:
-    """What is known of the units of one activation function since the last reading."""
+    """What is known of the units of one activation function: of the newest looks with ENOUGH inputs, in blocks."""
 
     def __init__(self, statistic: str) -> None:
         self.statistic = statistic
-        self.inputs = 0
-        self.total: Tensor | None = None
+        self._blocks: deque[tuple[int, Tensor]] = deque()
 
     def take(self, output: Tensor, axis: int, limits: tuple[float, float] | None) -> None:
         others = [k for k in range(output.dim()) if k != axis % output.dim()]
@@ -43,20 +45,24 @@ class _Units:
             low, high = limits
             seen = torch.minimum(output - low, high - output).float() / (high - low)
         seen = seen.sum(dim=others) if others else seen
-        if self.total is None or self.total.shape != seen.shape:
-            self.total, self.inputs = seen, 0
-        else:
-            self.total = self.total + seen
-        self.inputs += output.numel() // max(1, seen.numel())
+        inputs = output.numel() // max(1, seen.numel())
+        blocks = self._blocks
+        if blocks and blocks[-1][1].shape != seen.shape:
+            blocks.clear()
+        if blocks and blocks[-1][0] < ENOUGH // BLOCKS:
+            before, total = blocks.pop()
+            inputs, seen = before + inputs, total + seen
+        blocks.append((inputs, seen))
+        while sum(count for count, _ in blocks) - blocks[0][0] >= ENOUGH:
+            blocks.popleft()
 
     def reading(self) -> Tensor | None:
         """Share of the units that are dead or saturated; None before ENOUGH inputs."""
-        if self.total is None or self.inputs < ENOUGH:
+        inputs = sum(count for count, _ in self._blocks)
+        if inputs < ENOUGH:
             return None
-        limit = 0.0 if self.statistic == names.DEAD_FRACTION else NEAR * self.inputs
-        found = (self.total <= limit).float().mean()
-        self.total, self.inputs = None, 0
-        return found
+        limit = 0.0 if self.statistic == names.DEAD_FRACTION else NEAR * inputs
+        return (torch.stack([total for _, total in self._blocks]).sum(dim=0) <= limit).float().mean()
 
 
 class Activations:
@@ -79,6 +85,7 @@ class Activations:
         self._gaps: dict[str, list[Tensor]] = {}
         self._encoders = weakref.WeakSet(encoders)
         self._layers = {layer.name for layer in layers}
+        self._functions = frozenset(functions)
         self._units = {
             name: _Units(names.SATURATED_FRACTION if bounds(module) is not None else names.DEAD_FRACTION)
             for name, module in functions.items()
@@ -91,14 +98,19 @@ class Activations:
         self._handles: list[RemovableHandle] = []
         self._channels_second = False
 
-    def listen(self) -> None:
-        """Look at forward calls from here on."""
+    @property
+    def listening(self) -> bool:
+        """Whether there are hooks."""
+        return bool(self._handles)
+
+    def listen(self, *, units: bool = False) -> None:
+        """Look at forward calls from here on. units: at those of activation functions alone."""
         if not self._handles:
             fused = {id(m) for encoder in self._encoders if not encoder.training for m in encoder.modules()}
             self._handles = [
                 module.register_forward_hook(Hook(self._guard, functools.partial(self._hear, name)))
                 for name, module in self._modules.items()
-                if id(module) not in fused
+                if id(module) not in fused and (name in self._functions or not units)
             ]
 
     def stop(self) -> None:
@@ -108,7 +120,7 @@ class Activations:
         self._handles = []
 
     def readings(self) -> dict[str, Tensor]:
-        """What was seen since the last reading, by metric: numbers on the device."""
+        """What was seen since the last reading, and of units with it: by metric, numbers on the device."""
         found: dict[str, Tensor] = {}
         for name, moments in self._moments.items():
             mean = torch.stack(moments).mean(dim=0)

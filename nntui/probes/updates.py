@@ -7,6 +7,7 @@ norm of the gradients, until the next forward call has compared it; no parameter
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ class Updates:
     def __init__(self, layers: list[Layer]) -> None:
         self._layers = layers
         self._owner = {id(p): place for place, layer in enumerate(layers) for p in layer.parameters}
-        self._moving: dict[int, tuple[list[nn.Parameter], list[Tensor], float]] = {}
+        self._moving: dict[int, tuple[list[nn.Parameter], list[Tensor], set[int]]] = {}
         self._ratios: list[Tensor] = []
         self._squares: list[Tensor] = []
         self._graded: list[weakref.ref[nn.Parameter]] = []
@@ -58,9 +59,8 @@ class Updates:
         closure: the gradients come within the update; their norms are then those of the last ones.
         """
         own = self._of(optimizer)
-        moved = [p for p in own if closure or p.grad is not None]
-        without = [p for p in moved if not optimizer.state.get(p)]
-        self._moving[id(optimizer)] = (own, some(own), len(without) / len(moved) if moved else 0.0)
+        without = {id(p) for p in own if (closure or p.grad is not None) and not optimizer.state.get(p)}
+        self._moving[id(optimizer)] = (own, some(own), without)
         return {} if closure else self._gradients(optimizer, own)
 
     def _gradients(self, optimizer: torch.optim.Optimizer, own: list[nn.Parameter]) -> dict[str, Tensor | float]:
@@ -94,8 +94,9 @@ class Updates:
             for place, ratio in zip(dict.fromkeys(places), ratios.unbind(), strict=True)
         }
         self._ratios.append(ratios)
-        if any(optimizer.state.get(p) for p in own):
-            found[names.WITHOUT_STATE] = without
+        keeping = [id(p) for p in own if optimizer.state.get(p)]  # LBFGS keeps all of its state at one parameter
+        if keeping:
+            found[names.WITHOUT_STATE] = sum(key in without for key in keeping) / len(keeping)
         return found
 
     def whole(self) -> dict[str, Tensor]:
@@ -107,6 +108,17 @@ class Updates:
             found[names.WHOLE_UPDATE_RATIO] = median(torch.cat(self._ratios))
         self._squares, self._ratios = [], []
         return found
+
+    def unheld(self, optimizers: Iterable[torch.optim.Optimizer]) -> dict[str, Tensor | float]:
+        """Of layers with parameters that have a gradient and are in none of the optimizers: the norm of these, by metric."""
+        held = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
+        left = [
+            p
+            for layer in self._layers
+            for p in layer.parameters
+            if p.grad is not None and p.requires_grad and p.is_leaf and id(p) not in held
+        ]
+        return self._named(left, norms(left), names.UNHELD) if left else {}
 
     def changed_since(self) -> Tensor | None:
         """The norm of the gradients divided by that which the update used; None where they are gone. Asked once."""

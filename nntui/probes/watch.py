@@ -21,7 +21,6 @@ from nntui.probes import machine, ranks
 from nntui.probes.activations import Activations
 from nntui.probes.attached import Attached
 from nntui.probes.cadence import Cadence
-from nntui.probes.description import described
 from nntui.probes.first_layer import FirstLayer
 from nntui.probes.glances import Glances
 from nntui.probes.hooks import Guard, Hook, weakly
@@ -29,13 +28,17 @@ from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, laye
 from nntui.probes.normalization import normalizations_of
 from nntui.probes.pace import Pace
 from nntui.probes.scale import Scale
-from nntui.probes.several import Several, models_of, title
+from nntui.probes.several import Several, models_of
 from nntui.probes.stale import Stale
+from nntui.probes.telling import hand_over, tell
 from nntui.probes.updates import Updates, has_closure
 from nntui.recorder.run import Run
 
 SHORTEST = 8
 """Updates of a stretch for which it is worth to take hooks off."""
+
+_WATCHED: weakref.WeakKeyDictionary[Run, weakref.WeakSet[nn.Module]] = weakref.WeakKeyDictionary()
+"""Models that were watched in a run: an optimizer of one that comes after others (another fold) begins there."""
 
 
 def watch(
@@ -105,6 +108,7 @@ class Watch:
         self._held: frozenset[int] = frozenset()
         self._declared = [*declared]
         self._scheduler = "" if scheduler is None else type(scheduler).__name__
+        self._begins_anew = run is not None and _is_another(bare(model), run)
         self._guard.call(self._attach, model, optimizers)
 
     def detach(self) -> None:
@@ -204,6 +208,8 @@ class Watch:
         if self._looking:  # no earlier: an evaluation in between is calculated as if nobody looked
             self._activations.listen()
             self._first.enters(tensors)
+        elif not self._attached.resting and self._run is not None:
+            self._activations.listen(units=True)
         self._pace.forward(len(tensors[0]) if tensors and tensors[0].dim() else 0)
         if self._looking and self._two_faced and names.TRAINING_MODE not in self._found:
             self._found[names.TRAINING_MODE] = self._in_training()
@@ -268,7 +274,7 @@ class Watch:
         if self._run is not None and self._run.step > self._step:
             self._step = self._run.step
         closure = has_closure(given, named)
-        if not closure and (self._looking or self._stale.listening):
+        if not closure and (self._looking or self._stale.listening or self._activations.listening):
             self._stop_listening(optimizer)
         if self._looking:
             self._first.look(self._run, self._activations.order, self._update, self._step)
@@ -316,9 +322,9 @@ class Watch:
         if self._renewed and self._run is not None and self._updates.keeps_state(optimizer):
             self._run.observe([names.WITHOUT_STATE], np.ones(1), self._step)
             self._found.pop(names.WITHOUT_STATE, None)
-        if self._rephased:  # other parameters from here on: an optimizer of its own has lost nothing
+        if self._rephased or self._begins_anew:  # an optimizer of other parameters, which has lost nothing
             self._found.pop(names.WITHOUT_STATE, None)
-        self._renewed = self._rephased = False
+        self._renewed = self._rephased = self._begins_anew = False
         self._pace.updated()
         self._scale.updated()
         if self._run is not None and ranks.due(self._update) and ranks.several():
@@ -340,6 +346,7 @@ class Watch:
         """Hand over what this look has seen. begun: when this call of the hook did."""
         assert self._run is not None
         found = self._found | self._activations.readings() | self._updates.whole() | self._pace.readings()
+        found |= self._updates.unheld(self._optimizers())
         self._found = {}
         stale = self._stale.reading()
         if stale is not None:
@@ -362,16 +369,8 @@ class Watch:
         self._base, self._watched = whole, 0
 
     def _hand_over(self, found: Mapping[str, Any]) -> None:
-        """Numbers in one piece, tensors in another, whatever their number."""
         assert self._run is not None
-        plain = {name: value for name, value in found.items() if not isinstance(value, Tensor)}
-        if plain:
-            self._run.observe([*plain], np.array([*plain.values()], np.float64), self._step)
-        kept = {name: value for name, value in found.items() if isinstance(value, Tensor)}
-        if kept:
-            home = self._updates.device
-            moved = [value.detach().float().reshape(()).to(home, non_blocking=True) for value in kept.values()]
-            self._run.observe([*kept], torch.stack(moved), self._step)
+        hand_over(self._run, found, self._step, self._updates.device)
 
     def _compare(self) -> None:
         """Record what must be equal, or must differ, on every rank."""
@@ -382,19 +381,19 @@ class Watch:
 
     def _tell(self) -> None:
         """What is watched, as an event."""
-        assert self._run is not None
         model = self._model()
-        if model is None:
+        if self._run is None or model is None:
             return
-        optimizers = [one for known in self._known if (one := known()) is not None]
-        self._run.event(
-            names.WATCH_EVENT,
-            f"{len(self._layers)} layers of {title(model)} are watched",
-            step=self._step,
-            data={
-                **described(model, self._layers, self._activations.order, optimizers),
-                "declared": self._declared,
-                "scheduler": self._scheduler,
-                "outputs": self._outputs[0] if self._outputs else [],
-            },
-        )
+        more = {"declared": self._declared, "scheduler": self._scheduler, "outputs": [*self._outputs, []][0]}
+        tell(self._run, self._step, model, self._layers, self._activations.order, self._optimizers(), **more)
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        return [one for known in self._known if (one := known()) is not None]
+
+
+def _is_another(model: nn.Module, run: Run) -> bool:
+    """Whether other models were watched in the run, and this one was not; from here on it was."""
+    first, known = run not in _WATCHED, _WATCHED.setdefault(run, weakref.WeakSet())
+    another = not first and model not in known
+    known.add(model)
+    return another

@@ -476,3 +476,86 @@ def test_looks_are_dense_at_first_and_then_cost_less_than_their_share(step_secon
 def test_what_is_no_model_is_refused_in_one_line() -> None:
     with pytest.raises(TypeError, match=r"nntui\.watch: model was a int; expected a torch\.nn\.Module"):
         nntui.watch(3)  # pyright: ignore[reportArgumentType]
+
+
+def test_units_that_die_are_seen_once_the_looks_before_are_forgotten(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model, torch.optim.SGD(model.parameters(), 0.0), batch=100)
+
+    def kill(step: int) -> None:
+        if step == 9:
+            with torch.no_grad():
+                model[0].bias[:4] = -1e6
+
+    found, _ = recorded(
+        lambda run: (nntui.watch(model, training.optimizer, run, every=1), training.steps(20, after=kill))
+    )
+    dead = found[names.layer("1", names.DEAD_FRACTION)]
+    assert [*dead] == [*range(5, 20)], "600 inputs are the first that are enough"
+    assert [step for step, share in dead.items() if share == 0.25] == [*range(15, 20)], "six looks after the last"
+
+
+def test_parameters_with_a_gradient_that_no_optimizer_holds_are_told_with_their_norm(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model, torch.optim.SGD([*model[2].parameters(), model[4].weight], 1e-2))
+    later = torch.optim.SGD(model[0].parameters(), 1e-2)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, run=run, every=1):
+            training.steps(3)
+            training.steps(3, after=lambda step: later.step())
+
+    found, _ = recorded(run_it)
+    assert [*found[names.layer("0", names.UNHELD)]] == [0, 1, 2, 3], (
+        "until an update by another optimizer that holds it"
+    )
+    whole = found[names.layer("4", names.UNHELD)]
+    assert [*whole] == [*range(6)]
+    assert set(whole.values()) == {float(model[4].bias.detach().norm())}
+    assert names.layer("2", names.UNHELD) not in found
+
+
+def test_frozen_parameters_are_not_unheld(recorded, loop, mlp) -> None:
+    model = mlp()
+    model[0].requires_grad_(False)
+    training = loop(model, torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 1e-2))
+    found, _ = recorded(lambda run: (nntui.watch(model, training.optimizer, run, every=1), training.steps(2)))
+    assert not [metric for metric in found if metric.endswith(names.UNHELD)]
+
+
+@pytest.mark.parametrize("another", [True, False])
+def test_a_model_watched_after_another_begins_and_the_same_one_has_lost_its_state(
+    recorded, loop, mlp, another: bool
+) -> None:
+    models = [mlp(), mlp()] if another else [mlp()] * 2
+
+    def run_it(run) -> None:
+        for model in models:
+            training = loop(model)
+            with nntui.watch(model, training.optimizer, run, every=1):
+                for _ in range(3):
+                    training.steps(1)
+                    run.log({"train/loss": training.losses[-1]})
+
+    found, _ = recorded(run_it)
+    assert found[names.WITHOUT_STATE].get(3, 0.0) == (0.0 if another else 1.0)
+
+
+def test_an_optimizer_that_keeps_its_state_at_one_parameter_has_it(recorded, mlp) -> None:
+    model = mlp()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+    x = torch.randn(32, 6)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        return loss
+
+    def run_it(run) -> None:
+        with nntui.watch(model, optimizer, run, every=1):
+            for _ in range(3):
+                optimizer.step(closure)
+
+    found, _ = recorded(run_it)
+    assert [*found[names.WITHOUT_STATE].values()] == [1.0, 0.0, 0.0]

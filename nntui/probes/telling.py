@@ -1,0 +1,44 @@
+"""What a watch tells its run: readings, and what is watched.
+
+Owns how they become rows. Invariant: waits for no device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nntui import names
+from nntui.probes.description import described
+from nntui.probes.layers import Layer
+from nntui.probes.several import title
+from nntui.recorder.run import Run
+
+
+def hand_over(run: Run, found: Mapping[str, Any], step: int, device: torch.device | None) -> None:
+    """Numbers in one piece, tensors in another, whatever their number. device: where the tensors are gathered."""
+    plain = {name: value for name, value in found.items() if not isinstance(value, Tensor)}
+    if plain:
+        run.observe([*plain], np.array([*plain.values()], np.float64), step)
+    kept = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    if kept:
+        moved = [value.detach().float().reshape(()).to(device, non_blocking=True) for value in kept.values()]
+        run.observe([*kept], torch.stack(moved), step)
+
+
+def tell(
+    run: Run,
+    step: int,
+    model: nn.Module,
+    layers: Sequence[Layer],
+    called: Sequence[str],
+    optimizers: Sequence[torch.optim.Optimizer],
+    **more: Any,
+) -> None:
+    """What is watched, as an event. called: names of layers in the order of a forward call; more: goes into its data."""
+    data = {**described(model, layers, called, optimizers), **more}
+    run.event(names.WATCH_EVENT, f"{len(layers)} layers of {title(model)} are watched", step=step, data=data)
