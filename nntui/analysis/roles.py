@@ -13,9 +13,11 @@ from nntui.finding import PROGRESS
 from nntui.names import LAYER
 
 _SPLIT = re.compile(r"[^a-z0-9]+")
-_LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
+_LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc"})
+"""Not elbo: some mean the bound, which rises, and some its negative."""
 _SCORES = frozenset({"acc", "accuracy", "f1", "auc", "score", "r2"})
 _SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
+_PLAYERS = frozenset({"critic", "discriminator", "disc", "generator", "adversary", "adversarial", "actor", "policy"})
 _TRAIN = frozenset({"train", "training"})
 _VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev", "holdout"})
 
@@ -46,6 +48,11 @@ def is_score(metric: str) -> bool:
 def is_train_loss(metric: str) -> bool:
     """The loss that is being minimised: `train/loss`, `loss`, `training_loss`."""
     return is_loss(metric) and not is_validation(metric)
+
+
+def is_of_player(metric: str) -> bool:
+    """The loss of one who plays against another, or against its own past: it has no direction (`critic/loss`, `policy_loss`)."""
+    return is_loss(metric) and bool(frozenset(words(metric)) & _PLAYERS)
 
 
 def is_validation_loss(metric: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -81,6 +81,10 @@ class RunFacts:
     def declared(self) -> tuple[str, ...]:
         """What the user declared as meant (`frozen:encoder.*`, `accumulate`)."""
         return tuple(map(str, self.listed("declared")))
+
+    def declaring(self, intent: str) -> RunFacts:
+        """The same with one more intent."""
+        return replace(self, watched={**self.watched, "declared": [*self.declared, intent]})
 
     def listed(self, key: str) -> tuple[object, ...]:
         """A list of the watch event, or the keys of a mapping of it; empty where there is none such."""

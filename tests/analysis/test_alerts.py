@@ -17,6 +17,7 @@ from nntui.analysis.answers import Answers
 from nntui.analysis.rules import (
     divergence,
     evaluation,
+    few_examples,
     gradients,
     late_clipping,
     machine,
@@ -24,6 +25,7 @@ from nntui.analysis.rules import (
     nonfinite,
     overfitting,
     ranks,
+    shrinking,
     spike,
     stale_gradient,
     state,
@@ -88,6 +90,17 @@ def test_a_rise_within_the_standard_error_is_no_overfitting() -> None:
     assert not told(overfitting, *parts, line("val/loss_stderr", np.full(30, 0.5), every=60))
 
 
+def test_a_validation_loss_that_doubles_is_overfitting_however_much_was_gained_before_it_was_looked_at() -> None:
+    training = line("train/loss", falling(noise=0.01))
+    doubled = told(overfitting, training, line("val/loss", np.linspace(0.1, 0.23, 30), 60, 59))
+    assert doubled == [("regularise.early_stop", "warn")]
+    assert told(overfitting, training, line("val/loss", np.linspace(0.1, 0.18, 30), 60, 59)) == [
+        ("regularise.early_stop", "info")
+    ]
+    bowl = line("val/loss", 1.9 + 0.6 * np.linspace(-0.25, 1, 30) ** 2, every=60)
+    assert told(overfitting, line("train/loss", np.concatenate([[4.5] * 5, falling()])), bowl)
+
+
 def test_one_evaluation_carried_on_at_every_step_is_no_overfitting() -> None:
     values = np.repeat([2.0, 1.5, 1.0, 0.8, 0.7, 0.6, 0.9], 100)
     assert not told(overfitting, line("train/loss", falling(700)), line("val/loss", values))
@@ -120,6 +133,9 @@ def test_gradients_that_stay_are_an_error_while_they_do(values, found: bool) -> 
 @pytest.mark.parametrize(("ratio", "found"), [(1.0, False), (0.9995, False), (0.99, True), (0.001, True), (0.0, False)])
 def test_gradients_that_shrink_after_the_update_were_clipped_too_late(ratio: float, found: bool) -> None:
     assert bool(told(late_clipping, line(names.LATE_CLIPPING, [ratio] * 5))) == found
+    some = [ratio, 1.0, 1.0, ratio, 1.0, 1.0, ratio, *[1.0] * 5]
+    assert bool(told(late_clipping, line(names.LATE_CLIPPING, some))) == found, "most gradients are below the limit"
+    assert not told(late_clipping, line(names.LATE_CLIPPING, [*some, 1.0])), "two of the last twelve"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +204,50 @@ def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared
     assert not told(updates, *parts, watched={"declared": ["frozen:head"]})
     assert not told(updates, parts[0])
     assert not told(updates, line("layer/head/update_ratio", [0.0] * 12)), "a rate of zero moves nothing"
+
+
+@pytest.mark.parametrize(
+    ("norms", "looks", "found"),
+    [
+        ([4.0] * 7, 7, True),
+        ([4.0] * 6, 6, False),
+        ([4.0] * 7, 8, False),  # an optimizer has come
+        ([4.0] * 6 + [4.0000001], 7, False),  # somebody updates them, whoever it is
+    ],
+)
+def test_parameters_whose_gradients_nobody_uses_are_told_unless_declared(
+    norms: list[float], looks: int, found: bool
+) -> None:
+    parts = [line("layer/body/unheld", norms), line(names.PROBE_LR, [1e-3] * looks)]
+    assert told(updates, *parts) == ([("live.frozen", "warn")] if found else [])
+    assert not told(updates, *parts, watched={"declared": ["frozen:body"]})
+
+
+@pytest.mark.parametrize(
+    ("norms", "found"),
+    [
+        ([4, 3, 2, 1, 0.039], True),
+        ([4, 3, 2, 1, 0.041], False),
+        ([4, 3, 0.03, 0.02, 0.03], False),
+        ([4, 0.03, 0.02], False),
+    ],
+)
+def test_weights_that_decay_to_nothing_are_told(norms: list[float], found: bool) -> None:
+    parts = [line(f"layer/{name}/weight_norm", norms) for name in "ab"]
+    assert told(shrinking, *parts) == ([("live.weight_decay", "warn")] if found else [])
+    whole = [line(f"layer/{name}/weight_norm", [4.0] * 5) for name in "cde"]
+    assert not told(shrinking, *parts, *whole), "two layers of five"
+    assert not told(shrinking, parts[0]), "a layer alone may be made anew"
+
+
+@pytest.mark.parametrize(("weights", "status"), [([1.0, np.nan, np.nan], "error"), ([1.0, 2.0, np.nan], "")])
+def test_weights_that_are_not_finite_are_an_error_whatever_the_losses_are_called(
+    weights: list[float], status: str
+) -> None:
+    found = told(nonfinite, line("layer/a/weight_norm", weights), line("errD", [1.0] * 8))
+    assert found == ([("live.nonfinite", status)] if status else [])
+    both = told(nonfinite, line("layer/a/weight_norm", [1.0, np.nan, np.nan]), line("loss", [1.0, *[np.nan] * 4]))
+    assert both == [("live.nonfinite", "error")], "once"
 
 
 @pytest.mark.parametrize(("share", "found"), [(1e-3, False), (2e-5, False), (1e-6, True), (0.0, True)])
@@ -277,8 +337,21 @@ def test_a_score_that_falls_with_the_loss_is_computed_the_wrong_way_round(seed: 
 @pytest.mark.parametrize(("error", "found"), [(0.1, False), (2.0, True)])
 def test_a_standard_error_beyond_all_progress_is_information(error: float, found: bool) -> None:
     parts = line("train/loss", falling(600)), line("val/loss", np.linspace(2, 1, 10), 50)
-    status = told(evaluation, *parts, line("val/loss_stderr", np.full(10, error), 50))
+    status = told(few_examples, *parts, line("val/loss_stderr", np.full(10, error), 50))
     assert status == ([("live.few_examples", "info")] if found else [])
+
+
+@pytest.mark.parametrize(("count", "found"), [(3, True), (4, True), (9, True), (36, False), (1000, False)])
+def test_accuracies_in_steps_of_a_few_are_those_of_a_few_examples(count: int, found: bool) -> None:
+    right = np.random.default_rng(0).integers(0, count + 1, 20)
+    scores = (right / np.float32(count)).astype(np.float32)
+    assert told(few_examples, line("val/accuracy", scores, 50)) == ([("live.few_examples", "warn")] if found else [])
+    assert not told(few_examples, line("train/accuracy", scores, 50))
+
+
+def test_a_score_that_goes_from_chance_to_all_is_not_that_of_two_examples() -> None:
+    assert not told(few_examples, line("val/accuracy", [0.5] * 6 + [1.0] * 6, 50))
+    assert not told(few_examples, line("val/accuracy", [1 / 3, 2 / 3], 50)), "too early"
 
 
 # --- machine and ranks ------------------------------------------------------------------------

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from nntui.analysis.rules import below_chance, collapse, evaluation, jitter
+from nntui.analysis.rules import below_chance, collapse, evaluation, generalization, jitter
+from nntui.analysis.series import Series
 from nntui.finding import Finding
 
 from .columns import answers, falling, line, told
@@ -171,3 +172,83 @@ def test_an_accuracy_that_is_carried_on_counts_once_for_each_loss() -> None:
     loss = line("val/loss", np.repeat([2.0, 1.9, 1.8], 100))
     parts = line("train/loss", falling(600)), loss, line("val/accuracy", np.full(300, 0.01))
     assert not told(below_chance, *parts, watched={"outputs": [10]})
+
+
+@pytest.mark.parametrize(("loss", "status"), [(0.05, "warn"), (0.06, ""), (0.4, "")])
+def test_a_loss_that_is_content_with_one_class_for_all_is_told(loss: float, status: str) -> None:
+    labels = np.where(np.arange(32) < 12, 1.0, 0.0)  # 12 of 32 wrong cost 0.26 at least, of which a fifth is 0.052
+    found = told(collapse, line("train/loss", [0.7, *[loss] * 40]), answers=answers(np.zeros((9, 32)), labels))
+    assert found == ([("live.collapse", status)] if status else [])
+    early = answers(np.zeros((7, 32)), labels)
+    assert not told(collapse, line("train/loss", [0.7, *[loss] * 40]), answers=early)
+
+
+@pytest.mark.parametrize(
+    ("apart", "found"),
+    [
+        ([0.6, *[0.2] * 5, 0.05, 0.05, 0.05], True),
+        ([0.6, *[0.2] * 6, 0.05, 0.05], False),
+        ([0.6, *[0.2] * 5, 0.07, 0.07, 0.07], False),
+        ([0.09] * 9, True),
+        ([0.11] * 9, False),
+        ([0.09] * 7, False),
+        ([0.6, *[0.2] * 4, 0.05, 0.05, 0.05], True),
+        ([0.6, *[0.2] * 3, 0.05, 0.05, 0.05], False),
+    ],
+)
+def test_outputs_without_labels_that_become_alike_are_told(apart: list[float], found: bool) -> None:
+    said = np.random.default_rng(0).integers(0, 9, (len(apart), 32))
+    unlabelled = answers(said, np.full(32, np.nan), apart=apart)
+    assert told(collapse, answers=unlabelled) == ([("live.collapse", "warn")] if found else [])
+    assert not told(collapse, answers=answers(said, np.arange(32.0), apart=apart)), "with labels it is another question"
+
+
+# --- validation that is another task ----------------------------------------------------------
+
+EPOCH = 60
+
+
+def training(first: float, after: float) -> dict[str, Series]:
+    """Accuracies of ten epochs of 60 steps: those of the first rise to `first`, the others are `after`."""
+    noise = 0.03 * np.random.default_rng(0).standard_normal(600)
+    accuracy = np.concatenate([np.linspace(0.1, first, EPOCH), np.full(540, after)]) + noise
+    return line("train/accuracy", accuracy.clip(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("first", "validation", "found"), [(0.7, 0.1, True), (0.7, 0.22, True), (0.7, 0.4, False), (0.15, 0.1, False)]
+)
+def test_what_is_right_on_examples_seen_for_the_first_time_is_right_in_validation(
+    first: float, validation: float, found: bool
+) -> None:
+    noise = 0.01 * np.random.default_rng(1).standard_normal(10)
+    parts = training(first, 1.0), line("val/accuracy", validation + noise, EPOCH, EPOCH - 1)
+    facts = {"steps_per_epoch": EPOCH}
+    assert told(generalization, *parts, **facts) == ([("live.contradiction", "warn")] if found else [])
+    assert not told(generalization, *parts), "nobody knows when an example comes twice"
+    epochs = line("epoch", np.arange(600) // EPOCH)
+    assert bool(told(generalization, *parts, epochs)) == found
+    assert not told(generalization, *parts, **facts, watched={"declared": ["curriculum"]})
+    assert not told(generalization, parts[0], line("val/accuracy", [validation] * 2, EPOCH, EPOCH - 1), **facts)
+
+
+@pytest.mark.parametrize(
+    ("validation", "found"),
+    [
+        (29_000 - np.arange(10.0), True),  # targets that are not scaled
+        (2.4 + 0.1 * np.arange(10), True),
+        (2.4 + 0.4 * np.arange(10), True),  # labels with other numbers
+        (np.linspace(1.9, 3.0, 10), False),  # learned by heart, but not at first
+        (np.linspace(500, 20, 10), False),  # a sum in place of a mean
+    ],
+)
+def test_a_validation_loss_that_was_never_below_the_beginning_is_another_task(validation, found: bool) -> None:
+    loss = 0.1 + 2.2 * np.exp(-np.arange(600) / 40) + 0.05 * np.random.default_rng(0).standard_normal(600)
+    parts = line("train/loss", loss), line("val/loss", validation, EPOCH, EPOCH - 1)
+    assert bool(told(generalization, *parts, steps_per_epoch=EPOCH)) == found
+    flat = line("val/loss", 29_000 - 100.0 * np.arange(10), EPOCH)
+    assert told(generalization, parts[0], flat) == [("live.contradiction", "warn")], "however long an epoch is"
+    assert not told(generalization, parts[0], line("val/loss", 29_000 - 200.0 * np.arange(10), EPOCH)), "it falls"
+    assert not told(generalization, parts[0], line("val/loss", 20.0 - 0.01 * np.arange(10), EPOCH)), "not far above"
+    slow = line("train/loss", 2.3 - 0.0001 * np.arange(600))
+    assert not told(generalization, slow, parts[1], steps_per_epoch=EPOCH), "nothing was learned in the first epoch"

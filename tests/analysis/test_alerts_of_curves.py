@@ -116,7 +116,7 @@ def shifted(seed: int, share: float = 0.002, noise: float = 0.3) -> dict[str, Se
     return line("train/loss", loss * np.exp(noise * draws.standard_normal(2000)))
 
 
-def validated(seed: int, jump: float = 1.0, slope: float = 0.0) -> dict[str, Series]:
+def validated(seed: int, jump: float = 0.5, slope: float = 0.0) -> dict[str, Series]:
     """40 evaluations that rise by a jump at step 1,000, and by a slope from then on."""
     draws = np.random.default_rng(seed)
     loss = 0.2 + 1.5 * np.exp(-np.arange(40) / 3) + 0.01 * draws.standard_normal(40)
@@ -145,3 +145,43 @@ def test_what_only_looks_like_other_data_is_left_alone(seed: int) -> None:
     assert not told(other_data, epochs, line("val/loss", [1.7, 1.62, 1.6, 1.75, 2.4, 2.5], 50, 49)), "by heart"
     steep = line("train/loss", 2.0 * np.exp(-np.arange(2000) / 20))
     assert not told(other_data, steep, validated(seed)), "as steep all the time"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_validation_that_is_thrown_back_to_the_beginning_at_once_is_told_unless_training_is_too(seed: int) -> None:
+    draws = np.random.default_rng(seed)
+    loss = (0.15 + 1.5 * np.exp(-np.arange(2000) / 150)) * np.exp(0.3 * draws.standard_normal(2000))
+    sorted_by_class = loss.copy()
+    sorted_by_class[1000:] *= np.where(np.arange(1000) % 100 < 10, 20.0, 0.1)
+    parts = line("train/loss", sorted_by_class), validated(seed, jump=1.0)
+    assert told(other_data, *parts) == [("live.other_data", "warn")]
+    found = rules.find({k: one for part in parts for k, one in part.items()}, RunFacts(last_step=1999))
+    assert "regularise.early_stop" not in {one.id for one in found}
+    assert told(other_data, parts[0], line("val/loss", [0.3, 1.7, 1.5], 1000, 999)) == [("live.other_data", "warn")]
+    assert not told(other_data, parts[0], validated(seed, jump=0.4)), "less than half of what was gained"
+    assert not told(other_data, parts[0], line("val/loss", [0.3, 1.7, 0.4], 1000, 999)), "it came back"
+    assert not told(other_data, parts[0], line("val/loss", [1.0, 1.7, 1.7], 1000, 999)), "it knew little before"
+    thrown = np.concatenate([loss[:1000], loss[1000:] + 1.0])
+    assert not told(other_data, line("train/loss", thrown), validated(seed, jump=1.0)), "training as well"
+
+
+@pytest.mark.parametrize(("name", "found"), [("train/loss", True), ("critic/loss", False), ("policy_loss", False)])
+def test_losses_of_players_have_no_direction(name: str, found: bool) -> None:
+    loss = np.concatenate([np.linspace(2.0, 0.5, 600), np.linspace(0.5, 6.0, 600)])
+    loss += 0.05 * np.random.default_rng(0).standard_normal(1200)
+    told = rules.find(line(name, loss), RunFacts(last_step=1199))
+    assert ("live.divergence" in {one.id for one in told}) == found
+
+
+def test_a_loss_that_rises_while_validation_gets_better_is_of_harder_examples() -> None:
+    loss = np.concatenate([np.linspace(2.0, 0.1, 600), np.linspace(1.5, 1.2, 200)])
+    loss += 0.05 * np.random.default_rng(0).standard_normal(800)
+    worse, better = (line("val/loss", np.linspace(2.5, end, 16), 50, 49) for end in (6.0, 2.0))
+    assert told_of(loss, worse) == ["warn"]
+    assert told_of(loss, better) == []
+    assert told_of(np.concatenate([loss, np.full(200, 4.0)]), better) == ["error"], "worse than at the beginning"
+
+
+def told_of(loss: np.ndarray, validation: dict[str, Series]) -> list[str]:
+    found = rules.find({**line("train/loss", loss), **validation}, RunFacts(last_step=len(loss) - 1))
+    return [one.status for one in found if one.id == "live.divergence"]

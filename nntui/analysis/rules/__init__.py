@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nntui import names
+from nntui.analysis import roles
 from nntui.analysis.rules import (
     below_chance,
     clipping,
@@ -17,6 +18,8 @@ from nntui.analysis.rules import (
     crash,
     divergence,
     evaluation,
+    few_examples,
+    generalization,
     gradients,
     jitter,
     late_clipping,
@@ -30,6 +33,7 @@ from nntui.analysis.rules import (
     overfitting,
     plateau,
     ranks,
+    shrinking,
     spike,
     stale_gradient,
     stall,
@@ -57,10 +61,13 @@ RULES: tuple[Rule, ...] = (
     gradients.find,
     clipping.find,
     units.find,
+    shrinking.find,
     normalization.find,
     collapse.find,
     jitter.find,
+    generalization.find,
     evaluation.find,
+    few_examples.find,
     below_chance.find,
     other_data.find,
     overfitting.find,
@@ -87,10 +94,12 @@ EXPLAINS: dict[str, frozenset[str]] = {
     state.RESUME: frozenset({spike.ID}),
     state.SCALE: _OUTCOMES | {evaluation.STALE},
     evaluation.STALE: frozenset({overfitting.ID, collapse.ID, jitter.ID}),
+    evaluation.CONTRADICTION: frozenset({overfitting.ID}),
     lr_decay.ID: frozenset({evaluation.STALE, plateau.ID}),
     clipping.ID: frozenset({updates.ID, plateau.ID}),
     updates.ID: _OUTCOMES,
     gradients.ID: _OUTCOMES,
+    shrinking.ID: _OUTCOMES | {gradients.ID, units.ID, updates.ID, below_chance.ID},
     units.ID: _OUTCOMES | {gradients.ID, updates.FROZEN},
     normalization.ID: frozenset({overfitting.ID, jitter.ID, below_chance.ID}),
     collapse.ID: frozenset({below_chance.ID, evaluation.CONTRADICTION, jitter.ID, underfitting.ID, plateau.ID}),
@@ -104,7 +113,12 @@ _WEIGHT = {"error": 0, "warn": 1, "info": 2}
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
-    """Everything every rule has to say: errors first, then warnings, then information; newest first within each."""
+    """Everything every rule has to say: errors first, then warnings, then information; newest first within each.
+
+    Losses that are named after players are as good as declared.
+    """
+    if roles.is_of_player(roles.pick(series, "train_loss")):
+        facts = facts.declaring("adversarial")
     with np.errstate(all="ignore"):  # what a user logs may be as large as a float can be
         found = [finding for rule in RULES for finding in rule(series, facts)]
     causes = {finding.id for finding in found if finding.status in ("warn", "error")}

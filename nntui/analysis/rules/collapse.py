@@ -1,24 +1,31 @@
 """One answer for everything.
 
 Symptom: whatever comes in, the network gives the same: dead units before the output, an input that is not used, weights decayed
-to nothing, training data that hold one class only.
-Tests, on fixed batches whose labels differ: (1) the outputs of all examples were the same, to the rounding of float32 (SAME of
-their size), at each of the last MOMENTS moments after the first step: an error, since a function of its inputs tells them apart.
-(2) One class is said for every example at each of the last MOMENTS, where several were said before and more
-were right than by always saying the commonest label, by SIGMAS standard errors, and at least LOST more than now (as many coins
-that all fall on one side have a chance of 1 in 64). (3) One class has been said for all of
-them at each of at least LONG moments, and is right for half of them at most: information, as a network that has not yet learned
-anything does so too. Wrong when: the labels of the batch differ and the network must not tell its examples apart.
+to nothing, training data that hold one class only. Tests, on fixed batches whose labels differ: (1) the outputs of all examples
+were the same, to the rounding of float32 (SAME of their size), at each of the last MOMENTS moments after the first step: an
+error, since a function of its inputs tells them apart. (2) One class is said for every example at each of the last MOMENTS,
+where several were said before and more were right than by always saying the commonest label, by SIGMAS standard errors, and at
+least LOST more than now (as many coins that all fall on one side have a chance of 1 in 64). (3) One class has been said for all
+of them at each of at least LONG moments, and is right for half of them at most: information, as a network that has not yet
+learned anything does so too. However often it is right, it is a warning where the training loss (its last RECENT points) lies
+below CONTENT of what such answers cost at least: where another class is right, this one has no less probability, so the right
+one has at most a half, and the cross entropy is ln 2 or more. A loss below does not mind these examples. (4) Of outputs without
+labels, several numbers each: over the last MOMENTS of at least LONG moments they lie within NEAR of their size, and within NEAR
+of how far they were apart at most, or they never were farther apart than NEAR: representations that have become one. Wrong
+when: the labels of the batch differ and the network must not tell its examples apart.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
+from nntui.analysis import roles
 from nntui.analysis.answers import Answers, trailing
 from nntui.analysis.series import RunFacts, Series
+from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
 
 ID = "live.collapse"
@@ -27,12 +34,24 @@ SAME = 1e-6
 LOST = 6
 SIGMAS = 3.0
 LONG = 8
+CONTENT = 0.2
+RECENT = 20
+NEAR = 0.1
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding for each fixed batch."""
-    found = [_constant(name, one) or _one_class(name, one) for name, one in facts.answers.items() if one.differ]
+    loss = _loss(series)
+    found = [_constant(name, one) or _one_class(name, one, loss) for name, one in facts.answers.items() if one.differ]
+    found += [_alike(name, one) for name, one in facts.answers.items() if not one.labelled.any()]
     return [finding for finding in found if finding is not None]
+
+
+def _loss(series: Mapping[str, Series]) -> float:
+    """The training loss of late; infinite where there is none."""
+    name = roles.pick(series, "train_loss")
+    late = series[name].finite().value[-RECENT:] if name else np.empty(0)
+    return float(np.median(late)) if len(late) else math.inf
 
 
 def _constant(name: str, said: Answers) -> Finding | None:
@@ -57,7 +76,7 @@ def _constant(name: str, said: Answers) -> Finding | None:
     )
 
 
-def _one_class(name: str, said: Answers) -> Finding | None:
+def _one_class(name: str, said: Answers, loss: float) -> Finding | None:
     if said.kind != "classes" or not len(said):
         return None
     one = trailing((said.variety() == 1) & (said.step > 0))
@@ -67,9 +86,13 @@ def _one_class(name: str, said: Answers) -> Finding | None:
     best = int(right[:first].max(initial=0))
     lost, known = best - int(right[-1]), int(said.labelled.sum())
     worse = lost >= LOST and said.knows(best / max(1, known), SIGMAS)
-    if not worse and (one < LONG or int(right[-1]) > known / 2):
+    cost = (1 - int(right[-1]) / max(1, known)) * math.log(2)
+    content = one >= LONG and loss < CONTENT * cost
+    if not worse and not content and (one < LONG or int(right[-1]) > known / 2):
         return None
     step, label = int(said.step[first]), int(np.nanmax(said.said[-1]))
+    if content and not worse:
+        return _content(name, label, step, loss, cost)
     return Finding(
         ID,
         "warn" if worse else "info",
@@ -82,5 +105,47 @@ def _one_class(name: str, said: Answers) -> Finding | None:
         advice="Most likely training data that hold one class only (a filter, a sampler), a rate that threw the weights away, or "
         "units that are dead. Refute: count the labels of the last batches; several must be there.",
         evidence={"batch": name, "class": label, "moments": one, "right": right[-20:].tolist(), "since_step": step},
+        step=step,
+    )
+
+
+def _content(name: str, label: int, step: int, loss: float, cost: float) -> Finding:
+    return Finding(
+        ID,
+        "warn",
+        f"Class {label} is said for every example of the batch {name!r} since step {step:,}, and the training loss is content "
+        f"with that: it is {format_number(loss)}, where such answers cost {format_number(cost)} at least.",
+        expected=f"above {format_number(cost)}",
+        measured=loss,
+        tolerance=CONTENT,
+        advice="Most likely examples of the other classes hardly count: weights of classes that are upside down, a mask, a "
+        "sampler that leaves them out. Refute: the mean cross entropy of the batch without weights must be as small.",
+        evidence={"batch": name, "class": label, "loss": loss, "least_cost": cost, "since_step": step},
+        step=step,
+    )
+
+
+def _alike(name: str, said: Answers) -> Finding | None:
+    """Outputs of several numbers, without labels, that have become alike."""
+    apart = said.apart
+    if said.kind == "number" or len(apart) < LONG or not np.isfinite(apart).all():
+        return None
+    most = float(apart.max())
+    limit = NEAR if most < NEAR else NEAR * min(1.0, most)
+    near = trailing(apart < limit)
+    if near < MOMENTS or not apart[-1] > SAME:
+        return None
+    step = int(said.step[len(said) - near])
+    return Finding(
+        ID,
+        "warn",
+        f"The outputs for all examples of the batch {name!r} lie within {format_number(float(apart[-1]))} of their size since "
+        f"step {step:,}, where they were {format_number(most)} apart at most.",
+        expected=f"above {format_number(limit)}",
+        measured=float(apart[-1]),
+        tolerance=NEAR,
+        advice="Most likely nothing in the loss keeps them apart: pairs that are alike and none that differ, a stop of the "
+        "gradient that is missing. Refute: the distance of two examples that differ must grow when the loss falls.",
+        evidence={"batch": name, "apart": apart.tolist()[-20:], "since_step": step},
         step=step,
     )

@@ -5,7 +5,8 @@ Test: the level is the median of a window of a twentieth of the run (at least LE
 newest level lies above the lowest by RISE of all the progress made until then, and both that and the progress by
 SIGMAS of the noise within a window; proven when it lies above the level of the beginning itself, by as much noise and
 by WORSE. One-cycle rates raise the loss by a small part of its progress and let it fall again; a spike that comes
-back moves no median. Wrong when: the data change on purpose (a curriculum, declared); losses of an adversary, which
+back moves no median. Not where validation has got better since the lowest level: then what is trained on has become harder.
+Wrong when: the data change on purpose (a curriculum, declared); losses of an adversary, which
 have no direction (declared "adversarial").
 """
 
@@ -54,6 +55,8 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not above_start and (now - lowest <= max(RISE * gained, SIGMAS * noise) or gained <= SIGMAS * noise):
         return []
     since = _since(points, place + width, len(value))
+    if not above_start and _validation_gained(series, since):
+        return []
     return [
         Finding(
             ID,
@@ -78,6 +81,14 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             step=since,
         )
     ]
+
+
+def _validation_gained(series: Mapping[str, Series], since: int) -> bool:
+    """Whether the newest evaluation is better than the last one before a step."""
+    name = roles.pick(series, "validation_loss")
+    points = series[name].finite() if name else Series.empty()
+    before, after = points.value[points.step <= since], points.value[points.step > since]
+    return bool(len(before) and len(after) and after[-1] < before[-1])
 
 
 def _since(points: Series, place: int, count: int) -> int:

@@ -1,4 +1,4 @@
-"""Evaluations that cannot be right, or tell nothing.
+"""Evaluations that cannot be right.
 
 Tests: (1) the validation loss of the last SAME evaluations is one number to the last bit, or all outputs on a fixed batch are,
 while the training loss changes: they are those of a copy that is not trained, or of once (exact; a number that is carried on
@@ -6,8 +6,7 @@ until the next evaluation counts once; not a loss of exactly 0, one that is logg
 than MOVED of all it has, or while the rate is below IDLE of its peak: these may well stay). (2) Loss and score of validation
 both fall, by rank correlation with time beyond RANK over at least LEAST evaluations, and less than HALF of the score is left:
 one that gets worse while the loss gets better is computed the wrong way round. (A loss that rises with the accuracy is
-overconfidence, and common. So is an accuracy that falls by a tenth while rare positives that count more are found.) (3) The
-standard error is so large that all the progress since the first evaluation is less than FEW of them: information.
+overconfidence, and common. So is an accuracy that falls by a tenth while rare positives that count more are found.)
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from nntui.finding import Finding
 
 STALE = "live.stale_evaluation"
 CONTRADICTION = "live.contradiction"
-FEW_EXAMPLES = "live.few_examples"
 SAME = 3
 ENOUGH = 1000
 """Newest numbers among which different ones are looked for first."""
@@ -38,7 +36,6 @@ IDLE = 0.01
 MOVED = 1e-3
 DIGITS = 4
 """Decimals up to which a number counts as rounded by whoever logs it."""
-FEW = 2.0
 SCORES = frozenset({"acc", "accuracy", "f1", "auc", "r2"})
 
 
@@ -52,7 +49,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     once = fresh(points)
     if training is not None and not stale and rate_left(series) >= IDLE:
         stale = _stale(points, training)
-    return [*stale, *_contradiction(once, series), *_few(once, series)]
+    return [*stale, *_contradiction(once, series)]
 
 
 def _stale_answers(facts: RunFacts, training: Series) -> list[Finding]:
@@ -156,30 +153,6 @@ def _contradiction(points: Series, series: Mapping[str, Series]) -> list[Finding
                 )
             )
     return found[:1]
-
-
-def _few(points: Series, series: Mapping[str, Series]) -> list[Finding]:
-    recorded = series.get(f"{points.metric}_stderr")
-    if recorded is None or len(recorded.finite()) < SAME or len(points) < LEAST:
-        return []
-    error = float(np.median(recorded.finite().value))
-    gained = float(points.value[0] - points.value.min())
-    if not error > 0 or gained >= FEW * error or gained <= 0:
-        return []
-    return [
-        Finding(
-            FEW_EXAMPLES,
-            "info",
-            f"{points.metric} has a standard error of {format_number(error)}; all that changed since the first evaluation is "
-            f"{format_number(gained)}: no difference between evaluations means anything.",
-            expected=f"above {format_number(FEW * error)}",
-            measured=gained,
-            tolerance=FEW,
-            advice="Hold more examples out, or average over several seeds. Refute: none; it is arithmetic.",
-            evidence={"metric": points.metric, "standard_error": error, "gained": gained},
-            step=int(points.step[-1]),
-        )
-    ]
 
 
 def _rank(values: Floats) -> float:

@@ -3,7 +3,8 @@
 Symptom: the loss or a gradient is NaN or infinite. Test: exact; what is weighed is whether it stays so. An error only
 for a training loss whose newest LOSS_STREAK points are all non-finite (every one, once the run is over); mixed
 precision skips its first steps with infinite gradients and recovers, so a gradient norm must stay so for
-GRADIENT_STREAK points. Wrong when: a metric is NaN by design; other metrics are therefore information at most.
+GRADIENT_STREAK points. Weights that are not finite at WEIGHT_STREAK readings never come back: an error, whatever the losses are
+called. Wrong when: a metric is NaN by design; other metrics are therefore information at most.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from nntui.finding import Finding, Severity
 ID = "live.nonfinite"
 LOSS_STREAK = 3
 VALIDATION_STREAK = 2
+WEIGHT_STREAK = 2
 GRADIENT_STREAK = 30
 """Dynamic loss scaling starts at 2^16 and halves: 16 skipped steps are normal."""
 
@@ -29,8 +31,6 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     outside = {name: s for name, s in series.items() if len(s) and not names.is_inside(name)}
     bad = {name: np.flatnonzero(~np.isfinite(s.value)) for name, s in outside.items()}
     bad = {name: index for name, index in bad.items() if len(index)}
-    if not bad:
-        return []
     layer = _first_layer(series, facts)
     trailing = {name: _trailing(series[name]) for name in bad}
     lasting = {n: int(series[n].step[-trailing[n]]) for n in bad if trailing[n] and trailing[n] < len(series[n])}
@@ -41,7 +41,18 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         severity = _severity(name, streak, len(series[name]), facts)
         if severity:
             found.append(_finding(series[name], index, streak, severity, (first, lasting.get(first, -1)), layer))
-    return found
+    weights = [] if any(one.status == "error" for one in found) else _weights(series)
+    return found + [
+        _finding(one, np.flatnonzero(~np.isfinite(one.value)), streak, "error", (first, lasting.get(first, -1)), layer)
+        for one, streak in weights[:1]
+    ]
+
+
+def _weights(series: Mapping[str, Series]) -> list[tuple[Series, int]]:
+    """Norms of weights that are not finite any more, the first to turn first, with so many readings each."""
+    norms = [one for name, one in series.items() if names.layer_of(name)[1] == names.WEIGHT_NORM]
+    gone = [(one, streak) for one in norms if (streak := _trailing(one)) >= WEIGHT_STREAK]
+    return sorted(gone, key=lambda pair: int(pair[0].step[-pair[1]]))
 
 
 def _severity(name: str, streak: int, points: int, facts: RunFacts) -> Severity | None:

@@ -6,7 +6,9 @@ Test, on the interval between two evaluations over which validation rises most: 
 of what it was in the interval before, beyond all noise (nine tenths of its second half lie below nine tenths of those before),
 STEEPER times as steep, in its logarithm, as it had fallen from the interval before that; and validation rises at once: by
 AT_ONCE of all that it has risen since, by ERRORS of its standard errors, and by MUCH of all it had gained; it stays there for
-AFTER evaluations. Not where the rate has changed meanwhile: decay makes a loss fall too. Wrong when: what comes next is meant
+AFTER evaluations. Not where the rate has changed meanwhile: decay makes a loss fall too. Or, on the same interval, validation
+loses LOST of all that it had gained on the first level of training, in all evaluations since, while the median of the training
+loss does not rise: what comes in is sorted, or what is evaluated is another model. Wrong when: what comes next is meant
 (a curriculum, declared; another task).
 """
 
@@ -35,6 +37,10 @@ AFTER = 2
 POINTS = 8
 """Training losses of an interval from which it can be told."""
 SAME_RATE = 1.5
+FIRST = 5
+"""Training losses from which the first level is taken."""
+HALF, LOST = 0.5, 0.5
+"""Of that level: validation must have come below the half, and be thrown back over half of the way."""
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
@@ -44,8 +50,15 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         return []
     points, train = fresh(series[name].finite()), series[training].finite()
     last = int(np.diff(points.value).argmax()) if len(points) > AFTER else 0
+    if len(points) - last - 1 < AFTER:
+        return []
+    return _easy(points, train, series, last) or _broken(points, train, last)
+
+
+def _easy(points: Series, train: Series, series: Mapping[str, Series], last: int) -> list[Finding]:
+    """What is trained on has become easy after the evaluation of that place."""
     until, after = points.value[: last + 1], points.value[last + 1 :]
-    if last < 2 or len(after) < AFTER:
+    if last < 2:
         return []
     lowest = float(until.min())
     gained, jump = float(until[0]) - lowest, float(after[0] - until[-1])
@@ -70,21 +83,52 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         Finding(
             ID,
             "warn",
-            f"{training} fell from {format_number(then)} to {format_number(newest)} between the evaluations at steps {step:,} "
-            f"and {edges[3]:,}, while {name} rose from {format_number(float(until[-1]))} to {format_number(float(after[0]))}.",
-            expected=f"{name} below {format_number(lowest + MUCH * gained)}",
+            f"{train.metric} fell from {format_number(then)} to {format_number(newest)} between the evaluations at steps "
+            f"{step:,} and {edges[3]:,}, while {points.metric} rose from {format_number(float(until[-1]))} to "
+            f"{format_number(float(after[0]))}.",
+            expected=f"{points.metric} below {format_number(lowest + MUCH * gained)}",
             measured=float(after[0]),
             tolerance=MUCH * gained,
             advice="Most likely other data than before: a filter, a sampler or a source that went wrong, so that what is trained "
             "on is easy. Refute: count the labels of batches before and after; look at them (screen 6, b).",
             evidence={
-                "metric": name,
+                "metric": points.metric,
                 "since_step": step,
                 "training_then": then,
                 "training_now": newest,
                 "gained_until_then": gained,
                 "standard_error": error,
             },
+            step=step,
+        )
+    ]
+
+
+def _broken(points: Series, train: Series, last: int) -> list[Finding]:
+    """Validation is nearly as bad as that of a network that has learned nothing, from one evaluation to the next."""
+    then, after = float(points.value[last]), points.value[last + 1 :]
+    step, following = int(points.step[last]), int(points.step[last + 1])
+    begun = float(np.median(train.value[:FIRST])) if len(train) else np.nan
+    least = then + LOST * (begun - then)
+    before, now = train.value[train.step <= step], _within(train, step, following)
+    if min(len(before), len(now)) < POINTS or not 0 < then < HALF * begun or float(after.min()) < least:
+        return []
+    usual, newest = float(np.median(before[-len(now) :])), float(np.median(now))
+    if newest > usual:
+        return []
+    return [
+        Finding(
+            ID,
+            "warn",
+            f"{points.metric} rose from {format_number(then)} to {format_number(float(after[0]))} between the evaluations at "
+            f"steps {step:,} and {following:,} and has not come back, while {train.metric} was {format_number(newest)} in the "
+            f"median, after {format_number(usual)}.",
+            expected=f"{points.metric} below {format_number(least)}",
+            measured=float(after[0]),
+            tolerance=LOST,
+            advice="Most likely batches are no longer mixed (sorted by class, from a cache or a shard), or another model is "
+            "evaluated than is trained. Refute: count the labels of batches before and after; look at them (screen 6, b).",
+            evidence={"metric": points.metric, "since_step": step, "before": then, "least_since": float(after.min())},
             step=step,
         )
     ]

@@ -1,13 +1,13 @@
 """Validation gets worse while training gets better.
 
-Symptom: what is learned now holds for the training data alone; the best checkpoint lies behind.
-Test: the last AFTER evaluations all lie above the lowest validation loss by ERRORS of its standard errors (`…_stderr` where it
-is recorded, else the robust spread of the differences between evaluations) and by RISE of all the progress, and the training
-loss has fallen since. Where the first evaluation is the lowest, the progress is that of the training loss until then. Warns
-from MUCH of the progress; below, it is information. So it is where validation falls again, by ERRORS and by BACK of what it had
-risen (a second descent), and where validation has made less than SOME of the progress of training at its best: there is nothing
-to go back to, and what is known by heart is sometimes understood long after (grokking). Advice only: networks improve for
-unintuitively long.
+Symptom: what is learned now holds for the training data alone; the best checkpoint lies behind. Test: the last AFTER
+evaluations all lie above the lowest validation loss by ERRORS of its standard errors (`…_stderr` where it is recorded, else the
+robust spread of the differences between evaluations) and by RISE of all the progress, and the training loss has fallen since.
+Where the first evaluation is the lowest, the progress is that of the training loss until then. Warns from MUCH of the progress,
+or where the loss is TIMES as high as it was; below, it is information. So it is where validation falls again, by ERRORS and by
+BACK of what it had risen (a second descent), and where validation has made less than SOME of the progress of training at its
+best: there is nothing to go back to, and what is known by heart is sometimes understood long after (grokking). Advice only:
+networks improve for unintuitively long.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ERRORS = 3.0
 RISE = 0.05
 MUCH = 0.5
 """Of the progress: half of what validation had gained is lost again."""
+TIMES = 2.0
 BACK = 0.2
 SOME = 0.1
 
@@ -52,19 +53,20 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     after = points.value[best + 1 :]
     error = _error(series, name, points)
     margin = max(ERRORS * error, RISE * gained)
-    if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not gained > ERRORS * error:
+    start = float(np.median(train.value[:3]))
+    if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not then - now > 0:
         return []
-    if not then - now > 0:
+    if not max(gained, start - lowest) > ERRORS * error:  # most may have been gained before the first evaluation
         return []
     risen = float(np.median(after[-AFTER:])) - lowest
     highest = float(np.median(np.sort(after)[-AFTER:]))
-    start = float(np.median(train.value[:3]))
     understood = start - lowest > SOME * (start - now)
+    much = risen > MUCH * gained or lowest + risen > TIMES * lowest > 0
     falls = highest - lowest - risen > max(ERRORS * error, BACK * (highest - lowest))
     return [
         Finding(
             ID,
-            "warn" if risen > MUCH * gained and understood and not falls else "info",
+            "warn" if much and understood and not falls else "info",
             f"{name} was lowest at step {step:,} ({format_number(lowest)}) and has risen by {format_number(risen)} since, while "
             f"{training} fell from {format_number(then)} to {format_number(now)}.",
             expected=f"below {format_number(lowest + margin)}",

@@ -1,14 +1,15 @@
 """How far an update moves the weights.
 
-Symptom: a rate that is far too high or low, or layers that an optimizer holds and never moves.
-Tests, over the last READINGS readings of each layer: (1) exactly no movement of a layer that the optimizer holds, while others
-move: its weights are out of the graph or have no gradient. (2) The median over layers of the update ratio is above HIGH: a
-tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight is
-large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median over layers was above
-THROWN, and of the AFTER training losses that follow one is above twice the one before; or it was above MOVED, as much as the
-weights themselves, and one is above FAR times the one before: the weights were thrown away, whatever is made of them since.
-Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at
-first: the first SKIP readings are left out).
+Symptom: a rate that is far too high or low, or layers that never move. Tests, over the last READINGS readings of each layer:
+(1) exactly no movement of a layer that the optimizer holds, while others move: its weights are out of the graph or have no
+gradient. Or parameters that want a gradient, get one, and are in no optimizer that has made an update, with a norm that is the
+same to the last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update ratio is above HIGH: a tenth of a
+weight in one update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight is large, while
+the rate is not on its way up or down (within half of its peak). (3) In one update the median over layers was above THROWN, and
+of the AFTER training losses that follow one is above twice the one before; or it was above MOVED, as much as the weights
+themselves, and one is above FAR times the one before: the weights were thrown away, whatever is made of them since. Healthy
+training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at first: the
+first SKIP readings are left out).
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from nntui.finding import Finding
 ID = "live.update_ratio"
 FROZEN = "live.frozen"
 READINGS = 4
+LOOKS = 7
+"""The first are at updates 0, 1, 2, 4, 8, 16 and 32: an optimizer that comes later than that, with parameters that it left out
+for so long, is one that was forgotten until then."""
 SKIP = 4
 HIGH = 0.1
 LOW = 1e-5
@@ -38,14 +42,14 @@ AFTER = 10
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding for layers that do not move, and one for the size of updates."""
     ratios = of_layers(series, names.UPDATE_RATIO, SKIP + READINGS)
-    thrown = _thrown(series)
+    thrown, unheld = _thrown(series), _unheld(series, facts)
     if not ratios:
-        return thrown
+        return unheld + thrown
     recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
     still = [layer for layer, values in recent.items() if not values.any()]
     moving = {layer: float(np.median(values)) for layer, values in recent.items() if layer not in still}
     frozen = [layer for layer in still if not facts.declares("frozen", layer)]
-    found = [_frozen(series, frozen, len(ratios))] if frozen and moving else []
+    found = [_frozen(series, frozen, len(ratios))] if frozen and moving else unheld
     sized = _size(series, moving) if moving else []
     return found + (sized or thrown)
 
@@ -95,6 +99,37 @@ def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Find
         evidence={"layers": layers[:20], "since_step": step},
         step=step,
     )
+
+
+def _unheld(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
+    """At most one finding: layers whose gradients nobody uses."""
+    if names.PROBE_LR not in series or not len(series[names.PROBE_LR]):
+        return []
+    now, readings = int(series[names.PROBE_LR].step[-1]), of_layers(series, names.UNHELD, LOOKS)
+    left = [
+        layer
+        for layer, points in readings.items()
+        if points.step[-1] == now and not np.ptp(points.value) and not facts.declares("frozen", layer)
+    ]
+    if not left:
+        return []
+    step = min(int(series[names.layer(layer, names.UNHELD)].step[0]) for layer in left)
+    every = {name for name, statistic in map(names.layer_of, series) if statistic in (names.UNHELD, names.WEIGHT_NORM)}
+    return [
+        Finding(
+            FROZEN,
+            "warn",
+            f"The weights of {named(left, len(every))} get gradients, and no optimizer updates them.",
+            expected="every parameter that wants a gradient in an optimizer",
+            measured=float(len(left)),
+            unit="layers",
+            advice="Most likely the optimizer was made before a layer was replaced or added, or from a part of the model's "
+            "parameters. Refute: such a parameter must be among those of optimizer.param_groups. If they are meant to stay, "
+            "requires_grad_(False) saves their backward pass; or declare 'frozen:NAME'.",
+            evidence={"layers": left[:20], "since_step": step},
+            step=step,
+        )
+    ]
 
 
 def _still_since(series: Mapping[str, Series], layer: str) -> int:

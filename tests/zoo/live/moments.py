@@ -11,6 +11,7 @@ import numpy as np
 import nntui
 from nntui import names
 from nntui.analysis.series import RunFacts, Series
+from nntui.runlog.writers import read_writers
 from nntui.session.answers import answers
 from nntui.session.examples import Examples
 from nntui.session.rows import finding_of
@@ -35,6 +36,7 @@ def moments(path: Path, shares: Sequence[float] = SHARES) -> Iterator[tuple[dict
     said = Examples()
     for batch in tables.predictions.to_batches():
         said.fold("", batch)
+    manifests = [writer.manifest for writer in read_writers(path)]
     last = int(step.max())
     for share in shares:
         until = int(share * last)
@@ -42,7 +44,9 @@ def moments(path: Path, shares: Sequence[float] = SHARES) -> Iterator[tuple[dict
             {name: part for name, one in whole.items() if len(part := _until(one, until))},
             RunFacts(
                 total_steps=last + 1,
+                steps_per_epoch=manifests[-1].steps_per_epoch,
                 last_step=until,
+                resumes=tuple(one.resume_step for one in manifests[1:] if 0 <= one.resume_step <= until),
                 watched=json.loads(watched[-1]["data"]) if watched else {},
                 state="live" if share < 1 else "ended",
                 checks=checks,

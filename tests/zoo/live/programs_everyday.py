@@ -244,7 +244,7 @@ def best_model_so_far_is_the_one_that_is_evaluated(path: Path, seed: int) -> Non
     KeepsTheBest(network(64, 10), flat_digits(seed), seed).fit(path)
 
 
-@program("live.underfitting", "live.collapse")
+@program("live.weight_decay", "live.underfitting", "live.collapse")
 def weight_decay_in_the_place_of_the_rate(path: Path, seed: int) -> None:
     """`Adam(parameters, 1e-3, weight_decay=1)`: somebody had read that decoupled decay may be large."""
     model = network(64, 10)
