@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from nntui.tui.actions import grouped
-from nntui.tui.paint import joined
+from nntui.tui.paint import beside, joined
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.units import fit, wrap
 
@@ -40,10 +40,11 @@ class HelpScreen(RunScreen):
         self.show(self.snapshot)
 
     def _keys(self, width: int, height: int) -> list[Text]:
-        beside = width >= 2 * COLUMN
-        blocks = [self._block(group, width // 2 if beside else width) for group in GROUPS]
+        is_wide = width >= 2 * COLUMN
+        blocks = [self._block(group, width // 2 if is_wide else width) for group in GROUPS]
         right = [line for block in blocks[1:] for line in block]
-        lines = _beside(blocks[0], right, width // 2) if beside else [*blocks[0], *right]
+        high = max(len(blocks[0]), len(right))
+        lines = beside(blocks[0], right, width // 2, high, Text()) if is_wide else [*blocks[0], *right]
         self.top = min(self.top, max(0, len(lines) - height))
         below = len(lines) - self.top - height
         if below > 0 and height > 1:
@@ -60,12 +61,3 @@ class HelpScreen(RunScreen):
                 key = paint.text(fit("" if place else labels, room, right=True), "primary", bold=True)
                 lines.append(joined([key, paint.text(piece)]))
         return lines
-
-
-def _beside(left: list[Text], right: list[Text], width: int) -> list[Text]:
-    lines = []
-    for row in range(max(len(left), len(right))):
-        line = left[row].copy() if row < len(left) else Text(end="", no_wrap=True)
-        line.truncate(width, overflow="ellipsis", pad=True)
-        lines.append(line.append_text(right[row]) if row < len(right) else line)
-    return lines
