@@ -36,6 +36,8 @@ class Answers:
     apart: Floats = field(default_factory=lambda: np.empty(0))
     """Shape (m,): the largest difference between two examples in any output number, divided by the largest magnitude of an
     output; 0 where all examples are told exactly the same, NaN where that is unknown, as of whole numbers."""
+    labels: bool = True
+    """Whether the batch has labels, of whatever kind."""
     differ: bool = False
     """Whether any two labels differ."""
     digest: Ints = field(default_factory=lambda: np.empty(0, np.int64))

@@ -35,17 +35,20 @@ class _Units:
 
     def __init__(self, statistic: str) -> None:
         self.statistic = statistic
+        self.enough = False
+        """Whether the newest batch alone told as much as is needed."""
         self._blocks: deque[tuple[int, Tensor]] = deque()
 
     def take(self, output: Tensor, axis: int, limits: tuple[float, float] | None) -> None:
         others = [k for k in range(output.dim()) if k != axis % output.dim()]
         if limits is None:
-            seen = (output != 0).float()
+            each = output != 0
         else:
             low, high = limits
-            seen = torch.minimum(output - low, high - output).float() / (high - low)
-        seen = seen.sum(dim=others) if others else seen
+            each = torch.minimum(output - low, high - output) / (high - low)
+        seen = each.sum(dim=others, dtype=torch.float32) if others else each.float()
         inputs = output.numel() // max(1, seen.numel())
+        self.enough = inputs >= ENOUGH
         blocks = self._blocks
         if blocks and blocks[-1][1].shape != seen.shape:
             blocks.clear()
@@ -85,7 +88,6 @@ class Activations:
         self._gaps: dict[str, list[Tensor]] = {}
         self._encoders = weakref.WeakSet(encoders)
         self._layers = {layer.name for layer in layers}
-        self._functions = frozenset(functions)
         self._units = {
             name: _Units(names.SATURATED_FRACTION if bounds(module) is not None else names.DEAD_FRACTION)
             for name, module in functions.items()
@@ -96,6 +98,7 @@ class Activations:
         """Whether numbers that are not finite are counted."""
         self._guard = guard
         self._handles: list[RemovableHandle] = []
+        self._narrow = False
         self._channels_second = False
 
     @property
@@ -104,20 +107,26 @@ class Activations:
         return bool(self._handles)
 
     def listen(self, *, units: bool = False) -> None:
-        """Look at forward calls from here on. units: at those of activation functions alone."""
+        """Look at forward calls from here on. units: at those of activation functions alone, whose batches are too small."""
+        if self._narrow and not units:
+            self.stop()
         if not self._handles:
+            self._narrow = units
             fused = {id(m) for encoder in self._encoders if not encoder.training for m in encoder.modules()}
             self._handles = [
                 module.register_forward_hook(Hook(self._guard, functools.partial(self._hear, name)))
                 for name, module in self._modules.items()
-                if id(module) not in fused and (name in self._functions or not units)
+                if id(module) not in fused and (not units or self._wants(name))
             ]
+
+    def _wants(self, name: str) -> bool:
+        return name in self._units and not self._units[name].enough
 
     def stop(self) -> None:
         """Look no more; the hooks are gone."""
         for handle in self._handles:
             handle.remove()
-        self._handles = []
+        self._handles, self._narrow = [], False
 
     def readings(self) -> dict[str, Tensor]:
         """What was seen since the last reading, and of units with it: by metric, numbers on the device."""

@@ -1,10 +1,11 @@
 """What a watch tells its run: readings, and what is watched.
 
-Owns how they become rows. Invariant: waits for no device.
+Owns how they become rows, and which runs were told of a model. Invariants: waits for no device; keeps no run alive.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,18 @@ from nntui.probes.description import described
 from nntui.probes.layers import Layer
 from nntui.probes.several import title
 from nntui.recorder.run import Run
+
+_WATCHED: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def was_watched(run: Run) -> bool:
+    """Whether something was watched in the run already; from here on it was.
+
+    An optimizer that somebody has watched anew (another fold, another phase) begins there, and has lost no state.
+    """
+    before = run in _WATCHED
+    _WATCHED.add(run)
+    return before
 
 
 def hand_over(run: Run, found: Mapping[str, Any], step: int, device: torch.device | None) -> None:

@@ -7,7 +7,7 @@ norm of the gradients, until the next forward call has compared it; no parameter
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -103,15 +103,18 @@ class Updates:
         """The norm of all gradients and the median update ratio of the look that ends."""
         found: dict[str, Tensor] = {}
         if self._squares:
-            self._norm = found[names.WHOLE_GRAD_NORM] = torch.stack(self._squares).sum().sqrt()
+            found[names.WHOLE_GRAD_NORM] = torch.stack(self._squares).sum().sqrt()
+            left = [
+                grad for p in self._graded if (parameter := p()) is not None and (grad := parameter.grad) is not None
+            ]
+            self._norm = norms(left).square().sum().sqrt() if left else None  # some clip their gradients as they update
         if self._ratios:
             found[names.WHOLE_UPDATE_RATIO] = median(torch.cat(self._ratios))
         self._squares, self._ratios = [], []
         return found
 
-    def unheld(self, optimizers: Iterable[torch.optim.Optimizer]) -> dict[str, Tensor | float]:
-        """Of layers with parameters that have a gradient and are in none of the optimizers: the norm of these, by metric."""
-        held = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
+    def unheld(self, held: Collection[int]) -> dict[str, Tensor | float]:
+        """Of layers with parameters that have a gradient and are none of those, by id: the norm of these, by metric."""
         left = [
             p
             for layer in self._layers

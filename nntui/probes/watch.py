@@ -30,15 +30,12 @@ from nntui.probes.pace import Pace
 from nntui.probes.scale import Scale
 from nntui.probes.several import Several, models_of
 from nntui.probes.stale import Stale
-from nntui.probes.telling import hand_over, tell
+from nntui.probes.telling import hand_over, tell, was_watched
 from nntui.probes.updates import Updates, has_closure
 from nntui.recorder.run import Run
 
 SHORTEST = 8
 """Updates of a stretch for which it is worth to take hooks off."""
-
-_WATCHED: weakref.WeakKeyDictionary[Run, weakref.WeakSet[nn.Module]] = weakref.WeakKeyDictionary()
-"""Models that were watched in a run: an optimizer of one that comes after others (another fold) begins there."""
 
 
 def watch(
@@ -106,9 +103,10 @@ class Watch:
         self._outputs: list[list[int]] = []
         self._known: list[weakref.ref[torch.optim.Optimizer]] = []
         self._held: frozenset[int] = frozenset()
+        self._ever: frozenset[int] = frozenset()
         self._declared = [*declared]
         self._scheduler = "" if scheduler is None else type(scheduler).__name__
-        self._begins_anew = run is not None and _is_another(bare(model), run)
+        self._begins_anew = run is not None and was_watched(run)
         self._guard.call(self._attach, model, optimizers)
 
     def detach(self) -> None:
@@ -208,7 +206,7 @@ class Watch:
         if self._looking:  # no earlier: an evaluation in between is calculated as if nobody looked
             self._activations.listen()
             self._first.enters(tensors)
-        elif not self._attached.resting and self._run is not None:
+        elif self._run is not None and self._cadence.wake <= self._update and not self._attached.resting:
             self._activations.listen(units=True)
         self._pace.forward(len(tensors[0]) if tensors and tensors[0].dim() else 0)
         if self._looking and self._two_faced and names.TRAINING_MODE not in self._found:
@@ -251,6 +249,7 @@ class Watch:
         self._rephased |= bool(self._known) and first and own != self._held
         self._known = [weakref.ref(optimizer), *self._known[1:]] if first else [*self._known, weakref.ref(optimizer)]
         self._held = own if first else self._held
+        self._ever |= own
         return True
 
     def _is_first(self, optimizer: torch.optim.Optimizer) -> bool:
@@ -312,10 +311,10 @@ class Watch:
         begun = time.perf_counter()
         if not any(known() is optimizer for known in self._known):
             return
+        closure = has_closure(given, named)
+        if closure and self._activations.listening:
+            self._stop_listening(optimizer)
         if self._looking:
-            closure = has_closure(given, named)
-            if closure:
-                self._stop_listening(optimizer)
             self._found |= self._updates.after(optimizer, closure=closure)
         if not self._is_first(optimizer):
             return
@@ -346,7 +345,7 @@ class Watch:
         """Hand over what this look has seen. begun: when this call of the hook did."""
         assert self._run is not None
         found = self._found | self._activations.readings() | self._updates.whole() | self._pace.readings()
-        found |= self._updates.unheld(self._optimizers())
+        found |= self._updates.unheld(self._ever)
         self._found = {}
         stale = self._stale.reading()
         if stale is not None:
@@ -389,11 +388,3 @@ class Watch:
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         return [one for known in self._known if (one := known()) is not None]
-
-
-def _is_another(model: nn.Module, run: Run) -> bool:
-    """Whether other models were watched in the run, and this one was not; from here on it was."""
-    first, known = run not in _WATCHED, _WATCHED.setdefault(run, weakref.WeakSet())
-    another = not first and model not in known
-    known.add(model)
-    return another

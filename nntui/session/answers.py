@@ -73,6 +73,7 @@ def answers(targets: Mapping[int, Shown], moments: Sequence[Moment]) -> Answers:
         target.reshape(-1),
         classes,
         np.array([np.nan if length > 1 else one.apart for one in reads]),
+        len(labels) > 0,
         len({data.tobytes() for data in labels.values()}) > 1,
         np.array([one.digest for one in reads], np.int64),
     )

@@ -15,6 +15,7 @@ from torch import nn
 
 import nntui
 from nntui import names
+from nntui.probes.activations import Activations
 from nntui.probes.cadence import SHARE, Cadence
 
 
@@ -523,14 +524,10 @@ def test_frozen_parameters_are_not_unheld(recorded, loop, mlp) -> None:
     assert not [metric for metric in found if metric.endswith(names.UNHELD)]
 
 
-@pytest.mark.parametrize("another", [True, False])
-def test_a_model_watched_after_another_begins_and_the_same_one_has_lost_its_state(
-    recorded, loop, mlp, another: bool
-) -> None:
-    models = [mlp(), mlp()] if another else [mlp()] * 2
-
+def test_an_optimizer_that_is_watched_after_another_in_one_run_begins(recorded, loop, mlp) -> None:
     def run_it(run) -> None:
-        for model in models:
+        for _ in range(2):
+            model = mlp()
             training = loop(model)
             with nntui.watch(model, training.optimizer, run, every=1):
                 for _ in range(3):
@@ -538,7 +535,7 @@ def test_a_model_watched_after_another_begins_and_the_same_one_has_lost_its_stat
                     run.log({"train/loss": training.losses[-1]})
 
     found, _ = recorded(run_it)
-    assert found[names.WITHOUT_STATE].get(3, 0.0) == (0.0 if another else 1.0)
+    assert found[names.WITHOUT_STATE] == {0: 1.0, 1: 0.0, 2: 0.0, 4: 0.0, 5: 0.0}
 
 
 def test_an_optimizer_that_keeps_its_state_at_one_parameter_has_it(recorded, mlp) -> None:
@@ -559,3 +556,60 @@ def test_an_optimizer_that_keeps_its_state_at_one_parameter_has_it(recorded, mlp
 
     found, _ = recorded(run_it)
     assert [*found[names.WITHOUT_STATE].values()] == [1.0, 0.0, 0.0]
+
+
+def test_layers_are_read_at_every_look_where_the_loss_is_calculated_within_the_update(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training.optimizer, run, every=5):
+            for _ in range(20):
+                x, y = training.inputs()
+
+                def closure(x=x, y=y) -> torch.Tensor:
+                    training.optimizer.zero_grad()
+                    loss = torch.nn.functional.cross_entropy(model(x), y)
+                    loss.backward()
+                    return loss
+
+                training.optimizer.step(closure)
+
+    found, _ = recorded(run_it)
+    assert [*found[names.layer("0", names.ACTIVATION_MEAN)]] == [0, 5, 10, 15]
+
+
+@pytest.mark.parametrize(("batch", "between"), [(64, True), (600, False)])
+def test_activation_functions_are_listened_to_between_looks_only_where_batches_are_small(
+    recorded, loop, mlp, monkeypatch, batch: int, between: bool
+) -> None:
+    model, heard = mlp(), []
+    training = loop(model, batch=batch)
+    hear = Activations._hear
+    monkeypatch.setattr(Activations, "_hear", lambda self, name, *given: (heard.append(name), hear(self, name, *given)))
+    recorded(lambda run: (nntui.watch(model, training.optimizer, run, every=100), training.steps(201)))
+    assert heard.count("0") == heard.count("4") == 3, "of layers at looks alone"
+    assert (heard.count("1") > 3) == between
+
+
+def test_gradients_that_an_optimizer_clips_as_it_updates_are_not_clipped_late(recorded, loop, mlp) -> None:
+    class Careful(torch.optim.SGD):
+        def step(self, closure=None):
+            torch.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 1e-3)
+            return super().step(closure)
+
+    model = mlp()
+    training = loop(model, Careful(model.parameters(), 1e-2))
+    found, _ = recorded(lambda run: (nntui.watch(model, training.optimizer, run, every=1), training.steps(4)))
+    assert set(found[names.LATE_CLIPPING].values()) == {1.0}
+
+
+def test_what_was_frozen_after_it_had_a_gradient_is_not_unheld(recorded, loop, mlp) -> None:
+    model = mlp()
+    head = torch.optim.SGD(model[4].parameters(), 1e-2)
+    training = loop(model, head)
+    model(torch.randn(4, 6)).sum().backward()
+    model[0].requires_grad_(False)
+    found, _ = recorded(lambda run: (nntui.watch(model, head, run, every=1), training.steps(2)))
+    assert names.layer("0", names.UNHELD) not in found
+    assert names.layer("2", names.UNHELD) in found
