@@ -13,11 +13,12 @@ from nntui.finding import PROGRESS
 from nntui.names import LAYER
 
 _SPLIT = re.compile(r"[^a-z0-9]+")
-_LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc"})
-"""Not elbo: some mean the bound, which rises, and some its negative."""
+_LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
 _SCORES = frozenset({"acc", "accuracy", "f1", "auc", "score", "r2"})
 _SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
-_PLAYERS = frozenset({"critic", "discriminator", "disc", "generator", "adversary", "adversarial", "actor", "policy"})
+_PLAYERS = frozenset(
+    {"critic", "discriminator", "disc", "generator", "adversary", "adversarial", "actor", "policy", "value", "vf", "qf"}
+)
 _TRAIN = frozenset({"train", "training"})
 _VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev", "holdout"})
 
@@ -50,9 +51,15 @@ def is_train_loss(metric: str) -> bool:
     return is_loss(metric) and not is_validation(metric)
 
 
-def is_of_player(metric: str) -> bool:
-    """The loss of one who plays against another, or against its own past: it has no direction (`critic/loss`, `policy_loss`)."""
-    return is_loss(metric) and bool(frozenset(words(metric)) & _PLAYERS)
+def is_a_game(metrics: Iterable[str]) -> bool:
+    """Whether losses are those of players against each other, or against their own past: they have no direction.
+
+    `critic/loss`, `policy_loss`, `losses/value_loss`, `d_loss` beside `g_loss`.
+    """
+    parts = [frozenset(words(metric)) for metric in metrics if is_train_loss(metric)]
+    return any(part & _PLAYERS for part in parts) or (
+        any("d" in part for part in parts) and any("g" in part for part in parts)
+    )
 
 
 def is_validation_loss(metric: str) -> bool:
@@ -98,6 +105,8 @@ def pick(metrics: Iterable[str], role: str) -> str:
         "throughput": is_throughput,
     }[role]
     fitting = [name for name in metrics if test(name)]
+    if "loss" in role:  # an evidence bound rises, and some log its negative
+        fitting = [name for name in fitting if "elbo" not in words(name) or "loss" in words(name)]
     plain = [name for name in fitting if "loss" in words(name)] if "loss" in role else fitting
     return min(plain or fitting, key=_plainness, default="")
 
@@ -140,6 +149,11 @@ def _stem(metric: str) -> tuple[str, ...]:
     """The name without its split; nothing is the same as what a check measures, or as another metric of the model's inside."""
     own = metric.startswith((PROGRESS, LAYER))
     return (metric,) if own else tuple(part for part in words(metric) if part not in _TRAIN | _VALIDATION)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two metrics are the same of different splits: `train/loss` and `val/loss`, not `train/loss` and `val/mse`."""
+    return one != other and _stem(one) == _stem(other)
 
 
 def _splits(metric: str) -> frozenset[str]:

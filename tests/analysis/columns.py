@@ -38,4 +38,6 @@ def answers(
     step, apart = every * np.arange(1, len(said) + 1), np.broadcast_to(np.asarray(apart, np.float64), len(said))
     known = np.arange(len(said)) if digest is None else np.asarray(digest)
     differ = len(np.unique(target)) > 1
-    return {"fixed": Answers("classes", step, said, target, classes, apart, differ, known)}
+    return {
+        "fixed": Answers("classes", step, said, target, classes, apart, bool(np.isfinite(target).any()), differ, known)
+    }

@@ -204,6 +204,11 @@ def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared
     assert not told(updates, *parts, watched={"declared": ["frozen:head"]})
     assert not told(updates, parts[0])
     assert not told(updates, line("layer/head/update_ratio", [0.0] * 12)), "a rate of zero moves nothing"
+    rate = line(names.PROBE_LR, [1e-3] * 12)
+    assert told(updates, line("layer/head/update_ratio", [0.0] * 12), rate) == [("live.frozen", "warn")]
+    expert = line("layer/head/update_ratio", [1e-3, 0, 0, 0, 1e-3, 0, 1e-3, *[0.0] * 5])
+    assert not told(updates, parts[0], expert), "one of many experts"
+    assert told(updates, parts[0], line("layer/head/update_ratio", [1e-3, 0, 0, 1e-3, 1e-3, 1e-3, 1e-3, *[0.0] * 5]))
 
 
 @pytest.mark.parametrize(
@@ -229,18 +234,42 @@ def test_parameters_whose_gradients_nobody_uses_are_told_unless_declared(
         ([4, 3, 2, 1, 0.039], True),
         ([4, 3, 2, 1, 0.041], False),
         ([4, 3, 0.03, 0.02, 0.03], False),
+        ([4, 0.03, 0.02, 0.03, 0.02], False),
         ([4, 0.03, 0.02], False),
     ],
 )
 def test_weights_that_decay_to_nothing_are_told(norms: list[float], found: bool) -> None:
     parts = [line(f"layer/{name}/weight_norm", norms) for name in "ab"]
     assert told(shrinking, *parts) == ([("live.weight_decay", "warn")] if found else [])
+    constant = 2.3 + 0.01 * np.random.default_rng(0).standard_normal(400)
+    assert bool(told(shrinking, *parts, line("train/loss", constant))) == found
+    assert not told(shrinking, *parts, line("train/loss", falling(400))), "the network learns"
     whole = [line(f"layer/{name}/weight_norm", [4.0] * 5) for name in "cde"]
     assert not told(shrinking, *parts, *whole), "two layers of five"
     assert not told(shrinking, parts[0]), "a layer alone may be made anew"
 
 
-@pytest.mark.parametrize(("weights", "status"), [([1.0, np.nan, np.nan], "error"), ([1.0, 2.0, np.nan], "")])
+@pytest.mark.parametrize(("every", "status"), [(5, "warn"), (40, "warn"), (60, "info"), (300, "info")])
+def test_a_loss_that_is_nan_again_and_again_has_not_recovered(every: int, status: str) -> None:
+    loss = falling(600)
+    loss[7::every] = np.nan
+    loss[-1] = 0.3
+    assert told(nonfinite, line("train/loss", loss)) == [("live.nonfinite", status)]
+    assert told(nonfinite, line("train/loss", np.concatenate([[np.nan] * 16, falling(600)]))) == [
+        ("live.nonfinite", "info")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("weights", "status"),
+    [
+        ([1.0, np.nan, np.nan], "error"),
+        ([np.nan] * 3, "error"),
+        ([1.0, 2.0, np.nan], ""),
+        ([1.0, np.inf, np.inf], "error"),
+        ([np.inf] * 3, ""),  # forbidden transitions, as logarithms
+    ],
+)
 def test_weights_that_are_not_finite_are_an_error_whatever_the_losses_are_called(
     weights: list[float], status: str
 ) -> None:
@@ -352,6 +381,10 @@ def test_accuracies_in_steps_of_a_few_are_those_of_a_few_examples(count: int, fo
 def test_a_score_that_goes_from_chance_to_all_is_not_that_of_two_examples() -> None:
     assert not told(few_examples, line("val/accuracy", [0.5] * 6 + [1.0] * 6, 50))
     assert not told(few_examples, line("val/accuracy", [1 / 3, 2 / 3], 50)), "too early"
+    nearly = line("val/accuracy", 1 - np.array([1, 2, 3, 4, 1, 2, 3, 4]) / 50_000, 50)
+    assert not told(few_examples, nearly)
+    classes = line("val/acc/rare_bird", [0.25, 0.5, 0.75, 1.0] * 3, 50)
+    assert not told(few_examples, line("val/acc", np.linspace(0.313, 0.847, 12), 50), classes), "of one class alone"
 
 
 # --- machine and ranks ------------------------------------------------------------------------
@@ -461,7 +494,19 @@ def hostile_answers(draw) -> dict[str, Answers]:
     kind = draw(st.sampled_from(["classes", "number", "numbers"]))
     said, target = draw(arrays(np.float64, (m, n), elements=numbers)), draw(arrays(np.float64, n, elements=numbers))
     apart = draw(arrays(np.float64, m, elements=numbers))
-    return {"b": Answers(kind, np.arange(m), said, target, draw(st.integers(0, 3)), apart, True, np.zeros(m, np.int64))}
+    return {
+        "b": Answers(
+            kind,
+            np.arange(m),
+            said,
+            target,
+            draw(st.integers(0, 3)),
+            apart,
+            draw(st.booleans()),
+            True,
+            np.zeros(m, np.int64),
+        )
+    }
 
 
 @settings(max_examples=150, deadline=None)

@@ -94,7 +94,6 @@ EXPLAINS: dict[str, frozenset[str]] = {
     state.RESUME: frozenset({spike.ID}),
     state.SCALE: _OUTCOMES | {evaluation.STALE},
     evaluation.STALE: frozenset({overfitting.ID, collapse.ID, jitter.ID}),
-    evaluation.CONTRADICTION: frozenset({overfitting.ID}),
     lr_decay.ID: frozenset({evaluation.STALE, plateau.ID}),
     clipping.ID: frozenset({updates.ID, plateau.ID}),
     updates.ID: _OUTCOMES,
@@ -117,7 +116,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 
     Losses that are named after players are as good as declared.
     """
-    if roles.is_of_player(roles.pick(series, "train_loss")):
+    if roles.is_a_game(series):
         facts = facts.declaring("adversarial")
     with np.errstate(all="ignore"):  # what a user logs may be as large as a float can be
         found = [finding for rule in RULES for finding in rule(series, facts)]

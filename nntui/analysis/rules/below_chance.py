@@ -96,7 +96,9 @@ def _by_classes(score: Series, facts: RunFacts) -> Finding | None:
         return None
     shape = facts.listed("outputs")
     known = [one.classes for one in facts.answers.values() if one.classes > 1]
-    known += [size for size in shape if len(shape) == 1 and isinstance(size, int) and size > 1]
+    known += [
+        max(2, size) for size in shape if len(shape) == 1 and isinstance(size, int) and size > 0
+    ]  # one says yes or no
     if not known or not (score.value[-SURE:] < LUCK / max(known)).all():
         return None
     return _finding(score, LUCK / max(known), f"there are {max(known)} classes", 1 / max(known))

@@ -1,18 +1,18 @@
 """One answer for everything.
 
 Symptom: whatever comes in, the network gives the same: dead units before the output, an input that is not used, weights decayed
-to nothing, training data that hold one class only. Tests, on fixed batches whose labels differ: (1) the outputs of all examples
-were the same, to the rounding of float32 (SAME of their size), at each of the last MOMENTS moments after the first step: an
-error, since a function of its inputs tells them apart. (2) One class is said for every example at each of the last MOMENTS,
-where several were said before and more were right than by always saying the commonest label, by SIGMAS standard errors, and at
-least LOST more than now (as many coins that all fall on one side have a chance of 1 in 64). (3) One class has been said for all
-of them at each of at least LONG moments, and is right for half of them at most: information, as a network that has not yet
-learned anything does so too. However often it is right, it is a warning where the training loss (its last RECENT points) lies
-below CONTENT of what such answers cost at least: where another class is right, this one has no less probability, so the right
-one has at most a half, and the cross entropy is ln 2 or more. A loss below does not mind these examples. (4) Of outputs without
-labels, several numbers each: over the last MOMENTS of at least LONG moments they lie within NEAR of their size, and within NEAR
-of how far they were apart at most, or they never were farther apart than NEAR: representations that have become one. Wrong
-when: the labels of the batch differ and the network must not tell its examples apart.
+to nothing, training data that hold one class only.
+Tests, on fixed batches whose labels differ: (1) the outputs of all examples were the same, to the rounding of float32 (SAME of
+their size), at each of the last MOMENTS moments after the first step: an error, since a function of its inputs tells them
+apart. (2) One class is said for every example at each of the last MOMENTS, where several were said before and more were right
+than by always saying the commonest label, by SIGMAS standard errors, and at least LOST more than now (as many coins that all
+fall on one side have a chance of 1 in 64). (3) One class has been said for all of them at each of at least LONG moments, and is
+right for half of them at most: information, as a network that has not yet learned anything does so too. So it is, however often
+it is right, where the training loss (its last RECENT points) lies below CONTENT of what such answers cost a cross entropy at
+least: where another class is right, this one has no less probability, so the right one has at most a half, and ln 2 or more are
+lost. (4) Of outputs without any labels, several numbers each: over the last MOMENTS of at least LONG moments they lie within
+NEAR of their size, and within NEAR of how far they were apart at first: representations that have become one. Wrong when: the
+labels of the batch differ and the network must not tell its examples apart.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding for each fixed batch."""
     loss = _loss(series)
     found = [_constant(name, one) or _one_class(name, one, loss) for name, one in facts.answers.items() if one.differ]
-    found += [_alike(name, one) for name, one in facts.answers.items() if not one.labelled.any()]
+    found += [_alike(name, one) for name, one in facts.answers.items() if not one.labels]
     return [finding for finding in found if finding is not None]
 
 
@@ -112,9 +112,10 @@ def _one_class(name: str, said: Answers, loss: float) -> Finding | None:
 def _content(name: str, label: int, step: int, loss: float, cost: float) -> Finding:
     return Finding(
         ID,
-        "warn",
+        "info",
         f"Class {label} is said for every example of the batch {name!r} since step {step:,}, and the training loss is content "
-        f"with that: it is {format_number(loss)}, where such answers cost {format_number(cost)} at least.",
+        f"with that: it is {format_number(loss)}, where such answers cost {format_number(cost)} at least if it is a mean cross "
+        "entropy.",
         expected=f"above {format_number(cost)}",
         measured=loss,
         tolerance=CONTENT,
@@ -130,8 +131,8 @@ def _alike(name: str, said: Answers) -> Finding | None:
     apart = said.apart
     if said.kind == "number" or len(apart) < LONG or not np.isfinite(apart).all():
         return None
-    most = float(apart.max())
-    limit = NEAR if most < NEAR else NEAR * min(1.0, most)
+    most = float(apart[:MOMENTS].max())
+    limit = NEAR * min(1.0, most)
     near = trailing(apart < limit)
     if near < MOMENTS or not apart[-1] > SAME:
         return None
@@ -140,7 +141,7 @@ def _alike(name: str, said: Answers) -> Finding | None:
         ID,
         "warn",
         f"The outputs for all examples of the batch {name!r} lie within {format_number(float(apart[-1]))} of their size since "
-        f"step {step:,}, where they were {format_number(most)} apart at most.",
+        f"step {step:,}, where they were {format_number(most)} apart at first.",
         expected=f"above {format_number(limit)}",
         measured=float(apart[-1]),
         tolerance=NEAR,

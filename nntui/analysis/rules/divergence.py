@@ -1,13 +1,12 @@
 """A training loss that has gone up for good.
 
-Symptom: a rate too high for the weights as they are, or a batch that threw them far away.
-Test: the level is the median of a window of a twentieth of the run (at least LEAST points). It diverges when the
-newest level lies above the lowest by RISE of all the progress made until then, and both that and the progress by
-SIGMAS of the noise within a window; proven when it lies above the level of the beginning itself, by as much noise and
-by WORSE. One-cycle rates raise the loss by a small part of its progress and let it fall again; a spike that comes
-back moves no median. Not where validation has got better since the lowest level: then what is trained on has become harder.
-Wrong when: the data change on purpose (a curriculum, declared); losses of an adversary, which
-have no direction (declared "adversarial").
+Symptom: a rate too high for the weights as they are, or a batch that threw them far away. Test: the level is the median of a
+window of a twentieth of the run (at least LEAST points). It diverges when the newest level lies above the lowest by RISE of all
+the progress made until then, and both that and the progress by SIGMAS of the noise within a window; proven when it lies above
+the level of the beginning itself, by as much noise and by WORSE. One-cycle rates raise the loss by a small part of its progress
+and let it fall again; a spike that comes back moves no median. Not where an evaluation within the newest window is better than
+the last before the rise: then what is trained on has become harder. Wrong when: the data change on purpose (a curriculum,
+declared); losses of an adversary, which have no direction (declared "adversarial").
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not above_start and (now - lowest <= max(RISE * gained, SIGMAS * noise) or gained <= SIGMAS * noise):
         return []
     since = _since(points, place + width, len(value))
-    if not above_start and _validation_gained(series, since):
+    if not above_start and _validation_gained(series, since, _since(points, len(value) - width, len(value))):
         return []
     return [
         Finding(
@@ -83,12 +82,12 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     ]
 
 
-def _validation_gained(series: Mapping[str, Series], since: int) -> bool:
-    """Whether the newest evaluation is better than the last one before a step."""
+def _validation_gained(series: Mapping[str, Series], since: int, window: int) -> bool:
+    """Whether the newest evaluation, of the window that begins at a step, is better than the last one before the rise."""
     name = roles.pick(series, "validation_loss")
     points = series[name].finite() if name else Series.empty()
-    before, after = points.value[points.step <= since], points.value[points.step > since]
-    return bool(len(before) and len(after) and after[-1] < before[-1])
+    before, now = points.value[points.step <= since], points.value[points.step >= window]
+    return bool(len(before) and len(now) and now[-1] < before[-1])
 
 
 def _since(points: Series, place: int, count: int) -> int:

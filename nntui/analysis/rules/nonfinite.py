@@ -1,10 +1,11 @@
 """NaN and infinities.
 
-Symptom: the loss or a gradient is NaN or infinite. Test: exact; what is weighed is whether it stays so. An error only
-for a training loss whose newest LOSS_STREAK points are all non-finite (every one, once the run is over); mixed
-precision skips its first steps with infinite gradients and recovers, so a gradient norm must stay so for
-GRADIENT_STREAK points. Weights that are not finite at WEIGHT_STREAK readings never come back: an error, whatever the losses are
-called. Wrong when: a metric is NaN by design; other metrics are therefore information at most.
+Symptom: the loss or a gradient is NaN or infinite. Test: exact; what is weighed is whether it stays so. An error only for a
+training loss whose newest LOSS_STREAK points are all non-finite (every one, once the run is over); mixed precision skips its
+first steps with infinite gradients and recovers, so a gradient norm must stay so for GRADIENT_STREAK points. A training loss of
+which AGAIN points, and SHARE of all, of the newer half are not finite has not recovered for good: a warning. Weights that are
+not finite at WEIGHT_STREAK readings never come back: an error, whatever the losses are called. Wrong when: a metric is NaN by
+design; other metrics are therefore information at most.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ ID = "live.nonfinite"
 LOSS_STREAK = 3
 VALIDATION_STREAK = 2
 WEIGHT_STREAK = 2
+AGAIN, SHARE = 5, 0.02
 GRADIENT_STREAK = 30
 """Dynamic loss scaling starts at 2^16 and halves: 16 skipped steps are normal."""
 
@@ -38,7 +40,9 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     found: list[Finding] = []
     for name, index in bad.items():
         streak = trailing[name]
-        severity = _severity(name, streak, len(series[name]), facts)
+        late = index[index >= len(series[name]) // 2]
+        again = len(late) >= max(AGAIN, SHARE * (len(series[name]) - len(series[name]) // 2))
+        severity = _severity(name, streak, len(series[name]), facts, again=again)
         if severity:
             found.append(_finding(series[name], index, streak, severity, (first, lasting.get(first, -1)), layer))
     weights = [] if any(one.status == "error" for one in found) else _weights(series)
@@ -49,16 +53,21 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 
 
 def _weights(series: Mapping[str, Series]) -> list[tuple[Series, int]]:
-    """Norms of weights that are not finite any more, the first to turn first, with so many readings each."""
+    """Norms of weights that are NaN, or infinite and were not, the first to turn first, with so many readings each."""
     norms = [one for name, one in series.items() if names.layer_of(name)[1] == names.WEIGHT_NORM]
-    gone = [(one, streak) for one in norms if (streak := _trailing(one)) >= WEIGHT_STREAK]
+    gone = [
+        (one, streak)
+        for one in norms
+        if (streak := _trailing(one)) >= WEIGHT_STREAK and (np.isnan(one.value[-1]) or streak < len(one))
+    ]
     return sorted(gone, key=lambda pair: int(pair[0].step[-pair[1]]))
 
 
-def _severity(name: str, streak: int, points: int, facts: RunFacts) -> Severity | None:
+def _severity(name: str, streak: int, points: int, facts: RunFacts, *, again: bool) -> Severity | None:
+    """again: such points come again and again."""
     over = facts.state in ("ended", "crashed")
     if roles.is_train_loss(name):
-        return "error" if streak >= LOSS_STREAK or (streak and over) else "info"
+        return "error" if streak >= LOSS_STREAK or (streak and over) else "warn" if again else "info"
     if roles.is_validation_loss(name):
         return "warn" if streak >= VALIDATION_STREAK and streak < points else "info"
     if roles.is_gradient_norm(name):

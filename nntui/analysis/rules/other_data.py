@@ -1,15 +1,15 @@
 """Training goes on with other data than before.
 
 Symptom: the training loss is better than ever, and validation worse from one evaluation to the next: a filter, a sampler or a
-source that went wrong makes what is trained on easy, and unlike what is asked.
-Test, on the interval between two evaluations over which validation rises most: the training loss falls to less than SHARE
-of what it was in the interval before, beyond all noise (nine tenths of its second half lie below nine tenths of those before),
-STEEPER times as steep, in its logarithm, as it had fallen from the interval before that; and validation rises at once: by
-AT_ONCE of all that it has risen since, by ERRORS of its standard errors, and by MUCH of all it had gained; it stays there for
-AFTER evaluations. Not where the rate has changed meanwhile: decay makes a loss fall too. Or, on the same interval, validation
-loses LOST of all that it had gained on the first level of training, in all evaluations since, while the median of the training
-loss does not rise: what comes in is sorted, or what is evaluated is another model. Wrong when: what comes next is meant
-(a curriculum, declared; another task).
+source that went wrong makes what is trained on easy, and unlike what is asked. Test, on the interval between two evaluations
+over which validation rises most: the training loss falls to less than SHARE of what it was in the interval before, beyond all
+noise (nine tenths of its second half lie below nine tenths of those before), STEEPER times as steep, in its logarithm, as it
+had fallen from the interval before that; and validation rises at once: by AT_ONCE of all that it has risen since, by ERRORS of
+its standard errors, and by MUCH of all it had gained; it stays there for AFTER evaluations. Not where the rate has changed
+meanwhile: decay makes a loss fall too. Or, on the same interval, validation is thrown back over the first level of training at
+once, and loses LOST of all that it had gained in all evaluations since, while the median of the training loss neither rises nor
+falls to SHARE of what it was: what comes in is sorted, or what is evaluated is another model. Wrong when: what comes next is
+meant (a curriculum, declared; another task).
 """
 
 from __future__ import annotations
@@ -111,10 +111,12 @@ def _broken(points: Series, train: Series, last: int) -> list[Finding]:
     begun = float(np.median(train.value[:FIRST])) if len(train) else np.nan
     least = then + LOST * (begun - then)
     before, now = train.value[train.step <= step], _within(train, step, following)
-    if min(len(before), len(now)) < POINTS or not 0 < then < HALF * begun or float(after.min()) < least:
+    if min(len(before), len(now)) < POINTS or not 0 < then < HALF * begun:
+        return []
+    if float(after[0]) < begun or float(after.min()) < least:
         return []
     usual, newest = float(np.median(before[-len(now) :])), float(np.median(now))
-    if newest > usual:
+    if newest > usual or newest < SHARE * usual:
         return []
     return [
         Finding(

@@ -1,13 +1,14 @@
 """Validation gets worse while training gets better.
 
 Symptom: what is learned now holds for the training data alone; the best checkpoint lies behind. Test: the last AFTER
-evaluations all lie above the lowest validation loss by ERRORS of its standard errors (`…_stderr` where it is recorded, else the
-robust spread of the differences between evaluations) and by RISE of all the progress, and the training loss has fallen since.
-Where the first evaluation is the lowest, the progress is that of the training loss until then. Warns from MUCH of the progress,
-or where the loss is TIMES as high as it was; below, it is information. So it is where validation falls again, by ERRORS and by
-BACK of what it had risen (a second descent), and where validation has made less than SOME of the progress of training at its
-best: there is nothing to go back to, and what is known by heart is sometimes understood long after (grokking). Advice only:
-networks improve for unintuitively long.
+evaluations all lie above the lowest validation loss (the median of it and its neighbours) by ERRORS of its standard errors
+(`…_stderr` where it is recorded, else the robust spread of the differences between evaluations) and by RISE of all the
+progress, and the training loss has fallen since. Where the first evaluation is the lowest, the progress is that of the training
+loss until then; where it is within the noise, that from the first training loss on. Warns from MUCH of the progress, or where
+the loss is TIMES as high as it was; below, it is information. So it is where validation falls again, by ERRORS and by BACK of
+what it had risen (a second descent), and where validation has made less than SOME of the progress of training at its best:
+there is nothing to go back to, and what is known by heart is sometimes understood long after (grokking). Advice only: networks
+improve for unintuitively long.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if len(points) < LEAST or len(train) < LEAST:
         return []
     best = int(points.value.argmin())
-    lowest, step = float(points.value[best]), int(points.step[best])
+    lowest, step = float(np.median(points.value[max(0, best - 1) : best + 2])), int(points.step[best])
     earlier, later = train.value[train.step <= step], train.value[train.step > step]
     if len(earlier) < 3 or len(later) < 3:
         return []
@@ -52,16 +53,18 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     gained = float(points.value[0]) - lowest if best else float(np.median(earlier[:3])) - then
     after = points.value[best + 1 :]
     error = _error(series, name, points)
-    margin = max(ERRORS * error, RISE * gained)
     start = float(np.median(train.value[:3]))
-    if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not then - now > 0:
+    if not gained > ERRORS * error:
+        gained = max(gained, start - lowest)
+    margin = max(ERRORS * error, RISE * gained)
+    if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not gained > ERRORS * error:
         return []
-    if not max(gained, start - lowest) > ERRORS * error:  # most may have been gained before the first evaluation
+    if not then - now > 0:
         return []
     risen = float(np.median(after[-AFTER:])) - lowest
     highest = float(np.median(np.sort(after)[-AFTER:]))
     understood = start - lowest > SOME * (start - now)
-    much = risen > MUCH * gained or lowest + risen > TIMES * lowest > 0
+    much = risen > MUCH * gained or (lowest + risen > TIMES * lowest > 0 and risen > RISE * (start - lowest))
     falls = highest - lowest - risen > max(ERRORS * error, BACK * (highest - lowest))
     return [
         Finding(

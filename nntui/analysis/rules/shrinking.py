@@ -1,8 +1,9 @@
 """Weights that decay to nothing.
 
 Symptom: the loss is that of a constant, and stays. Test: the norm of the weights of half of the layers or more has come down to
-LEFT of its largest, and is smaller than at the reading before. Decay that is in balance with the gradients, a normalisation that
-takes the scale out, or weights that are made sparse leave a third to a twentieth. Wrong when: a network is pruned away.
+LEFT of its largest and fell at each of the last READINGS readings, and the training loss (its last RECENT points) is not below
+its first level by BETTER of it and beyond its noise. Decay that is in balance with the gradients, a normalisation that takes
+the scale out, or weights that are made sparse leave a third to a twentieth. Wrong when: a network is pruned away.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui import names
-from nntui.analysis.readings import named, of_layers
+from nntui.analysis import roles
+from nntui.analysis.readings import named, of_layers, spread
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -20,12 +22,16 @@ from nntui.finding import Finding
 ID = "live.weight_decay"
 LEFT = 0.01
 READINGS = 4
+RECENT = 20
+BETTER = 0.05
 LEAST = 2
 """Layers: a single one may be made anew or pruned."""
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding."""
+    if _learns(series):
+        return []
     layers = of_layers(series, names.WEIGHT_NORM, READINGS)
     shares = {layer: _left(series[names.layer(layer, names.WEIGHT_NORM)].finite()) for layer in layers}
     gone = [layer for layer, share in shares.items() if share < LEFT]
@@ -53,4 +59,15 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 def _left(norms: Series) -> float:
     """The newest norm as a share of the largest; 1 where it is not on its way down."""
     largest = float(norms.value.max())
-    return float(norms.value[-1]) / largest if largest > 0 and norms.value[-1] < norms.value[-2] else 1.0
+    return float(norms.value[-1]) / largest if largest > 0 and (np.diff(norms.value[-READINGS:]) < 0).all() else 1.0
+
+
+def _learns(series: Mapping[str, Series]) -> bool:
+    """Whether the training loss is below its first level."""
+    name = roles.pick(series, "train_loss")
+    value = series[name].finite().value if name else np.empty(0)
+    if not len(value):
+        return False
+    first, now = value[:RECENT], value[-RECENT:]
+    level = float(np.median(first))
+    return level - float(np.median(now)) > max(BETTER * abs(level), spread(now))
