@@ -223,7 +223,7 @@ class Watch:
         if torch.is_grad_enabled():
             self._pace.forward_over()
             if not self._told and not self._outputs and not isinstance(self._model(), Several):
-                self._outputs = [list(one.shape[1:]) for one in ranks.tensors_in(output)[:1]]
+                self._outputs = [[*one.shape[1:]] if one.dim() != 1 else [1] for one in ranks.tensors_in(output)[:1]]
 
     def _evaluates(self) -> None:
         """A forward call without gradients: the first since an update tells the mode."""

@@ -7,7 +7,7 @@ import pytest
 
 from nntui.analysis import rules
 from nntui.analysis.rules import lr_decay, nonfinite, plateau, stall
-from nntui.analysis.series import RunFacts
+from nntui.analysis.series import RunFacts, Series
 
 SEEDS = range(8)
 KINDS = ("normal", "correlated", "heavy")
@@ -189,6 +189,16 @@ def test_a_cosine_that_swings_back_within_an_epoch_is_found(run) -> None:
 def test_a_run_of_few_epochs_may_decay_within_one(run) -> None:
     rate = cosine(500)
     assert not lr_decay.find(*run(train__loss=exponential(500), lr=rate, total=500, per_epoch=450))
+
+
+def test_a_rate_that_probes_alone_have_read_and_that_is_all_but_zero_is_told() -> None:
+    read = np.array([0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
+    values = 0.05 * 0.3 ** (read // 30)
+    rate = Series("probe/lr", read, 1.7e9 + read, values)
+    (found,) = lr_decay.find({"probe/lr": rate}, RunFacts(total_steps=840, last_step=600))
+    assert (found.id, found.step) == ("overfit.lr_decay", 128)
+    cosine = Series("probe/lr", read, 1.7e9 + read, 0.05 * (1 + np.cos(np.pi * read / 540)))
+    assert not lr_decay.find({"probe/lr": cosine}, RunFacts(total_steps=540, last_step=539))
 
 
 # --- non-finite -------------------------------------------------------------------------------

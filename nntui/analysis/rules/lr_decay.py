@@ -25,6 +25,8 @@ from nntui.analysis.trend import progress, thinned, trend
 from nntui.finding import Finding
 
 ID = "overfit.lr_decay"
+FEW, MANY = 5, 20
+"""Readings of the rate for all but zero, and for the rest: probes read it seldom."""
 TINY = 0.01
 IDLE_SHARE = 0.10
 LATE_SHARE = 0.75
@@ -44,9 +46,11 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not name:
         return []
     rate = series[name].finite()
-    if len(rate) < 20 or not rate.value.max() > 0:
+    if len(rate) < FEW or not rate.value.max() > 0:
         return []
-    finding = _batches_as_epochs(rate, facts) or _all_but_zero(rate, facts) or _dropped_early(rate, series, facts)
+    many = len(rate) >= MANY
+    finding = (many and _batches_as_epochs(rate, facts)) or _all_but_zero(rate, facts)
+    finding = finding or (many and _dropped_early(rate, series, facts)) or None
     return [finding] if finding else []
 
 

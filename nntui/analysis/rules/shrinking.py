@@ -1,9 +1,9 @@
 """Weights that decay to nothing.
 
-Symptom: the loss is that of a constant, and stays. Test: the norm of the weights of half of the layers or more has come down to
-LEFT of its largest and fell at each of the last READINGS readings, and the training loss (its last RECENT points) is not below
-its first level by BETTER of it and beyond its noise. Decay that is in balance with the gradients, a normalisation that takes
-the scale out, or weights that are made sparse leave a third to a twentieth. Wrong when: a network is pruned away.
+Symptom: the loss is that of a constant, and stays. Test: of READINGS readings at least, the norm of the weights of half of the
+layers or more has come down to LEFT of its largest and the training loss (its last RECENT points) is not below its first level
+by BETTER of it and beyond its noise. Decay that is in balance with the gradients, a normalisation that takes the scale out, or
+weights that are made sparse leave a third to a twentieth. Wrong when: a network is pruned away.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         Finding(
             ID,
             "warn",
-            f"The weights of {named(gone, len(shares))} have shrunk to {format_number(middle)} of what they were, and go on "
-            "shrinking: the network is decayed to nothing.",
+            f"The weights of {named(gone, len(shares))} have shrunk to {format_number(middle)} of what they were, and the "
+            "loss is that of the beginning: the network is decayed to nothing.",
             expected=f"above {LEFT:g}",
             measured=middle,
             tolerance=LEFT,
@@ -57,17 +57,17 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 
 
 def _left(norms: Series) -> float:
-    """The newest norm as a share of the largest; 1 where it is not on its way down."""
+    """The newest norm as a share of the largest."""
     largest = float(norms.value.max())
-    return float(norms.value[-1]) / largest if largest > 0 and (np.diff(norms.value[-READINGS:]) < 0).all() else 1.0
+    return float(norms.value[-1]) / largest if largest > 0 else 1.0
 
 
 def _learns(series: Mapping[str, Series]) -> bool:
-    """Whether the training loss is below its first level."""
+    """Whether the training loss is below its first level; so where there is none."""
     name = roles.pick(series, "train_loss")
     value = series[name].finite().value if name else np.empty(0)
     if not len(value):
-        return False
+        return True
     first, now = value[:RECENT], value[-RECENT:]
     level = float(np.median(first))
     return level - float(np.median(now)) > max(BETTER * abs(level), spread(now))
