@@ -62,9 +62,8 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="nntui-feed", daemon=True)
 
     def start(self) -> None:
-        """Begin watching; calling it again does nothing."""
-        if self._thread.ident is None:
-            self._thread.start()
+        """Begin watching."""
+        self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """Stop watching; waits at most `timeout` seconds for the thread."""

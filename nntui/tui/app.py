@@ -92,7 +92,7 @@ class NntuiApp(Shell):
         """Begin to read."""
         self.set_interval(AGE_INTERVAL, self._tick)
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-        self.call_after_refresh(self.following.start)  # what reading imports would hold up the first picture
+        self.following.start()
 
     def on_unmount(self) -> None:
         """Let the threads go."""

@@ -50,7 +50,6 @@ def watch():
 def test_what_is_logged_arrives(tmp_path, watch) -> None:
     with nntui.init(tmp_path / "run") as run:
         watcher = watch(tmp_path / "run")
-        watcher.feed.start()  # again: nothing more happens
         run.log({"loss": 1.0})
         run.flush()
         watcher.until(lambda s: s.head.loss == 1.0 and s.head.state == "live")
