@@ -15,6 +15,7 @@ from nntui.names import LAYER
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
 _SCORES = frozenset({"acc", "accuracy", "f1", "auc", "score", "r2"})
+_ACCURACY = frozenset({"acc", "accuracy"})
 _SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
 _PLAYERS = frozenset(
     {"critic", "discriminator", "disc", "generator", "adversary", "adversarial", "actor", "policy", "value", "vf", "qf"}
@@ -44,6 +45,11 @@ def is_score(metric: str) -> bool:
     """Something of which more is better: an accuracy, F1, AUC, R²; not its standard error."""
     parts = frozenset(words(metric))
     return bool(parts & _SCORES) and not parts & (_SPREAD | _LOSS | {"error"})
+
+
+def is_accuracy(metric: str) -> bool:
+    """A score that is a share of what is right."""
+    return is_score(metric) and bool(frozenset(words(metric)) & _ACCURACY)
 
 
 def is_train_loss(metric: str) -> bool:

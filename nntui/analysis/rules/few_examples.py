@@ -34,32 +34,30 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 
 
 def _counted(series: Mapping[str, Series]) -> list[Finding]:
-    scores = [
-        m for m in series if roles.is_validation(m) and roles.is_score(m) and set(roles.words(m)) & {"acc", "accuracy"}
+    scores = [metric for metric in series if roles.is_validation(metric) and roles.is_accuracy(metric)]
+    metric = min(scores, key=lambda name: (len(roles.words(name)), len(name)), default="")
+    points = series[metric].finite() if metric else Series.empty()
+    values = np.unique(points.value)
+    if len(points) < LEAST or values[0] < 0 or values[-1] > 1:
+        return []
+    count = next((k for k in range(2, COUNTED + 1) if _are_kths(values, k)), 0)
+    if not count:
+        return []
+    return [
+        Finding(
+            ID,
+            "warn",
+            f"{metric} moves in steps of 1/{count}: {count} examples are evaluated, and one of them more or less is all "
+            "that it tells.",
+            expected=f"above {COUNTED} examples",
+            measured=float(count),
+            unit="examples",
+            advice="Most likely the scores of the last batch are logged in place of all batches, or validation is cut "
+            "short. Refute: count the examples that the evaluation goes through.",
+            evidence={"metric": metric, "values": values.tolist()[:20], "evaluations": len(points)},
+            step=int(points.step[-1]),
+        )
     ]
-    for metric in sorted(scores, key=lambda name: (len(roles.words(name)), len(name)))[:1]:
-        points = series[metric].finite()
-        values = np.unique(points.value)
-        if len(points) < LEAST or values[0] < 0 or values[-1] > 1:
-            continue
-        count = next((k for k in range(2, COUNTED + 1) if _are_kths(values, k)), 0)
-        if count:
-            return [
-                Finding(
-                    ID,
-                    "warn",
-                    f"{metric} moves in steps of 1/{count}: {count} examples are evaluated, and one of them more or less is all "
-                    "that it tells.",
-                    expected=f"above {COUNTED} examples",
-                    measured=float(count),
-                    unit="examples",
-                    advice="Most likely the scores of the last batch are logged in place of all batches, or validation is cut "
-                    "short. Refute: count the examples that the evaluation goes through.",
-                    evidence={"metric": metric, "values": values.tolist()[:20], "evaluations": len(points)},
-                    step=int(points.step[-1]),
-                )
-            ]
-    return []
 
 
 def _are_kths(values: Floats, k: int) -> bool:

@@ -72,7 +72,7 @@ def _epoch(series: Mapping[str, Series], facts: RunFacts) -> int:
 
 def _same_accuracy(series: Mapping[str, Series]) -> tuple[str, str]:
     """An accuracy of training and the same of validation, the plainest there are; empty where there are not both."""
-    named = [name for name in series if frozenset(roles.words(name)) & {"acc", "accuracy"} and roles.is_score(name)]
+    named = [name for name in series if roles.is_accuracy(name)]
     pairs = [
         (one, other)
         for other in named
