@@ -254,6 +254,8 @@ def test_a_loss_that_is_nan_again_and_again_has_not_recovered(every: int, status
     loss[7::every] = np.nan
     loss[-1] = 0.3
     assert told(nonfinite, line("train/loss", loss)) == [("live.nonfinite", status)]
+    (finding,) = nonfinite.find(line("train/loss", loss), RunFacts())
+    assert finding.message.endswith("it recovered." if status == "info" else "it comes again and again.")
     assert told(nonfinite, line("train/loss", np.concatenate([[np.nan] * 16, falling(600)]))) == [
         ("live.nonfinite", "info")
     ]
