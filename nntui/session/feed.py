@@ -8,6 +8,7 @@ the thread, so that a screen can be painted before.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import threading
 import time
@@ -35,6 +36,9 @@ SNAPSHOT_SHARE = 0.2
 """Of the thread's time that snapshots may take."""
 RETRY_INTERVAL = 0.5
 """Seconds between looks for a run that is not there."""
+
+_UNHEARD = logging.NullHandler()
+"""For watchdog, which complains of races in its own stopping; unhandled, that is written over the screen."""
 
 
 class Feed:
@@ -212,6 +216,8 @@ class _Hints:
             def on_modified(self, event: Any) -> None:
                 wake.set()
 
+        for name in ("watchdog", "fsevents"):
+            logging.getLogger(name).addHandler(_UNHEARD)
         self._handler = Wake()
         self._observer = Observer()
         self._observer.daemon = True

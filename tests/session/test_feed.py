@@ -1,6 +1,8 @@
 """The feed on real folders: what happens to them reaches the screen."""
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
 
@@ -112,6 +114,23 @@ def test_without_file_events_polling_finds_everything(tmp_path, watch, monkeypat
         run.flush()
         snapshot = watcher.until(lambda s: s.head.loss == 1.0)
     assert snapshot.head.watching.startswith("poll")
+
+
+def test_what_watchdog_says_of_itself_is_not_written_over_the_screen(tmp_path) -> None:
+    nntui.init(tmp_path / "run").finish()
+    program = f"""
+import logging, threading
+from pathlib import Path
+from nntui.session.feed import Feed
+seen = threading.Event()
+feed = Feed(Path({str(tmp_path / "run")!r}), lambda snapshot: seen.set())
+feed.start()
+assert seen.wait(20)
+logging.getLogger("watchdog.observers.inotify").error("called when the thread is inactive")
+feed.stop()
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_a_defect_in_the_viewer_is_shown_and_not_a_frozen_screen(tmp_path, watch, monkeypatch) -> None:
