@@ -8,7 +8,7 @@ appended is never changed, so a Series handed out stays true while the columns g
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,44 +16,50 @@ from numpy.typing import NDArray
 
 from nntui.analysis.series import Series
 from nntui.runlog.lineage import NEVER, Cut
+from nntui.session.spill import SPILL
 
 Floats = NDArray[np.float64]
-_Number = TypeVar("_Number", np.int64, np.float64)
 Ints = NDArray[np.int64]
 
 
 class Clock:
     """Steps and wall times that metrics logged together share."""
 
-    __slots__ = ("size", "step", "time")
+    __slots__ = ("first_step", "size", "step", "time")
 
     def __init__(self) -> None:
         self.step: Ints = np.empty(64, np.int64)
         self.time: Floats = np.empty(64)
         self.size = 0
+        self.first_step = NEVER
 
     def append(self, step: Ints, time: Floats) -> None:
         """Add n moments; arrays of shape (n,)."""
         end = self.size + len(step)
         if end > len(self.step):
             room = max(end, len(self.step) * 3 // 2)
-            self.step, self.time = _grown(self.step, self.size, room), _grown(self.time, self.size, room)
+            self.step, self.time = SPILL.grown(self.step, self.size, room), SPILL.grown(self.time, self.size, room)
         self.step[self.size : end] = step
         self.time[self.size : end] = time
         self.size = end
+        self.first_step = min(self.first_step, int(step.min(initial=NEVER)))
 
 
 class Columns:
     """The points of one metric of one writer. Nearly always it is logged with the same others, and shares their clock."""
 
-    __slots__ = ("_clock", "_own", "_value", "first_step", "size")
+    __slots__ = ("_clock", "_own", "_value", "size")
 
     def __init__(self) -> None:
         self._clock = Clock()
         self._own = True
         self._value: Floats = np.empty(64)
         self.size = 0
-        self.first_step = 1 << 62
+
+    @property
+    def first_step(self) -> int:
+        """The least step; NEVER where there is none."""
+        return self._clock.first_step
 
     def append(self, clock: Clock, value: Floats) -> None:
         """Add n values, of shape (n,), at the last n moments of a clock that is shared."""
@@ -65,10 +71,8 @@ class Columns:
             self._clock.append(clock.step[clock.size - n : clock.size], clock.time[clock.size - n : clock.size])
         end = self.size + n
         if end > len(self._value):
-            self._value = _grown(self._value, self.size, max(end, len(self._value) * 3 // 2))
+            self._value = SPILL.grown(self._value, self.size, max(end, len(self._value) * 3 // 2))
         self._value[self.size : end] = value
-        if n:
-            self.first_step = min(self.first_step, int(clock.step[clock.size - n : clock.size].min()))
         self.size = end
 
     def series(self, metric: str) -> Series:
@@ -147,7 +151,7 @@ class _Line:
             new = _part(Series(metric, piece.step[seen:], piece.wall_time[seen:], piece.value[seen:]), cut)
             end = self._clock.size + len(new)
             if end > len(self._value):
-                self._value = _grown(self._value, self._clock.size, max(end, len(self._value) * 3 // 2))
+                self._value = SPILL.grown(self._value, self._clock.size, max(end, len(self._value) * 3 // 2))
             self._value[self._clock.size : end] = new.value
             self._clock.append(new.step, new.wall_time)
         n = self._clock.size
@@ -159,25 +163,39 @@ class Recorded:
 
     def __init__(self) -> None:
         self._columns: dict[str, dict[str, Columns]] = {}
-        self._clocks: dict[tuple[str, tuple[str, ...]], Clock] = {}
+        self._groups: dict[tuple[str, tuple[str, ...]], tuple[Clock, list[Columns]]] = {}
+        """By writer and metrics: what is logged together."""
         self._lines: dict[tuple[str, int], _Line] = {}
         self.points = 0
 
-    def fold(self, writer: str, batch: pa.RecordBatch) -> None:
-        """Add a metrics batch. A row that is no rectangle of metrics and steps is left out."""
+    def fold(self, writer: str, batch: pa.RecordBatch) -> float:
+        """Add a metrics batch; its last wall time, in Unix seconds, 0 for none.
+
+        A row that is no rectangle of metrics and steps is left out.
+        """
+        newest = 0.0
         for row in range(batch.num_rows):
             names, steps, times, values = (batch.column(i)[row].values for i in range(4))
             step = steps.to_numpy()
             time = times.to_numpy() / 1e9
             flat = values.flatten().to_numpy()
+            newest = float(time[-1]) if len(time) else newest
             if len(names) != len(values) or len(time) != len(step) or len(flat) != len(names) * len(step):
                 continue
-            together = tuple(names.to_pylist())
-            clock = self._clocks.setdefault((writer, together), Clock())
+            clock, columns = self._group(writer, tuple(names.to_pylist()))
             clock.append(step, time)
-            for name, value in zip(together, flat.reshape(len(names), len(step)), strict=True):
-                self._columns.setdefault(name, {}).setdefault(writer, Columns()).append(clock, value)
+            for one, value in zip(columns, flat.reshape(len(names), len(step)), strict=True):
+                one.append(clock, value)
             self.points += len(flat)
+        return newest
+
+    def _group(self, writer: str, names: tuple[str, ...]) -> tuple[Clock, list[Columns]]:
+        """The clock of these metrics, and the columns of each."""
+        known = self._groups.get((writer, names))
+        if known is None:
+            by_writer = [self._columns.setdefault(name, {}) for name in names]
+            known = self._groups[writer, names] = Clock(), [by.setdefault(writer, Columns()) for by in by_writer]
+        return known
 
     @property
     def metrics(self) -> list[str]:
@@ -203,12 +221,6 @@ class Recorded:
         sizes = {m: by[writer].size for m, by in self._columns.items() if writer in by and wanted(m)}
         metric = max(sizes, key=lambda name: sizes[name], default="")
         return self._columns[metric][writer].series(metric) if metric else Series.empty()
-
-
-def _grown(array: NDArray[_Number], size: int, room: int) -> NDArray[_Number]:
-    larger = np.empty(room, array.dtype)
-    larger[:size] = array[:size]
-    return larger
 
 
 def _part(series: Series, cut: int, *, past: bool = False) -> Series:

@@ -95,16 +95,14 @@ class RunState:
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:
         """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""
-        if kind in ("metrics", "system"):
-            self._recorded.fold(writer, data)
+        newest = self._recorded.fold(writer, data) if kind in ("metrics", "system") else 0.0
         if kind == "output":
             for row in rows_of(data):
                 self._journal.fold_output(writer, row)
         if kind in layout.ASIDE:
             return 0.0
         if kind == "metrics":
-            times = data.column("wall_time_ns").flatten()
-            return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
+            return newest
         if kind == "checks":
             for row in rows_of(data):
                 self._fold_check(row)

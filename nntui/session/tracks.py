@@ -19,6 +19,7 @@ from nntui.analysis.downsampling import Columns, extended, newest_before, per_co
 from nntui.analysis.series import Series
 from nntui.analysis.smoothing import Ema
 from nntui.session.snapshot import XAxis
+from nntui.session.spill import SPILL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -233,11 +234,9 @@ class Track:
         if weight == 0:
             return value
         if self._ema is None or self._ema.weight != weight:
-            self._ema, self._smooth, self._smoothed = Ema(weight), np.empty(len(value)), 0
+            self._ema, self._smooth, self._smoothed = Ema(weight), np.empty(0), 0
         if len(value) > len(self._smooth):
-            larger = np.empty(len(value) * 3 // 2)
-            larger[: self._smoothed] = self._smooth[: self._smoothed]
-            self._smooth = larger
+            self._smooth = SPILL.grown(self._smooth, self._smoothed, len(value) * 3 // 2)
         self._smooth[self._smoothed : len(value)] = self._ema.follow(value[self._smoothed :])
         self._smoothed = len(value)
         return self._smooth[: len(value)]

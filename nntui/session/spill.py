@@ -1,0 +1,137 @@
+# pyright: standard
+"""Room for columns that grow: memory, and past a limit a file without a name.
+
+Owns where the viewer's large arrays lie, so that a dashboard that is left open for days holds no more memory than on its first
+day. Refuses to need the file: where there is no disk to spare, memory serves. Invariant: room is given again only when no
+array lies there any more.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntui.runlog.mounts import file_system
+
+_Number = TypeVar("_Number", np.int64, np.float64)
+
+HELD = 64 << 20
+"""Bytes of large arrays that are held in memory before any lies in the file."""
+LARGE = 16 << 10
+"""Bytes from which an array is large; smaller ones are as many as there are metrics, however long a run is."""
+REGION = 64 << 20
+"""Bytes by which the file grows, at least; a power of two."""
+SPARE = 1 << 30
+"""Bytes of the disk that are left to others."""
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+"""File systems that would save nothing."""
+
+
+class Spill:
+    """Gives room to large arrays. Of any thread."""
+
+    def __init__(self, folder: Path | None = None, *, held: int = HELD, region: int = REGION) -> None:
+        """folder: where the file is made, by default where the system has files that may be large and live for days."""
+        self._folder, self._limit, self._region = folder, held, region
+        self._lock = threading.RLock()
+        self._file = -1
+        self._size = 0
+        self._regions: list[mmap.mmap] = []
+        self._free: dict[int, list[tuple[mmap.mmap, int]]] = {}
+        """Places that are free, by their size, a power of two."""
+        self.held = 0
+        """Bytes of large arrays that lie in memory."""
+        self.spilled = 0
+        """Bytes of those that lie in the file."""
+
+    def grown(self, array: NDArray[_Number], size: int, room: int) -> NDArray[_Number]:
+        """A copy of the first `size` numbers with room for `room`; what follows them may be anything."""
+        larger = self._room(room, array.dtype)
+        larger[:size] = array[:size]
+        return larger
+
+    def rest(self) -> None:
+        """Take the file's pages out of memory; who reads a number brings its page back."""
+        with self._lock:
+            for region in self._regions if hasattr(mmap, "MADV_DONTNEED") else ():
+                region.madvise(mmap.MADV_DONTNEED)
+
+    def _room(self, count: int, kind: np.dtype[_Number]) -> NDArray[_Number]:
+        needed = count * kind.itemsize
+        if needed < LARGE:
+            return np.empty(count, kind)
+        with self._lock:
+            size = 1 << (needed - 1).bit_length()
+            place = self._place(size) if self.held + needed > self._limit else None
+            if place is None:
+                array = np.empty(count, kind)
+                self.held += needed
+                weakref.finalize(array, self._left, needed).atexit = False
+                return array
+            array = np.frombuffer(place[0], kind, count, place[1])
+            self.spilled += size
+            weakref.finalize(array, self._vacated, *place, size).atexit = False
+            return array
+
+    def _place(self, size: int) -> tuple[mmap.mmap, int] | None:
+        """Room in the file for `size` bytes, a power of two; None where there is no disk for it."""
+        larger = min((one for one, places in self._free.items() if one >= size and places), default=0)
+        if not larger:
+            larger = max(size, self._region)
+            region = self._extended(larger)
+            if region is None:
+                return None
+            self._free.setdefault(larger, []).append((region, 0))
+        region, start = self._free[larger].pop()
+        while larger > size:
+            larger //= 2
+            self._free.setdefault(larger, []).append((region, start + larger))
+        return region, start
+
+    def _extended(self, length: int) -> mmap.mmap | None:
+        """So many more bytes of the file."""
+        try:
+            if self._file < 0:
+                folder = self._folder or _folder()
+                if file_system(folder) in IN_MEMORY:
+                    return None
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    self._file = os.dup(file.fileno())
+                weakref.finalize(self, os.close, self._file)
+            disk = os.fstatvfs(self._file)
+            if disk.f_bavail * disk.f_frsize < length + SPARE:
+                return None
+            os.posix_fallocate(self._file, self._size, length)  # a page without a block would kill the process
+            region = mmap.mmap(self._file, length, offset=self._size)
+        except (OSError, ValueError, AttributeError):  # no room, no such folder, a system that cannot
+            return None
+        self._size += length
+        self._regions.append(region)
+        return region
+
+    def _left(self, size: int) -> None:
+        with self._lock:
+            self.held -= size
+
+    def _vacated(self, region: mmap.mmap, start: int, size: int) -> None:
+        with self._lock:
+            self.spilled -= size
+            self._free[size].append((region, start))
+
+
+def _folder() -> Path:
+    """TMPDIR, else /var/tmp, which is on a disk where /tmp may be memory, else what Python finds."""
+    lasting = Path("/var/tmp")
+    return Path(tempfile.gettempdir()) if os.environ.get("TMPDIR") or not lasting.is_dir() else lasting
+
+
+SPILL = Spill()
+"""What all columns of the process grow in."""

@@ -1,0 +1,182 @@
+"""Room for columns: in memory up to a limit, then in a file that nobody sees."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nntui.session import spill
+from nntui.session.columns import Clock, Columns
+from nntui.session.spill import Spill
+
+MANY = spill.LARGE // 8
+NOTHING = np.empty(0)
+
+
+@pytest.fixture
+def small(tmp_path) -> Spill:
+    """Of which everything large lies in the file, in regions of 64 KiB."""
+    return Spill(tmp_path, held=0, region=64 << 10)
+
+
+def test_up_to_the_limit_there_is_no_file(tmp_path) -> None:
+    room = Spill(tmp_path, held=2 * spill.LARGE)
+    kept = [room.grown(NOTHING, 0, MANY) for _ in range(2)]
+    assert (room.held, room.spilled) == (2 * spill.LARGE, 0)
+    more = room.grown(NOTHING, 0, MANY)
+    assert (room.held, room.spilled) == (2 * spill.LARGE, spill.LARGE)
+    del kept, more
+    assert (room.held, room.spilled) == (0, 0)
+
+
+def test_a_small_array_is_never_in_the_file(small) -> None:
+    kept = small.grown(NOTHING, 0, MANY - 1)
+    assert len(kept) == MANY - 1
+    assert (small.held, small.spilled) == (0, 0)
+
+
+def test_the_file_has_no_name(small, tmp_path) -> None:
+    kept = small.grown(NOTHING, 0, MANY)
+    assert small.spilled
+    assert len(kept) == MANY
+    assert not list(tmp_path.iterdir())
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5 * MANY)), min_size=1, max_size=40),
+    st.sampled_from([0, spill.LARGE * 6]),
+)
+def test_arrays_that_grow_and_go_keep_their_numbers(tmp_path_factory, turns, held) -> None:
+    """Against plain numpy: whatever grows in whatever order, nothing is written over."""
+    room = Spill(tmp_path_factory.getbasetemp(), held=held, region=64 << 10)
+    columns = dict.fromkeys(range(6), (NOTHING, 0))
+    naive = {which: np.empty(0) for which in range(6)}
+    looks = []
+    for turn, (which, count) in enumerate(turns):
+        array, size = columns[which]
+        if size + count > 20 * MANY:  # begin anew, as a metric of another run does
+            array, size, naive[which] = NOTHING, 0, np.empty(0)
+        new = np.arange(count) + turn * 1e6
+        if size + count > len(array):
+            array = room.grown(array, size, (size + count) * 3 // 2)
+        array[size : size + count] = new
+        columns[which], naive[which] = (array, size + count), np.concatenate([naive[which], new])
+        looks.append((array[: size + count], naive[which]))
+        looks = looks[-4:]
+        if turn % 3 == 0:
+            room.rest()
+        for seen, expected in (*looks, *((columns[n][0][: columns[n][1]], naive[n]) for n in columns)):
+            np.testing.assert_array_equal(seen, expected)
+
+
+def test_room_that_was_left_is_given_again(small) -> None:
+    for _ in range(100):
+        kept = small.grown(NOTHING, 0, 3 * MANY)
+        del kept
+    assert small.spilled == 0
+    assert os.fstat(small._file).st_size == 64 << 10
+
+
+def test_room_is_not_given_again_while_somebody_looks_at_a_part_of_it(small) -> None:
+    first = small.grown(NOTHING, 0, MANY)
+    first[:] = 7.0
+    part = first[10:20]
+    del first
+    others = [small.grown(NOTHING, 0, MANY) for _ in range(8)]
+    for other in others:
+        other[:] = 0.0
+    np.testing.assert_array_equal(part, np.full(10, 7.0))
+
+
+def test_whole_numbers_stay_whole(small) -> None:
+    steps = np.array([1, 1 << 62, -5], np.int64)
+    grown = small.grown(steps, 3, MANY)
+    assert grown.dtype == np.int64
+    np.testing.assert_array_equal(grown[:3], steps)
+
+
+@pytest.mark.parametrize(
+    "what", ["the disk is full", "no such system call", "cannot be mapped", "no such folder", "memory"]
+)
+def test_without_a_file_memory_serves(tmp_path, monkeypatch, what) -> None:
+    def full(*_, **__) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = tmp_path / "none" if what == "no such folder" else tmp_path
+    if what == "the disk is full":
+        monkeypatch.setattr(os, "posix_fallocate", full)
+    elif what == "no such system call":
+        monkeypatch.delattr(os, "posix_fallocate")
+    elif what == "cannot be mapped":
+        monkeypatch.setattr(mmap, "mmap", full)
+    elif what == "memory":
+        monkeypatch.setattr(spill, "file_system", lambda folder: "tmpfs")
+    room = Spill(folder, held=0)
+    kept = room.grown(np.arange(3.0), 3, MANY)
+    kept[3:] = 1.0
+    room.rest()
+    np.testing.assert_array_equal(kept[:4], [0, 1, 2, 1])
+    assert (room.held, room.spilled) == (spill.LARGE, 0)
+
+
+def test_a_disk_with_little_left_is_left_to_others(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(spill, "SPARE", 1 << 60)
+    room = Spill(tmp_path, held=0)
+    kept = room.grown(NOTHING, 0, MANY)
+    assert (room.held, room.spilled) == (kept.nbytes, 0)
+
+
+def test_columns_in_the_file_are_those_of_before(small, monkeypatch) -> None:
+    monkeypatch.setattr("nntui.session.columns.SPILL", small)
+    clock, columns = Clock(), Columns()
+    steps = np.arange(40_000)
+    for part in np.array_split(steps, 97):
+        clock.append(part, part / 10)
+        columns.append(clock, np.sqrt(part))
+        small.rest()
+    series = columns.series("train/loss")
+    assert small.spilled >= 3 * 8 * len(steps)
+    np.testing.assert_array_equal(series.step, steps)
+    np.testing.assert_array_equal(series.wall_time, steps / 10)
+    np.testing.assert_array_equal(series.value, np.sqrt(steps))
+
+
+RESIDENT = """
+import sys
+import numpy as np
+from nntui.session.spill import Spill
+room = Spill(held=0, region=1 << 23)
+kept = [room.grown(np.empty(0), 0, 1 << 20) for _ in range(16)]
+for one in kept:
+    one[:] = 1.0
+def resident():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
+before = resident()
+room.rest()
+after = resident()
+assert all((one == 1.0).all() for one in kept)
+print(room.spilled, before - after)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read as Linux tells it")
+def test_what_lies_in_the_file_is_not_resident(tmp_path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", RESIDENT],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    spilled, less = map(int, told.stdout.split())
+    if not spilled:
+        pytest.skip("no disk to spare here")
+    assert less > spilled / 1024 * 0.9, "KiB"
