@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,9 @@ from nntui.session import catalog
 if TYPE_CHECKING:
     from nntui.session.snapshot import Head
 
+TAKE_SCREEN, GIVE_BACK = "\x1b[?1049h\x1b[H", "\x1b[?1049l"
+"""What switches a terminal to its second screen, cursor at the top, and back."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the dashboard; 0 whatever it showed. Raises RunFolderError when there is nothing to watch."""
@@ -26,17 +31,31 @@ def run(arguments: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = f"nntui ls {root}" if path is None else f"nntui show {path}"
         raise UsageError(f"no terminal here; expected one for the dashboard. Use `{instead}`.")
-    from nntui.tui.app import NntuiApp
-
-    app = NntuiApp(
-        path, root=root, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light, quiet=arguments.quiet
-    )
     stopped = _leave_on_sigterm()
+    with _answered(path or root or catalog.DEFAULT):
+        from nntui.tui.app import NntuiApp
+
+        app = NntuiApp(
+            path, root=root, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light, quiet=arguments.quiet
+        )
     app.run()
     if app.failure is not None:
         raise app.failure
     put(_goodbye(app.path, root, app.newest.head))
     return 128 + signal.SIGTERM if stopped else OK
+
+
+@contextmanager
+def _answered(place: Path) -> Iterator[None]:
+    """Take the screen and name what is opened; meanwhile the dashboard is imported, which takes longer than a key may."""
+    from nntui.tui.safe import safe
+
+    put(f"{TAKE_SCREEN}{safe(place.name or place)}  opening")
+    try:
+        yield
+    except BaseException:
+        put(GIVE_BACK)
+        raise
 
 
 def _goodbye(path: Path | None, root: Path | None, head: Head) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 import nntui
 from nntui.cli import main
+from nntui.cli.watch import GIVE_BACK, TAKE_SCREEN
 from nntui.tui import app as app_module
 
 
@@ -37,3 +38,21 @@ def test_a_run_is_known_by_its_name_from_wherever_it_is_watched(
     assert path.name == "a"
     assert path.samefile(tmp_path / "a")
     assert f"nntui watch {path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_what_cannot_begin_gives_the_screen_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: type[BaseException]
+) -> None:
+    nntui.init(tmp_path / "a\x1b[5m").finish()
+
+    def watched(path: Path, **_: Any) -> SimpleNamespace:
+        raise error
+
+    monkeypatch.setattr(app_module, "NntuiApp", watched)
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert main(["watch", str(tmp_path / "a\x1b[5m")]) != 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(TAKE_SCREEN + "a␛[5m")
+    assert shown.removesuffix("\n").endswith(GIVE_BACK)
