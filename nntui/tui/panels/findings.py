@@ -6,18 +6,16 @@ Owns those words. Pure functions of findings, a size and a Paint. Invariant: eve
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from rich.text import Text
 
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
-from nntui.session.recipe import Entry
 from nntui.session.snapshot import Snapshot, Stage
 from nntui.tui.paint import Paint, cut_line, joined, labelled, spread, wrapped
 from nntui.tui.panels.log import clock_of, event_row
 from nntui.tui.safe import safe
-from nntui.tui.units import fit, quantity
+from nntui.tui.units import fit, quantity, wrap
 
 GRADES = {"error": "error", "warn": "warning", "info": "note"}
 
@@ -66,55 +64,49 @@ def finding_row(one: Finding, width: int, paint: Paint) -> Text:
     return cut_line(joined([head, paint.text(f"{step}  {one.message}" if one.step >= 0 else numbers)], " "), width)
 
 
-def recipe_row(entry: Entry, stage: str, width: int, paint: Paint) -> Text:
-    """A row of the recipe: its stage where it begins, verdict, and expected against measured, or what must hold where not run."""
-    one = entry.finding
-    glyph, meaning = paint.verdict(one.status) if entry.known else (paint.glyphs.skipped, "quiet")
-    name = one.id.partition(".")[2] or one.id
-    verdict = fit(one.status if entry.known else "", 6)
-    if width < 70:
-        words = one.message if entry.known else entry.row.what
-        return cut_line(joined([paint.text(f"{glyph} {one.id}", meaning), paint.text(words, "quiet")]), width)
-    head = joined(
-        [paint.text(fit(stage, 10), "quiet"), paint.text(f"{glyph} {verdict}{fit(safe(name), 15)}", meaning)], " "
-    )
-    if not entry.known or one.status in ("skip", "crash"):
-        return cut_line(joined([head, paint.text(one.message if entry.known else entry.row.what, "quiet")], " "), width)
-    numbers = f"expected {quantity(one.expected, one.unit)}, measured {quantity(one.measured, one.unit)}"
-    return cut_line(joined([head, paint.text(numbers)], " "), width)
-
-
-def recipe_detail(entry: Entry, width: int, paint: Paint) -> list[Text]:
-    """Everything about a row of the recipe: what must hold and why, and what came of it."""
-    what, why = entry.row.what, entry.row.why
-    about = wrapped(f"{what[:1].upper()}{what[1:]}. {why}", width, paint, "quiet") if what else []
-    if entry.known:
-        return finding_detail(entry.finding, width, paint, about)
-    head = [paint.text(entry.row.id, "quiet", bold=True), *wrapped(entry.finding.message, width, paint, "foreground")]
-    return [cut_line(line, width) for line in (*head, Text(), *about)]
-
-
-def finding_detail(one: Finding, width: int, paint: Paint, about: Sequence[Text] = ()) -> list[Text]:
-    """Everything a finding says, wrapped to the width. about: why it is looked for."""
+def finding_detail(one: Finding, width: int, paint: Paint, about: str = "", *, evidence: bool = True) -> list[Text]:
+    """Everything a finding says, wrapped to the width, what helps first. about: why it is looked for."""
     glyph, meaning = paint.verdict(one.status)
     lines = [paint.text(f"{glyph} {one.id}  {GRADES.get(one.status, one.status)}", meaning, bold=True)]
     lines += wrapped(one.message, width, paint, "foreground")
-    lines += [*([Text(), *about] if about else []), Text()]
-    tolerance = f" ± {format_number(one.tolerance)}" if math.isfinite(one.tolerance) and one.tolerance > 0 else ""
-    pairs = [
-        ("expected", quantity(one.expected, one.unit) + tolerance),
-        ("measured", quantity(one.measured, one.unit)),
-        ("step", f"{one.step:,}" if one.step >= 0 else "before the first"),
-        ("took", f"{one.seconds:.2f} s" if math.isfinite(one.seconds) else ""),
-    ]
-    lines += [labelled(f"{name:<9}", value, paint) for name, value in pairs if value]
+    lines += _numbers(one, width, paint)
     if one.advice:
         lines += [Text(), paint.text("what to try", "quiet"), *wrapped(one.advice, width, paint, "foreground")]
-    if one.evidence:
-        lines += [Text(), paint.text("evidence", "quiet")]
-        for name, value in one.evidence.items():
-            lines += wrapped(f"{safe(name)}: {_evidence(value)}", width, paint, "foreground", indent=2)
+    if about:
+        lines += [Text(), *wrapped(about, width, paint, "quiet")]
+    if evidence and one.evidence:
+        lines += [Text(), *evidence_lines(one, width, paint)]
     return [cut_line(line, width) for line in lines]
+
+
+def evidence_lines(one: Finding, width: int, paint: Paint) -> list[Text]:
+    """Every number that a finding rests on."""
+    lines = [paint.text("evidence", "quiet")]
+    for name, value in one.evidence.items():
+        lines += wrapped(f"{safe(name)}: {_evidence(value)}", width, paint, "foreground", indent=2)
+    return [cut_line(line, width) for line in lines]
+
+
+def _numbers(one: Finding, width: int, paint: Paint) -> list[Text]:
+    """What was expected and measured, in one line where that has room; nothing where neither is known."""
+    tolerance = f" ± {format_number(one.tolerance)}" if math.isfinite(one.tolerance) and one.tolerance > 0 else ""
+    expected, measured = quantity(one.expected, one.unit), quantity(one.measured, one.unit)
+    known = (expected, measured) != ("–", "–")
+    pairs = [
+        ("expected", expected + tolerance if known else ""),
+        ("measured", measured if known else ""),
+        ("step", f"{one.step:,}" if one.step >= 0 else ""),
+        ("took", f"{one.seconds:.2f} s" if math.isfinite(one.seconds) else ""),
+    ]
+    line = joined([labelled(name, value, paint) for name, value in pairs if value], "   ")
+    if line.cell_len <= width:
+        return [line] if line.cell_len else []
+    return [
+        joined([paint.text(fit(name if not at else "", 9), "quiet"), paint.text(words, bold=True)], " ")
+        for name, value in pairs
+        if value
+        for at, words in enumerate(wrap(value, width - 10))
+    ]
 
 
 def _evidence(value: object) -> str:

@@ -6,21 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.text import Text
+from textual.app import ComposeResult
 
 from nntui.finding import Finding
 from nntui.session import recipe
 from nntui.session.recipe import Entry
-from nntui.tui.panels.findings import recipe_detail, recipe_row
+from nntui.tui.paint import joined
+from nntui.tui.panels.recipe import Columns, columns, recipe_detail, recipe_row, titles_row
 from nntui.tui.screens.browse import BESIDE, BrowseScreen
 
 URGENT = ("fail", "crash", "warn")
 """What is chosen first, most urgent first."""
+LEAST_DETAIL = 12
+"""Lines of a detail below the whole list, from which a wide terminal gives the list its whole width."""
 
 
 class RecipeScreen(BrowseScreen):
     """The six stages; enter for evidence and advice."""
 
     _shown: tuple[tuple[Finding, ...], tuple[Entry, ...]] = ((), ())
+
+    def body(self) -> ComposeResult:
+        """Titles over the list."""
+        yield self.lines(self._titles, id="titles", classes="one")
+        yield from super().body()
 
     def items(self) -> Sequence[Entry]:
         """The rows, run or not."""
@@ -38,15 +47,16 @@ class RecipeScreen(BrowseScreen):
         place = items.index(item)
         stage = item.row.id.partition(".")[0]
         begins = place <= self.first or items[place - 1].row.id.partition(".")[0] != stage
-        return recipe_row(item, stage if begins else "", width, self.run_app.paint)
+        return recipe_row(item, stage if begins else "", self._columns(width), width, self.run_app.paint)
 
     def beside(self, width: int) -> int:
-        """Half of a wide terminal."""
-        return width // 2 if width >= BESIDE else 0
+        """Half of a wide terminal that is too low for all rows over a detail."""
+        low = self.size.height < len(self.items()) + LEAST_DETAIL + 5
+        return width // 2 if width >= BESIDE and low else 0
 
     def detail(self, item: Entry, width: int) -> list[Text]:
         """All of a finding, and why the row is there."""
-        return recipe_detail(item, width, self.run_app.paint)
+        return recipe_detail(item, width, self.run_app.paint, begun=self.snapshot.head.step >= 0)
 
     def nothing(self) -> str:
         """No check was recorded."""
@@ -54,6 +64,15 @@ class RecipeScreen(BrowseScreen):
             "No checks were recorded. `nntui train` runs them before the first step; your own loop calls "
             "nntui.preflight(task, run=run), or run.check(…)."
         )
+
+    def _columns(self, width: int) -> Columns:
+        return columns(self.items(), width)
+
+    def _titles(self, width: int, height: int) -> list[Text]:
+        if self.alone or not self.items():
+            return []
+        room = (self.beside(width) or width) - 2
+        return [joined([Text("  "), titles_row(self._columns(room), room, self.run_app.paint)], "")]
 
     def _find(self, items: Sequence[Any]) -> None:
         """The most urgent row, until another one is chosen."""
