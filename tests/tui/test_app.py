@@ -147,6 +147,26 @@ def test_a_screen_is_made_once_and_keeps_its_place_until_another_run_is_opened(
     play(steps)
 
 
+def test_keys_that_come_faster_than_a_screen_is_drawn_are_drawn_together(
+    play: Callable[..., NntuiApp], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        await pilot.press("2")
+        await settle(pilot)
+        screen: Any = app.screen
+        body, drawn = screen.query_one("#browse", Lines), []
+        draw = body._draw
+        body._draw = lambda width, height: (drawn.append(screen.chosen), draw(width, height))[1]
+        for key in "j" * 20 + "k" * 5:
+            app.simulate_key(key)
+        await settle(pilot)
+        assert screen.chosen == drawn[-1] == 15
+        assert len(drawn) < 10
+        assert any(line.startswith("▸") and "overfit_batch" in line for line in tui.lines(app))
+
+    play(steps)
+
+
 def test_keys_change_what_is_asked_of_the_feed(play: Callable[..., NntuiApp]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         async def view(*keys: str) -> Any:

@@ -34,6 +34,8 @@ class RunScreen(Screen[None]):
     ]
     KIND = "list"
     """Which keys its last line shows."""
+    _due = False
+    """Whether it is to be drawn once the keys that came before have done what they do."""
 
     def compose(self) -> ComposeResult:
         """First line, notice, body, last line."""
@@ -95,6 +97,16 @@ class RunScreen(Screen[None]):
         self.run_app.ask()
         for lines in self.query(Lines):
             lines.redraw()
+
+    def show_soon(self) -> None:
+        """Draw once for all the keys that wait already, so that a key that is held down piles nothing up."""
+        if not self._due:
+            self._due = True
+            self.app.call_later(self.call_later, self._show_due)  # keys wait at the app, then at the screen
+
+    def _show_due(self) -> None:
+        self._due = False
+        self.show(self.snapshot)
 
     def tick(self) -> None:
         """A second has passed: only the age of the data can have changed."""

@@ -91,7 +91,7 @@ class BrowseScreen(RunScreen):
             moved = self.chosen + by
             self.chosen = moved % len(items) if wrap else min(max(moved, 0), len(items) - 1)
             self._key, self.top = self.key(items[self.chosen]), 0
-        self.show(self.snapshot)
+        self.show_soon()
 
     def open(self) -> None:
         """The detail alone, or the list again."""
