@@ -12,6 +12,7 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 from nntui.analysis.ticks import format_number
 from nntui.tui.safe import safe
 
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _BUCKETS = ((2, "now"), (5, "2 s"), (10, "5 s"), (30, "10 s"), (60, "30 s"))
 
 
@@ -32,11 +33,14 @@ def size(count: float) -> str:
     """Bytes in the largest unit of 1,024 that leaves a whole number: `41.2 GiB`."""
     if not math.isfinite(count):
         return "–"
-    for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB")):
-        shown = count / 1024**power
-        if abs(shown) < 999.5 or unit == "TiB":
-            return f"{format_number(shown, 3)} {unit}"
-    return ""
+    unit, each = size_unit(count)
+    return f"{format_number(count / each, 3)} {unit}"
+
+
+def size_unit(count: float) -> tuple[str, float]:
+    """The largest unit of 1,024 that leaves a whole number of a finite count of bytes, and how many bytes that is."""
+    power = next((power for power in range(len(_SIZES)) if abs(count) / 1024**power < 999.5), len(_SIZES) - 1)
+    return _SIZES[power], 1024.0**power
 
 
 def cut(text: str, width: int) -> str:

@@ -143,8 +143,10 @@ def test_the_powers_of_ten_have_labels_before_anything_between_them(tui: SimpleN
         assert {"1", "10"} <= set(labels), labels
 
 
-def test_labels_of_a_linear_axis_are_evenly_apart(tui: SimpleNamespace) -> None:
-    data = tui.plot_of(PlotView("p", ("m",), 60), {"m": tui.series("m", np.linspace(0.0, 1.0, 100))})
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (0.0217, 0.0855), (-3.0, 4.2), (440.0, 453.3), (0.97, 0.991)])
+def test_labels_of_a_linear_axis_are_evenly_apart(tui: SimpleNamespace, ends: tuple[float, float]) -> None:
+    values = np.linspace(*ends, 100)
+    data = tui.plot_of(PlotView("p", ("m",), 60, log_y=False), {"m": tui.series("m", values)})
     for height in range(5, 40):
         labels = [float(label) for label in (line[1:7].strip() for line in drawn(data, 60, height)[1:-1]) if label]
         gaps = {round(a - b, 6) for a, b in itertools.pairwise(labels)}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nntui import names
-from nntui.session.snapshot import Head
+from nntui.session.snapshot import Head, PlotView
 from nntui.session.system import Gpu, Process, Reading, System, SystemView
 from nntui.tui.app import NntuiApp
 from nntui.tui.glyphs import SETS
@@ -19,6 +19,7 @@ from nntui.tui.paint import Paint
 from nntui.tui.panels import system as panels
 from nntui.tui.themes import DARK
 from nntui.tui.units import size
+from nntui.tui.widgets.plot import plot_lines
 
 PAINT = Paint(DARK, SETS["braille"])
 
@@ -140,14 +141,59 @@ def test_any_size_is_drawn(tui: SimpleNamespace, size: tuple[int, int]) -> None:
     asyncio.run(main())
 
 
-def test_what_is_plotted_of_the_machine_has_a_unit_and_a_throughput_its_own_name() -> None:
+def drawn(tui: SimpleNamespace, metric: str, value: float, **wanted: bool) -> str:
+    """The plot of a reading that falls by a tenth while it is taken."""
+    series = tui.series(metric, value * np.linspace(1.0, 0.9, 50))
+    data = panels.in_units(tui.plot_of(PlotView("p", (metric,), 80, **wanted), {metric: series}))
+    return "\n".join(line.plain for line in plot_lines(data, 60, 9, PAINT, title=""))
+
+
+def test_what_is_plotted_of_the_machine_has_a_unit_and_a_throughput_its_own_name(tui: SimpleNamespace) -> None:
     data = System(
-        readings=readings(**dict.fromkeys((*panels.UNITS, names.gpu(2, names.GPU_MEMORY), "samples_per_second"), 1.0)),
+        readings=readings(**dict.fromkeys((*panels.NAMED, names.gpu(2, names.GPU_MEMORY), "samples_per_second"), 1.0)),
         throughput="samples_per_second",
     )
     shown = [metric for _, metrics in panels.plotted(data) for metric in metrics]
-    units = panels.units(shown)
-    assert units[names.gpu(2, names.GPU_MEMORY)] == "GPU 2, bytes"
-    assert set(shown) - set(units) == {"samples_per_second"}
-    assert all(", " in words for words in units.values())
-    assert len({*units.values()}) == len(units), "no two are called alike"
+    titles = {metric: drawn(tui, metric, 1.0).partition(" ── ")[2].partition(" 0.9")[0] for metric in shown}
+    assert "GPU 2, B" in titles[names.gpu(2, names.GPU_MEMORY)]
+    assert [metric for metric, words in titles.items() if ", " not in words] == ["samples_per_second"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "title", "ticks"),
+    [
+        (names.RESIDENT, 500 * 2.0**20, "memory, MiB 450", ("460", "480")),
+        (names.RESIDENT, 64 * 2.0**30, "memory, GiB 57.6", ("58", "60", "62", "64")),
+        (names.gpu(1, names.GPU_MEMORY), 3e13, "GPU 1, TiB 24.56", ("25", "26", "27")),
+        (names.MACHINE_CPU, 1.0, "processor, % 90", ("92", "96", "100")),
+        (names.gpu(0, names.GPU_UTILIZATION), 0.5, "GPU 0, % busy 45", ("46", "48", "50")),
+        (names.STEP_SECONDS, 0.02, "step time, ms 18", ("18", "19", "20")),
+        (names.STEP_SECONDS, 20.0, "step time, s 18", ("18", "19", "20")),
+        (names.CPU, 2.0, "processor, cores 1.8", ("1.8", "1.9", "2")),
+        (names.WORKERS_MEMORY, 0.0, "workers, B 0", ("0",)),
+    ],
+)
+def test_an_axis_of_the_machine_counts_in_units_that_a_person_reads(
+    tui: SimpleNamespace, metric: str, value: float, title: str, ticks: tuple[str, ...]
+) -> None:
+    text = drawn(tui, metric, value)
+    assert f" {title} " in text
+    labels = {line[1:7].strip() for line in text.splitlines() if line[7:8] == "┤"}
+    assert set(ticks) <= labels
+
+
+def test_a_logarithmic_axis_of_the_machine_counts_in_the_same_unit(tui: SimpleNamespace) -> None:
+    known = {names.RESIDENT: tui.series(names.RESIDENT, np.geomspace(1.0, 400.0, 50) * 2.0**20)}
+    data = panels.in_units(tui.plot_of(PlotView("p", (names.RESIDENT,), 80, log_y=True), known))
+    assert dict(data.y_ticks)[10.0 * 2**20] == "10¹"
+
+
+def test_only_what_is_clipped_is_counted(tui: SimpleNamespace) -> None:
+    assert "clipped" not in drawn(tui, names.STEP_SECONDS, 1.0, clip_outliers=True)
+    values = np.linspace(1.0, 2.0, 1000)
+    values[500] = 1e6
+    known = {names.STEP_SECONDS: tui.series(names.STEP_SECONDS, values)}
+    data = panels.in_units(
+        tui.plot_of(PlotView("p", (names.STEP_SECONDS,), 80, clip_outliers=True, log_y=False), known)
+    )
+    assert " clipped" in plot_lines(data, 60, 9, PAINT, title="")[0].plain

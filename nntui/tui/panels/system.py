@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from rich.text import Text
 
 from nntui import names
 from nntui.analysis.ticks import format_count, format_duration, format_number
-from nntui.session.snapshot import Head
+from nntui.session.snapshot import Head, PlotData
 from nntui.session.system import Process, Reading, System
 from nntui.tui.canvas import spark
 from nntui.tui.paint import Paint, cut_line, fitted, joined, wrapped
 from nntui.tui.safe import safe
-from nntui.tui.units import age, fit, size
+from nntui.tui.units import age, fit, size, size_unit
+from nntui.tui.widgets.plot_legend import counted_in, renamed
 
 TITLE = 12
 SHARE = (0.0, 1.0)
@@ -159,30 +161,43 @@ def _recording(data: System, head: Head, paint: Paint) -> list[Part]:
     ]
 
 
-UNITS = {
+NAMED = {
     names.STEP_SECONDS: "step time, s",
-    names.DATA_WAIT: "data wait, share of the step",
+    names.DATA_WAIT: "data wait, % of the step",
     names.CPU: "processor, cores",
     names.WORKERS_CPU: "workers, cores",
-    names.RESIDENT: "memory, bytes",
-    names.WORKERS_MEMORY: "workers, bytes",
-    names.MACHINE_CPU: "processor, share",
-    names.MACHINE_MEMORY: "memory, share",
-    names.RECORDER_CPU: "thread, cores",
-    names.OVERHEAD: "probes, share of the time",
+    names.RESIDENT: "memory, B",
+    names.WORKERS_MEMORY: "workers, B",
+    names.MACHINE_CPU: "processor, %",
+    names.MACHINE_MEMORY: "memory, %",
+    names.RECORDER_CPU: "thread, % of a core",
+    names.OVERHEAD: "probes, % of the time",
 }
-"""What a reading is called in a plot, with its unit."""
+NAMED_OF_GPU = {names.GPU_UTILIZATION: "% busy", names.GPU_MEMORY: "B"}
+"""What a reading is called in a plot, with its unit: seconds and bytes stand for any multiple that reads well."""
+PERCENT = 0.01
 
 
-def units(metrics: Sequence[str]) -> dict[str, str]:
-    """What the readings of a plot are called there; a throughput keeps the name that it was logged by."""
-    gpus = {names.GPU_UTILIZATION: "share busy", names.GPU_MEMORY: "bytes"}
-    found = {metric: UNITS[metric] for metric in metrics if metric in UNITS}
-    for metric in metrics:
+def in_units(data: PlotData) -> PlotData:
+    """A plot of readings as a person reads them; a throughput keeps the name that it was logged by. What is clipped is told where
+    something is.
+    """
+    words = {metric: NAMED[metric] for metric in data.view.metrics if metric in NAMED}
+    for metric in data.view.metrics:
         index, statistic = names.gpu_of(metric)
-        if index >= 0 and statistic in gpus:
-            found[metric] = f"GPU {index}, {gpus[statistic]}"
-    return found
+        if index >= 0 and statistic in NAMED_OF_GPU:
+            words[metric] = f"GPU {index}, {NAMED_OF_GPU[statistic]}"
+    word = next(iter(words.values()), "").partition(", ")[2]
+    unit, scale = "", 1.0
+    if word == "B":
+        unit, scale = size_unit(data.y_range[1])
+    elif word == "s":
+        unit, scale = ("ms", 1e-3) if data.y_range[1] < 1 else ("s", 1.0)
+    elif word.startswith("%"):
+        scale = PERCENT
+    words = {metric: name[: -len(word)] + unit if unit else name for metric, name in words.items()}
+    view = replace(data.view, clip_outliers=data.clipped > 0)
+    return renamed(counted_in(replace(data, view=view), scale), words)
 
 
 def plotted(data: System) -> list[tuple[str, tuple[str, ...]]]:

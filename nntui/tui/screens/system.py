@@ -14,11 +14,10 @@ from nntui.tui.panels import system as panels
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.lines import Lines
 from nntui.tui.widgets.plot import plot_lines, raster_columns
-from nntui.tui.widgets.plot_legend import renamed
 
 PLOTS_FROM = (110, 36)
 """Columns and rows from which there are plots."""
-PLOT_WIDTH, PLOT_ROWS = 55, 9
+PLOT_WIDTH, PLOT_ROWS, MOST_PLOT_ROWS = 55, 9, 13
 LEAST_LIST = 9
 """Rows that the list of processes keeps."""
 
@@ -41,10 +40,16 @@ class SystemScreen(BrowseScreen):
         """The process that is chosen, and the plots that fit."""
         data = self.snapshot.system
         wanted = SystemView(self._writer(), panels.strip_width(self.size.width))
-        cells = raster_columns(self._plot_width(), self.run_app.glyphs.kind)
         plots = [
-            PlotView(title, metrics, cells, x="relative", clip_outliers=title in panels.SPIKY, writer=data.writer)
-            for title, metrics in self._shown()
+            PlotView(
+                title,
+                metrics,
+                raster_columns(self._plot_width(place), self.run_app.glyphs.kind),
+                x="relative",
+                clip_outliers=title in panels.SPIKY,
+                writer=data.writer,
+            )
+            for place, (title, metrics) in enumerate(self._shown())
         ]
         return View(system=wanted, plots=tuple(plots))
 
@@ -89,11 +94,22 @@ class SystemScreen(BrowseScreen):
         width, height = self.size.width, self.size.height
         if self.alone or width < PLOTS_FROM[0] or height < PLOTS_FROM[1]:
             return 0, 0
-        room = height - 4 - self._rows - LEAST_LIST
-        return width // PLOT_WIDTH, min(3, room // PLOT_ROWS)
+        return width // PLOT_WIDTH, min(3, self._room() // PLOT_ROWS)
 
-    def _plot_width(self) -> int:
-        return self.size.width // max(1, self._grid()[0])
+    def _room(self) -> int:
+        """Lines that readings and processes leave to plots."""
+        return self.size.height - 4 - self._rows - LEAST_LIST
+
+    def _plot_width(self, place: int) -> int:
+        """Cells of a plot: together they are as wide as the terminal."""
+        columns = max(1, self._grid()[0])
+        at = place % columns
+        return (at + 1) * self.size.width // columns - at * self.size.width // columns
+
+    def _plot_rows(self) -> int:
+        """Lines of a plot, more where there are few."""
+        rows = -(-len(self._shown()) // max(1, self._grid()[0]))
+        return min(MOST_PLOT_ROWS, self._room() // rows) if rows else 0
 
     def _shown(self) -> list[tuple[str, tuple[str, ...]]]:
         columns, rows = self._grid()
@@ -103,13 +119,12 @@ class SystemScreen(BrowseScreen):
     def lay_out(self) -> None:
         """Readings, plots where they have room, the list."""
         self._rows = len(self._lines(self.size.width))
-        columns, _ = self._grid()
-        rows = -(-len(self._shown()) // columns) if columns else 0
+        columns, each = self._grid()[0], self._plot_rows()
         readings, plots = self.query_one("#readings"), self.query_one("#machine")
         readings.set_class(self.alone, "gone")
         readings.styles.height = self._rows
-        plots.set_class(not rows, "gone")
-        plots.styles.height = rows * PLOT_ROWS
+        plots.set_class(not each, "gone")
+        plots.styles.height = each * -(-len(self._shown()) // max(1, columns))
         self.query_one("#titles").set_class(self.alone, "gone")
 
     def _lines(self, width: int) -> list[Text]:
@@ -120,18 +135,14 @@ class SystemScreen(BrowseScreen):
         return self._lines(width)[:height]
 
     def _plots(self, width: int, height: int) -> list[Text]:
-        columns, _ = self._grid()
-        if not columns:
-            return []
+        columns, each = self._grid()[0], self._plot_rows()
         lines = [Text(end="", no_wrap=True) for _ in range(height)]
         for place, (title, metrics) in enumerate(self._shown()):
-            wide = self._plot_width()
             data = self.snapshot.plots.get(title)
             known = data if data is not None and data.view.metrics == metrics else None
-            known = renamed(known, panels.units(known.view.metrics)) if known is not None else None
-            drawn = plot_lines(known, wide, PLOT_ROWS, self.run_app.paint, title=title)
-            for row, line in enumerate(drawn):
-                at = place // columns * PLOT_ROWS + row
+            known = panels.in_units(known) if known is not None else None
+            drawn = plot_lines(known, self._plot_width(place), each, self.run_app.paint, title=title)
+            for at, line in enumerate(drawn, place // columns * each):
                 if at < height:
                     lines[at].append_text(line)
         return lines

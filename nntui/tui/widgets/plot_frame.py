@@ -21,6 +21,8 @@ from nntui.tui.units import cut, fit
 from nntui.tui.widgets.plot_legend import NOWHERE, UNITS, Crosshair, cursor_words
 
 LABEL_WIDTH = 6
+STRIDES = (1, 2, 5, 4, 3)
+"""Which of the ticks of a linear axis have labels, the best first."""
 
 
 def blank_lines(width: int, height: int, paint: Paint, title: str, words: str) -> list[Text]:
@@ -34,7 +36,7 @@ def blank_lines(width: int, height: int, paint: Paint, title: str, words: str) -
 
 def y_labels(data: PlotData, rows: int, paint: Paint) -> dict[int, str]:
     """Words of the ticks by row, with a row between them where there are others to leave out: of a logarithmic axis powers of ten
-    come first, of a linear one every second or third stays.
+    come first, of a linear one every second, fifth, fourth or third stays, or but two, so that they are equally far apart.
     """
     if not any(np.isfinite(one.low).any() for one in data.series):
         return {}
@@ -43,10 +45,9 @@ def y_labels(data: PlotData, rows: int, paint: Paint) -> dict[int, str]:
     if data.log_y:
         places.sort(key=lambda place: not _is_decade(place[1]))
     elif len(places) > 1:
-        step, nearest = places[1][1] - places[0][1], min(a[0] - b[0] for a, b in itertools.pairwise(places))
-        stride = 1 if nearest >= 2 else 2 if nearest >= 1 else 5
-        every = [place for place in places if round(place[1] / step) % stride == 0]
-        places = every if len(every) > 1 else places
+        step = places[1][1] - places[0][1]
+        strides = ([place for place in places if round(place[1] / step) % stride == 0] for stride in STRIDES)
+        places = next((every for every in strides if len(every) > 1 and _are_apart(every)), places[:: len(places) - 1])
     found: dict[int, str] = {}
     for row, _, text in places:
         if not found.keys() & {row - 1, row, row + 1}:
@@ -136,6 +137,11 @@ def x_axis(
         line.append("".join(cells[place : place + count]), style)
         place += count
     return _x_frame(line, paint)
+
+
+def _are_apart(places: Sequence[tuple[int, float, str]]) -> bool:
+    """Whether there is a row between any two of them."""
+    return all(low[0] - high[0] >= 2 for low, high in itertools.pairwise(places))
 
 
 def _is_decade(value: float) -> bool:

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from nntui.analysis.ticks import format_duration, format_number
+from nntui.analysis.ticks import decade_ticks, format_duration, format_number, linear_ticks
 from nntui.session.snapshot import PlotData, PlottedSeries
 from nntui.tui.canvas import column_of, x_of
 from nntui.tui.paint import Paint, joined
@@ -24,6 +24,8 @@ from nntui.tui.safe import safe
 from nntui.tui.units import cut, named
 
 LEAST_NAME = 4
+TICKS = 8
+"""About how many a vertical axis has that is counted in another unit."""
 UNITS = {"step": "step", "epoch": "epoch", "relative": "time", "wall": "clock"}
 
 
@@ -109,6 +111,16 @@ def renamed(data: PlotData, words: Mapping[str, str]) -> PlotData:
     series = tuple(dataclasses.replace(one, metric=words.get(one.metric, one.metric)) for one in data.series)
     metrics = tuple(words.get(metric, metric) for metric in data.view.metrics)
     return dataclasses.replace(data, series=series, view=dataclasses.replace(data.view, metrics=metrics))
+
+
+def counted_in(data: PlotData, unit: float) -> PlotData:
+    """The plot with so much as one: its newest values and ticks as multiples of it. The points stay what they are."""
+    if unit == 1.0:
+        return data
+    low, high = (end / unit for end in data.y_range)
+    ticks = (decade_ticks if data.log_y else linear_ticks)(low, high, TICKS)
+    series = tuple(dataclasses.replace(one, last=one.last / unit) for one in data.series)
+    return dataclasses.replace(data, series=series, y_ticks=tuple((value * unit, words) for value, words in ticks))
 
 
 def x_words(data: PlotData, x: float) -> str:
