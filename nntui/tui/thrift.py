@@ -109,7 +109,7 @@ class Terminal:
         if len(text) != width or not all(_is_one_cell(char) for char in set(text)):
             row[x : x + width] = [None] * width
             return [(x, y, strip)]
-        cells = [(char, _look(char, segment.style)) for segment in strip for char in segment.text]
+        cells = [cell for segment in strip for cell in _cells(segment.text, segment.style or _PLAIN)]
         found = [(x + a, y, strip.crop(a, b)) for a, b in _runs(row[x : x + width], cells)]
         row[x : x + width] = cells
         return found
@@ -136,12 +136,11 @@ def _all_strips(update: LayoutUpdate) -> Iterator[tuple[int, int, Strip]]:
             x += strip.cell_length
 
 
-def _look(char: str, style: Style | None) -> Any:
-    """What tells two cells with the same character apart: of a blank its background alone."""
-    style = style or _PLAIN
-    if char == " " and not (style.reverse or style.underline or style.underline2 or style.overline or style.strike):
-        return style.bgcolor
-    return style
+def _cells(text: str, style: Style) -> list[tuple[str, Any]]:
+    """Each character with what tells it from the same one beside it: of a blank its background alone."""
+    lined = style.reverse or style.underline or style.underline2 or style.overline or style.strike
+    blank = style if lined else style.bgcolor
+    return [(char, blank if char == " " else style) for char in text]
 
 
 def _runs(old: list[Cell], new: list[tuple[str, Any]]) -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ from nntui.tui.actions import ACTIONS
 from nntui.tui.app import NntuiApp
 from nntui.tui.canvas import DOTS
 from nntui.tui.widgets.filter import FilterScreen
-from nntui.tui.widgets.lines import Lines, joined_blanks
+from nntui.tui.widgets.lines import Lines, joined
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Play = Callable[[NntuiApp, Any, Pilot[None], Settle], Awaitable[None]]
@@ -628,8 +628,9 @@ def test_blanks_cost_no_escapes() -> None:
     def strip(*parts: tuple[str, str]) -> Strip:
         return Strip([Segment(text, Style(color=colour, bgcolor="#121212")) for text, colour in parts])
 
-    base = strip(("abc", "red"), ("   ", "blue"), ("def", "red"))
-    merged = joined_blanks(base)
-    assert [segment.text for segment in merged] == ["abc   ", "def"]
+    base = strip(("abc", "red"), ("   ", "blue"), ("d", "red"), ("ef", "red"))
+    merged = joined(base)
+    assert [segment.text for segment in merged] == ["abc   def"]
+    assert [segment.text for segment in joined(strip(("a", "red"), ("b", "blue")))] == ["a", "b"]
     reverse = [Segment("a", Style(reverse=True)), Segment(" ", Style())]
-    assert joined_blanks(reverse) == reverse
+    assert joined(reverse) == reverse

@@ -90,16 +90,19 @@ class Lines(Widget):
         if self._ascii_only and not line.plain.isascii():
             line = plain(line)
         line = Text(end="", no_wrap=True).append_text(line)  # Rich renders a text without spans without its own style
-        strip = Strip(line.render(self.app.console, end="")).adjust_cell_length(width).apply_style(base)
-        return Strip(joined_blanks(strip), width).simplify()
+        segments = Segment.adjust_line_length([*line.render(self.app.console, end="")], width)
+        return Strip(joined(Segment.apply_style(segments, base)), width)
 
 
-def joined_blanks(segments: Iterable[Segment]) -> list[Segment]:
-    """The segments with blanks in the style of what stands before them, where that looks the same: fewer escapes."""
+def joined(segments: Iterable[Segment]) -> list[Segment]:
+    """As few segments as look the same: blanks go with what stands before them, and so does what has its style."""
     shown: list[Segment] = []
     for segment in segments:
         before, style = shown[-1] if shown else None, segment.style
-        if before and before.style and style and segment.text.isspace() and _alike(before.style, style):
+        same = before is not None and before.style == style
+        if before and before.style and style and segment.text.isspace():
+            same = same or _alike(before.style, style)
+        if before and same:
             shown[-1] = Segment(before.text + segment.text, before.style)
         else:
             shown.append(segment)
