@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from nntui import names
-from nntui.probes.hooks import Guard, Hook
+from nntui.probes.hooks import Clocked, Guard
 from nntui.probes.layers import RECTIFIERS, Layer, bounds
 from nntui.probes.normalization import gap
 
@@ -114,7 +114,7 @@ class Activations:
             self._narrow = units
             fused = {id(m) for encoder in self._encoders if not encoder.training for m in encoder.modules()}
             self._handles = [
-                module.register_forward_hook(Hook(self._guard, functools.partial(self._hear, name)))
+                module.register_forward_hook(Clocked(self._guard, functools.partial(self._hear, name)))
                 for name, module in self._modules.items()
                 if id(module) not in fused and (not units or self._wants(name))
             ]

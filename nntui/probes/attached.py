@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.compiler import is_compiling
+from torch.compiler import is_dynamo_compiling
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from nntui.probes.hooks import Guard, Hook, calling, fastest
+from nntui.probes.hooks import Clocked, Guard, Hook, calling, fastest
 
 QUICK = 4e-3
 """Seconds of an update above which a hook on the model costs nothing that matters."""
@@ -42,7 +42,7 @@ class Count:
 
     def __call__(self, optimizer: Any, given: Any, named: Any) -> None:
         """An update of some optimizer begins."""
-        if is_compiling():
+        if is_dynamo_compiling():
             return
         if self.passed < self.most and self.known() is optimizer:
             self.passed += 1
@@ -62,7 +62,7 @@ def counting() -> float:
     return fastest(lambda: count(counted, (), None))
 
 
-class Evaluations(Hook):
+class Evaluations(Clocked):
     """A hook on a model that minds only forward calls without gradients."""
 
     def __call__(self, *given: Any) -> None:
@@ -158,8 +158,8 @@ class Attached:
         return [model for known in self._models if (model := known()) is not None]
 
     def _listen(self, model: nn.Module) -> None:
-        self._now.append(model.register_forward_pre_hook(Hook(self._guard, self._enters())))
-        self._now.append(model.register_forward_hook(Hook(self._guard, self._leaves())))
+        self._now.append(model.register_forward_pre_hook(Clocked(self._guard, self._enters())))
+        self._now.append(model.register_forward_hook(Clocked(self._guard, self._leaves())))
 
     def _quiet(self) -> None:
         for handle in self._now:

@@ -76,13 +76,10 @@ class Hook:
         guard, what = self._guard, self._what
         if guard is None or what is None or guard.over or is_compiling():
             return
-        begun = perf_counter()  # as in Guard.call, which would be one more call per update
-        try:
+        try:  # as in Guard.call, which would be one more call per update
             what(*given)
         except Exception as error:  # noqa: BLE001 (the boundary)
             guard.fail(error)
-        guard.calls += 1
-        guard.seconds += perf_counter() - begun
 
     def __deepcopy__(self, memo: Any) -> Hook:
         return Hook(None, None)
@@ -94,12 +91,29 @@ class Hook:
         )  # takes anything, gives None, and needs no nntui to be loaded
 
 
+class Clocked(Hook):
+    """A hook whose time its guard tells."""
+
+    def __call__(self, *given: Any) -> None:
+        """Measure, unless a compiler is looking."""
+        guard, what = self._guard, self._what
+        if guard is None or what is None or guard.over or is_compiling():
+            return
+        begun = perf_counter()
+        try:
+            what(*given)
+        except Exception as error:  # noqa: BLE001 (the boundary)
+            guard.fail(error)
+        guard.calls += 1
+        guard.seconds += perf_counter() - begun
+
+
 @functools.cache
 def calling() -> float:
     """Seconds that a call of a hook takes outside of what its guard measures: torch calls a module with hooks on a slower way."""
     module, guard = nn.Identity(), Guard(lambda error: None)
     plain = fastest(lambda: module(None))
-    module.register_forward_pre_hook(Hook(guard, lambda *given: None))
+    module.register_forward_pre_hook(Clocked(guard, lambda *given: None))
     whole = fastest(lambda: module(None))
     return max(0.0, whole - plain - guard.seconds / guard.calls)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from nntui.probes.hooks import Guard, Hook
+from nntui.probes.hooks import Clocked, Guard
 
 LISTENED = 4
 """Parameters at which backward passes are noticed."""
@@ -40,7 +40,7 @@ class Stale:
         self.stop()
         for parameter in parameters[:: max(1, len(parameters) // LISTENED)][:LISTENED]:
             begins = functools.partial(self._begins, weakref.ref(parameter))
-            self._handles[id(parameter)] = parameter.register_hook(Hook(self._guard, begins))
+            self._handles[id(parameter)] = parameter.register_hook(Clocked(self._guard, begins))
 
     def over(self, parameters: Iterable[Tensor]) -> None:
         """The backward passes for these are over: an optimizer updates them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from nntui.probes.attached import Attached
 from nntui.probes.cadence import Cadence
 from nntui.probes.first_layer import FirstLayer
 from nntui.probes.glances import Glances
-from nntui.probes.hooks import Guard, Hook, weakly
+from nntui.probes.hooks import Clocked, Guard, weakly
 from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced
 from nntui.probes.normalization import normalizations_of
 from nntui.probes.pace import Pace
@@ -68,6 +68,10 @@ def watch(
     return Watch(model, known, run, scheduler, scaler, every, tuple(declared))
 
 
+def _nothing(optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
+    pass
+
+
 class Watch:
     """Probes that are attached; `detach` takes them off again. Also a context manager."""
 
@@ -84,6 +88,8 @@ class Watch:
         told: bool = False,
     ) -> None:
         """told: somebody calls `before` and `after` for each update; None else is noticed."""
+        self.before: Callable[[torch.optim.Optimizer, Any, Any], None] = _nothing
+        """An update begins, with these arguments; for one that is told of updates."""
         self._run = run
         self._told_of_updates = told
         self._scale = Scale(scaler)
@@ -121,10 +127,6 @@ class Watch:
         """The forward call of this module is one of the whole model too."""
         self._attached.enter(module)
 
-    def before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
-        """An update begins, with these arguments; for one that is told of updates."""
-        self._begins(optimizer, given, named)
-
     def after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """It is over."""
         if not self._attached.resting:
@@ -155,11 +157,11 @@ class Watch:
             self._adopt(optimizer)
         for one in models_of(model):
             self.enters(one)
-        begins = Hook(self._guard, weakly(self._before))
+        begins = Clocked(self._guard, weakly(self._before))
         if self._told_of_updates:
-            self._begins = self._attached.told(begins)
+            self.before = self._attached.told(begins)
         else:  # a hook on all optimizers would keep the probes for ever
-            self._attached.update(begins, Hook(self._guard, weakly(self._after)))
+            self._attached.update(begins, Clocked(self._guard, weakly(self._after)))
         self._prepare()
 
     def _survey(self, model: nn.Module) -> None:

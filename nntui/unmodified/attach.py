@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.compiler import is_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
@@ -27,6 +28,8 @@ from nntui.unmodified.optimizers import Slots
 from nntui.unmodified.telling import say
 from nntui.unmodified.wrapping import Wrappers, hide
 
+_task: Any = torch._C._current_graph_task_id
+"""The backward pass that this is a part of; -1 for none."""
 MANY = 10
 """Backward passes that look like a training, even where no update is seen."""
 
@@ -95,16 +98,19 @@ class Attachment:
         def backward(*given: Any, **named: Any) -> Any:
             if self._leaving:
                 self._leave()
-            outermost = _is_outermost()
-            if outermost:
-                self._guard.call(self._backward_begins, given, named)
+            outermost = _task() == -1 and not is_compiling()  # no part of another one (checkpoints), nor a compiler's
+            if outermost and not self._guard.over:
+                try:  # as in Guard.call, which would be one more call per update
+                    self._backward_begins(given, named)
+                except Exception as error:  # noqa: BLE001 (the boundary)
+                    self._guard.fail(error)
             try:
                 result = plain(*given, **named)
             except BaseException:
                 hide()
                 raise
-            if outermost:
-                self._guard.call(self._backward_ended)
+            if outermost and self._losses.open:
+                self._guard.call(self._losses.ended)
             return result
 
         return backward
@@ -114,10 +120,6 @@ class Attachment:
             self._slots = Slots(optimizers())
         tensors = given[0] if given else named.get("tensors")
         self._losses.begins(self._slots, tensors, given[1] if len(given) > 1 else named.get("grad_tensors"))
-
-    def _backward_ended(self) -> None:
-        if self._slots is not None:
-            self._losses.ended(self._slots)
 
     def _around_scale(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def scale(scaler: Any, *given: Any, **named: Any) -> Any:
@@ -218,8 +220,3 @@ class Attachment:
     def _ended(self) -> None:
         if self._losses.passes >= MANY and self._course is None and not self._guard.over:
             say("nothing is recorded: no update by an optimizer of torch.optim was seen.")
-
-
-def _is_outermost() -> bool:
-    """Whether a backward pass that begins is no part of another one (checkpoints), nor a compiler's."""
-    return torch._C._current_graph_task_id() == -1 and not torch.compiler.is_compiling()

@@ -60,10 +60,10 @@ class Course:
 
     def before(self, optimizer: Optimizer, given: Any, named: Any) -> None:
         """An update begins."""
-        known = self._training
-        if known is None or (self._slots.of(optimizer) is None and self._slots.over and known.updates >= PATIENCE):
+        known, slot = self._training, self._slots.of(optimizer)
+        if known is None or (slot is None and self._slots.over and known.updates >= PATIENCE):
             self._open(optimizer, [])
-        slot = self._slots.of(optimizer)
+            slot = self._slots.of(optimizer)
         if slot is not None and self._training is not None:
             self._training.before(slot, optimizer, given, named)
 
@@ -75,7 +75,8 @@ class Course:
         elif training is not None and slot is None:
             self._strange(optimizer)
         elif training is not None and slot is not None:
-            self._stranger, self._kept = None, []
+            if self._kept:
+                self._stranger, self._kept = None, []
             training.after(slot, optimizer, given, named, self._losses.take(slot))
 
     def close(self) -> None:

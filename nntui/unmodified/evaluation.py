@@ -20,13 +20,15 @@ from torch.nn.modules.loss import _Loss
 from torch.utils.hooks import RemovableHandle
 
 from nntui.probes.hooks import Guard, Hook
-from nntui.unmodified.functions import Calls
+from nntui.unmodified.functions import MODULES, Calls
 from nntui.unmodified.losses import Losses, Number, number
 
 _OTHERS = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[1]}{os.sep}")
 """Where code lies that is not the script's."""
 DEPTH = 200
 """Frames that tell one place of a script from another."""
+_FORWARDS = frozenset(getattr(module.forward, "__code__", None) for module in MODULES)
+"""By which those are known among the frames of a call."""
 
 Place = tuple[tuple[int, int], ...]
 Where = tuple[str, Place]
@@ -43,7 +45,7 @@ class Evaluation:
         """Why nothing is recorded any more."""
         self._where: Where | None = None
         self._phase: dict[Where, _Pass] = {}
-        own = [one for one in modules if is_loss(one)] if len(self._models) else []
+        own = [one for one in modules if is_loss(one) and type(one) not in MODULES] if len(self._models) else []
         self._handles: list[RemovableHandle] = [one.register_forward_hook(Hook(guard, self._whole)) for one in own]
         self._losses = losses
         self._calls = Calls(guard, self._heard) if len(self._models) else None
@@ -56,6 +58,11 @@ class Evaluation:
         if self._calls is not None:
             self._calls.stop()
         self._handles, self._calls, self._losses.root, self._phase = [], None, None, {}
+
+    @property
+    def heard(self) -> bool:
+        """Whether any loss was calculated without gradients since the last update."""
+        return bool(self._phase)
 
     def close(self) -> Number | None:
         """An update follows, or the end: the mean loss of the evaluation before it; None where there was none."""
@@ -75,19 +82,21 @@ class Evaluation:
         return None if own is None or self.doubt else own.mean()
 
     def _whole(self, module: nn.Module, given: Any, output: Any) -> None:
-        """A loss module was called: what functions calculated on its way is no evaluation of its own."""
+        """A loss module was called: what functions and modules calculated on its way is no evaluation of its own."""
         if torch.is_grad_enabled():
             return
         outside = _place()
         for name, place in [*self._phase]:
-            if name and place[len(place) - len(outside) :] == outside:
+            if (name or len(place) > len(outside)) and place[len(place) - len(outside) :] == outside:
                 del self._phase[name, place]
         if getattr(module, "reduction", "mean") == "mean":
             self._take(("", outside), given[0] if isinstance(given, tuple) and given else None, output)
 
     def _heard(self, name: str, outputs: Any, loss: Any) -> None:
-        """A function of torch was called; one that is not what is trained on, alone, tells nothing."""
-        if self._calls is not None and self._calls.trained in (None, name):
+        """A function of torch was called; one that is not what is trained on, alone, tells nothing, but for a loss module."""
+        if _within_module():
+            self._take(("", _place()), outputs, loss)
+        elif self._calls is not None and self._calls.trained in (None, name):
             self._take((name, _place()), outputs, loss)
 
     def _take(self, where: Where, outputs: Any, loss: Any) -> None:
@@ -126,6 +135,16 @@ def is_loss(module: nn.Module) -> bool:
     """Whether a module is a loss, by its class or by the name of its class."""
     name = type(module).__name__.lower()
     return isinstance(module, _Loss) or "loss" in name or "criterion" in name
+
+
+def _within_module() -> bool:
+    """Whether a function of torch is called by one of torch's own loss modules."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_OTHERS):
+        if frame.f_code in _FORWARDS:
+            return type(frame.f_locals.get("self")) in MODULES
+        frame = frame.f_back
+    return False
 
 
 def _place() -> Place:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.compiler import is_compiling
 
 from nntui.probes.hooks import Guard
@@ -27,6 +27,17 @@ FUNCTIONS = {
     **dict.fromkeys(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"), 2),
 }
 """At which place each is told the reduction."""
+_MODULES: dict[type[nn.Module], str] = {
+    nn.CrossEntropyLoss: "cross_entropy_loss",
+    nn.NLLLoss: "nll_loss_nd",
+    nn.BCELoss: "binary_cross_entropy",
+    nn.MSELoss: "mse_loss",
+    nn.L1Loss: "l1_loss",
+    nn.SmoothL1Loss: "smooth_l1_loss",
+    nn.HuberLoss: "huber_loss",
+}
+MODULES = frozenset(module for module, name in _MODULES.items() if hasattr(OWNER, name))
+"""Loss modules that calculate one of them and nothing else: they need no hook of their own, which costs at every update."""
 SCALINGS = frozenset(
     f"{name}Backward0"
     for name in ("Alias", "Clone", "Div", "Mean", "Mul", "Reshape", "Squeeze", "Stack", "ToCopy", "Unsqueeze", "View")
@@ -56,9 +67,8 @@ class Calls:
         self._wrappers.undo()
 
     def root(self, loss: Tensor) -> None:
-        """A backward pass of the training begins here."""
-        if self.trained is None:
-            self.trained = _function_of(loss)
+        """The first backward pass of the training begins here."""
+        self.trained = _function_of(loss)
 
     def _around(self, name: str, place: int, plain: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **named: Any) -> Any:

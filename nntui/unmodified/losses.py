@@ -43,11 +43,16 @@ class Losses:
         self.passes = 0
         """Backward passes so far, those inside of one left out."""
         self.root: Callable[[Tensor], None] | None = None
-        """Somebody who is told where each begins."""
+        """Somebody who is told once, where the next begins."""
         self._pending: deque[Loss] = deque(maxlen=KEPT)
         self._scaled: deque[tuple[weakref.ref[Tensor], Number]] = deque(maxlen=8)
         self._begun: list[Loss] = []
-        self._before: dict[Slot, Any] = {}
+        self._before: tuple[Slots, dict[Slot, Any]] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is to be seen whom the backward pass that has begun reaches."""
+        return self._before is not None
 
     def scaled(self, loss: Any, result: Any) -> None:
         """A loss scale makes `result` of a loss."""
@@ -63,23 +68,29 @@ class Losses:
             known = next((value for scaled, value in self._scaled if scaled() is root), None) if self._scaled else None
             value = number(root) if known is None else known
             if value is not None:
-                self._begun.append(Loss(value))
+                begun = Loss(value)
+                self._pending.append(begun)
+                if len(slots) > 1:
+                    self._begun.append(begun)
                 if self.root is not None:
-                    self.root(root)
-        if len(slots) > 1 and self._begun:
-            self._before = slots.gradients()
+                    told, self.root = self.root, None
+                    told(root)
+        if self._begun:
+            self._before = slots, slots.gradients()
 
-    def ended(self, slots: Slots) -> None:
+    def ended(self) -> None:
         """It is over."""
-        if self._before:
-            reached, self._before = slots.reached_since(self._before), {}
+        if self._before is not None:
+            slots, before = self._before
+            reached = slots.reached_since(before)
             for loss in self._begun:
                 loss.reached = reached
-        self._pending.extend(self._begun)
-        self._begun.clear()
+        self._before, self._begun = None, []
 
     def take(self, slot: Slot | None) -> list[Number]:
         """The losses that belong to an update of these parameters: those that reached no others, or else all that did."""
+        if len(self._pending) == 1 and not self._pending[0].reached:  # nearly always
+            return [self._pending.popleft().value]
         own = [one for one in self._pending if not one.reached or one.reached == {slot}]
         own = own or [one for one in self._pending if one.reached and slot in one.reached]
         if len(own) == len(self._pending):
@@ -102,12 +113,14 @@ def roots(tensors: Any, grad_tensors: Any = None) -> list[Tensor]:
 
 def number(value: Tensor) -> Number | None:
     """The one number of a tensor as it is now; None where it has none that can be read later."""
-    if value.numel() != 1 or value.is_complex() or value.is_meta or (type(value) is not Tensor and _is_special(value)):
+    if value.numel() != 1 or value.is_complex() or (type(value) is not Tensor and _is_special(value)):
         return None
     if _MAPPED is not None and _MAPPED(value):
         return None
     if value.is_cpu:
         return float(value.item())
+    if value.is_meta:
+        return None
     if value.is_cuda and torch.cuda.is_current_stream_capturing():
         return None
     return value.detach().clone().reshape(())
@@ -115,11 +128,11 @@ def number(value: Tensor) -> Number | None:
 
 def mean(values: list[Number]) -> Number | None:
     """Of all; None of none. () on the device of the first tensor where there is one."""
+    if len(values) == 1:
+        return values[0]
     tensors = [one.float() for one in values if isinstance(one, Tensor)]
     if not tensors:
         return sum(one for one in values if isinstance(one, float)) / len(values) if values else None
-    if len(values) == 1:
-        return values[0]
     together = torch.stack([one.to(tensors[0].device, non_blocking=True) for one in tensors]).sum()
     return (together + sum(one for one in values if isinstance(one, float))) / len(values)
 

@@ -7,7 +7,7 @@ losses of any other optimizer count its own updates.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class Training:
         modules = models.alive(nn.Module)
         found = models.covering(models.roots(modules), [p for slot in slots for p in slot.parameters()])
         self._names.label(found)
-        self._watch: weakref.ref[Watch] | None = None
+        self._watch: Callable[[], Watch | None] = _nobody
         self._entries: Entries | None = None
         for made, rate in earlier:
             self.log(first, made, rate)
@@ -86,18 +86,21 @@ class Training:
 
     def before(self, slot: Slot, optimizer: Optimizer, given: Any, named: Any) -> None:
         """An update begins."""
-        self.evaluated()
+        if self._evaluation.heard:
+            self.evaluated()
         self._rates[slot] = optimizer.param_groups[0].get("lr")
-        watch = self._watching()
+        watch = self._watch()
         if watch is not None:
             watch.before(optimizer, given, named)
 
     def after(self, slot: Slot, optimizer: Optimizer, given: Any, named: Any, losses: list[Number]) -> None:
         """It is over. losses: those that belong to it."""
-        watch = self._watching()
+        watch = self._watch()
         if watch is not None:
             watch.after(optimizer, given, named)
-        self.log(slot, losses[:1] if has_closure(given, named) else losses, self._rates.pop(slot, None))
+        if len(losses) > 1 and has_closure(given, named):
+            del losses[1:]
+        self.log(slot, losses, self._rates.pop(slot, None))
         if self._entries is not None and slot is self._first and slot.updates >= SEARCHED:
             self._entries.stop()
             self._entries = None
@@ -106,9 +109,9 @@ class Training:
         """Record one update."""
         step, loss = slot.updates, mean(losses)
         slot.updates += 1
-        values = {} if rate is None else {self._names.rate(slot): rate}
+        values = {} if rate is None else {self._names.rates[slot]: rate}
         if loss is not None and not self._waits(slot, step, loss):
-            values[self._names.loss(slot)] = loss
+            values[self._names.losses[slot]] = loss
         if slot is self._first:
             self._run.log(values, step)
         else:
@@ -137,14 +140,11 @@ class Training:
         self._evaluation.stop()
         if self._entries is not None:
             self._entries.stop()
-        watch = self._watching()
+        watch = self._watch()
         if watch is not None:
             watch.detach()
 
     # --- inside -------------------------------------------------------------------------------
-
-    def _watching(self) -> Watch | None:
-        return None if self._watch is None else self._watch()
 
     def _waits(self, slot: Slot, step: int, loss: Number) -> bool:
         """Whether the loss is the very first, which gets its name once it is known whether another optimizer has a loss too."""
@@ -154,10 +154,11 @@ class Training:
             return True
         if slot not in self._heard:
             self._heard.append(slot)
-            watch = self._watching()
+            watch = self._watch()
             if watch is not None and len(self._heard) == 2:
                 watch.declare("adversarial")
-        self._settle(slot)
+        if self._held is not None:
+            self._settle(slot)
         return False
 
     def _settle(self, following: Slot | None) -> None:
@@ -165,11 +166,15 @@ class Training:
         if self._held is not None:
             (slot, step, loss), self._held = self._held, None
             self._names.settle(slot, alone=following is None or following is slot)
-            self._observe(self._names.loss(slot), loss, step)
+            self._observe(self._names.losses[slot], loss, step)
 
     def _observe(self, name: str, value: Any, step: int) -> None:
         together = value.reshape(1) if isinstance(value, Tensor) else np.array([float(value)])
         self._run.observe([name], together, step)
+
+
+def _nobody() -> None:
+    return None
 
 
 class _Names:
@@ -177,22 +182,19 @@ class _Names:
 
     def __init__(self, slots: Slots, first: Slot) -> None:
         self._slots, self._first = slots, first
-        self._plain: Slot | None = None
-        self._labels: dict[Slot, str] = {}
+        self.losses: dict[Slot, str] = {}
+        """The metric of the losses of each."""
+        self.rates: dict[Slot, str] = {}
+        """The metric of the learning rate of each."""
 
     def label(self, found: list[nn.Module]) -> None:
         """Give each optimizer a name. found: the models."""
         known = models.labels(found, [slot.parameters() for slot in self._slots])
-        self._labels = dict(zip(self._slots, known, strict=True))
+        for slot, label in zip(self._slots, known, strict=True):
+            self.losses[slot] = f"{LOSS}/{label}"
+            self.rates[slot] = RATE if slot is self._first else f"{RATE}/{label}"
 
     def settle(self, slot: Slot, *, alone: bool) -> None:
         """The first loss was that of this slot; alone: so was the second."""
-        self._plain = slot if alone else None
-
-    def loss(self, slot: Slot) -> str:
-        """The metric of its losses."""
-        return LOSS if slot is self._plain else f"{LOSS}/{self._labels[slot]}"
-
-    def rate(self, slot: Slot) -> str:
-        """The metric of its learning rate."""
-        return RATE if slot is self._first else f"{RATE}/{self._labels[slot]}"
+        if alone:
+            self.losses[slot] = LOSS

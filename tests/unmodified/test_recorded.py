@@ -302,9 +302,26 @@ class WeighedLoss(nn.Module):
         return functional.cross_entropy(outputs, targets) + 0.5 * functional.nll_loss(outputs, targets)
 
 
+class LossOfModules(nn.Module):
+    """Another, of loss modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.CrossEntropyLoss(), nn.MultiMarginLoss()
+
+    def forward(self, outputs, targets):
+        return self.one(outputs, targets) + 0.5 * self.other(outputs, targets)
+
+
+class NamedAnew(nn.CrossEntropyLoss):
+    """The same under another name."""
+
+
 LOSSES = {
     "a module": nn.CrossEntropyLoss(),
     "a module of its own": WeighedLoss(),
+    "a module of modules": LossOfModules(),
+    "a module named anew": NamedAnew(),
     "a function": functional.cross_entropy,
     "a function that calls another": lambda outputs, targets: functional.nll_loss(outputs.log_softmax(1), targets),
     "another module": nn.MultiMarginLoss(),
