@@ -53,8 +53,7 @@ def test_every_healthy_task_is_the_same_twice(tasks, name) -> None:
     assert finding.measured == finding.expected
 
 
-@pytest.mark.parametrize("start", [0, 1])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("start", "name"), list(enumerate(NAMES)))
 def test_every_healthy_task_learns_one_batch_by_heart(tasks, name, start) -> None:
     finding = overfit_batch(tasks[name], seed=start, budget=30.0)
     assert finding.status == "pass", finding.message
@@ -67,8 +66,7 @@ def test_label_smoothing_has_a_floor_of_its_own(tasks) -> None:
     assert finding.evidence["floor"] == pytest.approx(float(-(smooth * smooth.log()).sum()), abs=1e-3)
 
 
-@pytest.mark.parametrize("start", [0, 1])
-@pytest.mark.parametrize("name", ["mlp", "batch norm", "recurrent"])
+@pytest.mark.parametrize(("start", "name"), list(enumerate(["mlp", "batch norm", "recurrent"])))
 def test_a_network_that_uses_its_inputs_beats_the_blind_one(tasks, name, start) -> None:
     finding = blind(learnable(tasks[name]), seed=start)
     assert finding.status == "pass", finding.message
