@@ -21,6 +21,8 @@ OUTPUT_LIMIT = 20_000
 Which = Literal["everything", "events", "trouble", "output"]
 ALERT = "alert"
 OVER = "cleared"
+CHECKPOINT = "checkpoint"
+"""What a training calls the event of having saved something: there are many, and all alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ from nntui.analysis import ticks
 from nntui.analysis.series import Series
 from nntui.finding import Finding
 from nntui.session.columns import Lineage
+from nntui.session.log import CHECKPOINT
 from nntui.session.plotting import MARK_LIMIT
 from nntui.session.snapshot import EventRow, Mark, XAxis
 from nntui.session.tracks import XScale
 
 LR_JUMP = 1.9
 """Factor between two neighbouring learning rates from which the change is marked."""
-CHECKPOINT = "checkpoint"
-UNMARKED = frozenset({"start", "resume", "end", "task", "inputs", "watch", "lost", "exception", "output"})
+UNMARKED = frozenset({"start", "resume", "end", "task", "system", "inputs", "watch", "lost", "exception", "output"})
 """Events that the recorder and the probes write of themselves: what they mean is seen elsewhere."""
 
 

@@ -318,6 +318,11 @@ class Snapshot:
     problem: str = ""
     """Why the run cannot be shown (folder gone, newer format), in one line; empty when it can."""
 
+    @property
+    def unread(self) -> bool:
+        """Whether more may be recorded than is here: nothing was told yet, or not all was read."""
+        return not self.problem and (not self.complete or (self.number == 0 and self.head.state == "waiting"))
+
 
 EMPTY = Snapshot()
 """What is known before the first poll."""

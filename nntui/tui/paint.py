@@ -140,6 +140,6 @@ def labelled(label: str, value: str, paint: Paint) -> Text:
     return joined([paint.text(label, "quiet"), paint.text(value, bold=True)], " ")
 
 
-def wrapped(words: str, width: int, paint: Paint, meaning: str, indent: int = 0) -> list[Text]:
-    """Words from anywhere in lines of at most `width` cells."""
-    return [paint.text(" " * indent + line, meaning) for line in wrap(safe(words), width - indent)]
+def wrapped(words: str, width: int, paint: Paint, meaning: str, indent: int = 0, most: int = 0) -> list[Text]:
+    """Words from anywhere in lines of at most `width` cells. most: lines; 0 for as many as it takes."""
+    return [paint.text(" " * indent + line, meaning) for line in wrap(safe(words), width - indent, most)]

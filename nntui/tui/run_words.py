@@ -107,7 +107,7 @@ def facts(one: Glance, now: float, wall: float) -> Iterator[tuple[str, str]]:
         "loss": loss(one),
         "lr": lr(one),
         "data": f"{_past(now - one.newest)} old" if math.isfinite(one.newest) else "none yet",
-        "sign": f"{_past(wall - one.active_at)} ago" if one.launches else "",
+        "beat": f"{_past(wall - one.active_at)} ago" if one.launches else "",
         "started": begun,
         "ranks": ranks(one) if one.ranks else "",
         "lost": f"{one.lost:,} points" if one.lost else "",

@@ -12,6 +12,8 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 from nntui.analysis.ticks import format_number
 from nntui.tui.safe import safe
 
+LEAST_ELIDED = 12
+"""Cells from which both ends of a name say more than its beginning."""
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _BUCKETS = ((2, "now"), (5, "2 s"), (10, "5 s"), (30, "10 s"), (60, "30 s"))
 
@@ -69,15 +71,31 @@ def quantity(value: float | str, unit: str = "") -> str:
     return f"{text} {safe(unit)}" if unit and text != "–" else text
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells, broken at blanks; a word that is too long is broken anywhere."""
+def elided(name: str, width: int) -> str:
+    """A name in at most `width` cells, with `…` for what is left out a third of the way: ends of names tell them apart."""
+    if cell_len(name) <= width or width < LEAST_ELIDED:
+        return cut(name, width)
+    head = set_cell_size(name, width // 3).rstrip()
+    tail = name[-(width - 1 - width // 3) :]
+    while cell_len(head) + 1 + cell_len(tail) > width:  # some characters are two cells wide
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
+def wrap(text: str, width: int, most: int = 0) -> list[str]:
+    """The text in lines of at most `width` cells, broken at blanks; a word that is too long is broken anywhere.
+
+    most: lines, the last of which ends in `…` where that is not all; 0 for as many as it takes.
+    """
     width = max(2, width)
     lines = [""]
     for word in text.split(" "):
-        for piece in chop_cells(word, width) or [""]:
+        for piece in chop_cells(word, width) or [word]:
             joint = " " if lines[-1] else ""
             if lines[-1] and cell_len(lines[-1]) + len(joint) + cell_len(piece) > width:
                 lines.append(piece)
             else:
                 lines[-1] += joint + piece
-    return lines
+    return (
+        lines if not 0 < most < len(lines) else [*lines[: most - 1], cut(" ".join(lines[most - 1 : most + 1]), width)]
+    )

@@ -10,7 +10,7 @@ import pytest
 from rich.text import Text
 
 from nntui.finding import Finding
-from nntui.session.snapshot import Head, Lost, MetricSummary, Snapshot
+from nntui.session.snapshot import EventRow, Head, Lost, MetricSummary, Snapshot
 from nntui.tui.glyphs import SETS, plain
 from nntui.tui.paint import Paint, fitted, spread
 from nntui.tui.panels.findings import finding_detail, finding_row, recipe_line, worst_check_line
@@ -209,3 +209,69 @@ def test_the_left_part_gives_way_to_the_right_one() -> None:
     assert spread(Text("left"), Text("right"), 20).plain == "left           right"
     assert spread(Text("left " * 9), Text("right"), 20).plain == "left left le…  right"
     assert spread(Text("left"), Text("right"), 12).plain == "left"
+
+
+def test_the_rail_says_what_to_try_where_it_has_room_for_all_of_it() -> None:
+    alerts = tuple(
+        Finding(f"live.{name}", "warn", f"{name} happened", advice=f"Look at {name} first. " * 4)
+        for name in ("a", "b", "c")
+    )
+    snapshot = Snapshot(alerts=alerts, checks=(Finding("data.corrupt", "pass", ""),))
+    for height in range(1, 40):
+        text = [line.plain for line in rail_lines(snapshot, 44, height, PAINT)]
+        assert len(text) <= height
+        assert height < 8 or all(f"▲ {name} happened" in text for name in "abc")
+        assert height < 8 or any("data.corrupt" in line for line in text)
+    tall = "".join(line.plain for line in rail_lines(snapshot, 44, 40, PAINT))
+    assert all(tall.count(f"Look at {name} first.") >= 1 for name in "abc")
+    assert "try: Look at a first." in "".join(line.plain for line in rail_lines(snapshot, 44, 13, PAINT))
+
+
+def test_what_the_rail_has_no_room_for_ends_in_an_ellipsis() -> None:
+    alert = Finding("live.nonfinite", "error", "so it is " * 60)
+    check = Finding("skeleton.blind", "warn", "so it is " * 60, 1.0, 2.0)
+    text = [line.plain for line in rail_lines(Snapshot(alerts=(alert,), checks=(check,)), 44, 40, PAINT)]
+    assert sum(line.endswith("…") for line in text) == 2
+
+
+def test_checks_that_passed_make_room_for_what_to_try() -> None:
+    alert = Finding("live.nonfinite", "error", "the loss is nan", advice="Look at the gradient first. " * 3)
+    passed = tuple(Finding(f"data.{k}", "pass", "", 1.0, 1.0) for k in range(20))
+    checks = (Finding("skeleton.blind", "warn", "no better", 1.0, 2.0), *passed, Finding("data.x", "skip", ""))
+
+    def rail(height: int, *alerts: Finding) -> str:
+        return "\n".join(line.plain for line in rail_lines(Snapshot(alerts=alerts, checks=checks), 44, height, PAINT))
+
+    for height in (14, 20, 28):
+        shown = rail(height, alert)
+        assert "try: Look at the gradient" in shown
+        assert "skeleton.blind" in shown
+        assert "✓ 20 pass  – 1 skip" in shown
+    assert "data.19" in rail(60, alert)
+    assert "data.7" in rail(28)
+
+
+def test_of_many_checkpoints_the_rail_tells_the_newest() -> None:
+    events = [EventRow(float(k), k, "info", "checkpoint", f"best.pt: {k}", "w") for k in range(1, 30)]
+    events.insert(9, EventRow(9.5, 9, "info", "lr", "lr halved", "w"))
+    shown = [line.plain for line in rail_lines(Snapshot(events=tuple(events)), 44, 30, PAINT)]
+    assert sum("best.pt" in line for line in shown) == 1
+    assert any("best.pt: 29" in line for line in shown)
+    assert any("lr halved" in line for line in shown)
+
+
+def test_nothing_is_said_to_be_missing_as_long_as_more_may_come() -> None:
+    for unread in (Snapshot(), Snapshot(number=3, complete=False, head=Head(state="ended"))):
+        rail = [line.plain for line in rail_lines(unread, 44, 20, PAINT)]
+        assert rail.count("reading …") == 2
+        assert worst_check_line(unread, 80, PAINT).plain == "reading …"
+        assert "no alerts" not in notice_line(unread, 80, PAINT).plain
+    read = Snapshot(number=3, head=Head(state="ended"))
+    assert [line.plain for line in rail_lines(read, 44, 20, PAINT)] == [
+        "alerts",
+        "✓ none",
+        "",
+        "checks",
+        "none were recorded",
+    ]
+    assert worst_check_line(read, 80, PAINT).plain == "no checks were recorded"

@@ -204,6 +204,29 @@ def test_what_is_marked_under_the_crosshair_is_said_beside_its_step(make: Any) -
     assert "┴" in drawn(data, 80, 14)[-1]
 
 
+def test_what_is_minor_is_on_the_edge_of_the_main_plot_alone_and_recolours_no_tick(make: Any) -> None:
+    plain = dataclasses.replace(make("train/loss"), marks=())
+    data = dataclasses.replace(
+        plain, marks=tuple(Mark(float(x), "best so far", minor=True) for x in range(0, 2000, 20))
+    )
+    edge = plot_lines(data, 80, 14, UNICODE, title="")[-1]
+    assert edge.plain.count("┴") > 10
+    before = plot_lines(plain, 80, 14, UNICODE, title="")[-1]
+    for at, char in enumerate(before.plain):
+        if char != "─":
+            assert (edge.plain[at], edge.get_style_at_offset(Console(), at)) == (
+                char,
+                before.get_style_at_offset(Console(), at),
+            )
+    assert drawn(data, 80, 14, words=False) == drawn(plain, 80, 14, words=False)
+
+
+def test_the_number_of_a_run_stands_once_where_its_lines_meet(tui: SimpleNamespace) -> None:
+    known = {name: tui.series(name, np.full(200, 2.0)) for name in ("train/loss", "val/loss")}
+    data = tui.plot_of(PlotView("main", (*known,), raster_columns(80, "braille")), known, 1)
+    assert {found for line in drawn(data, 80, 12)[1:-1] for found in re.findall(r"\d+", line[8:])} == {"1"}
+
+
 def test_the_crosshair_hides_no_data(make: Any) -> None:
     data = make("train/loss", "val/loss")
     for cursor in (1.0, 700.0, 2000.0):

@@ -21,7 +21,7 @@ from nntui.tui.app import NntuiApp
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
 from nntui.tui.panels import predictions as panels
-from nntui.tui.panels.classes import chances_lines, has_table, table_lines, table_size
+from nntui.tui.panels.classes import chances_lines, has_table, right_lines, table_lines, table_size
 from nntui.tui.panels.dependencies import LABEL_WIDTH, dependency_lines, room_for
 from nntui.tui.themes import DARK, LIGHT
 
@@ -177,6 +177,19 @@ def test_labels_by_what_is_said_tell_right_from_wrong_and_mark_the_chosen_one() 
         assert "no room for 2 × 2" in words(table_lines(data, 99, 1, data.examples[0], PAINT))
         assert len(table_lines(data, *room, data.examples[0], PAINT)) == 1
     assert not has_table(batch(example()))
+
+
+def test_how_many_were_right_is_told_of_every_moment_up_to_the_shown_one() -> None:
+    right = [np.array(then) for then in ([0, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1])]
+    seen = tuple(example(right="no", right_then=then.astype(bool)) for then in right)
+    data = dataclasses.replace(batch(seen[0]), examples=seen, steps=np.array([0, 10, 20, 30]), at=2)
+    lines = [line.plain for line in right_lines(data, 18, 6, PAINT)]
+    assert lines[0] == "how many of 4 wer…"
+    assert [line[6:] for line in lines[1:]] == [" " * 12, " " * 12, " " * 8 + "█" * 4, "█" * 12]
+    assert [line[:6].strip() for line in lines[1:]] == ["4", "", "", "0"]
+    assert right_lines(data, 60, 3, PAINT) == [], "no room"
+    assert right_lines(dataclasses.replace(data, at=0), 60, 9, PAINT) == [], "one moment tells no story"
+    assert right_lines(batch(example(right="")), 60, 9, PAINT) == [], "no labels"
 
 
 def test_of_more_classes_than_lines_the_likeliest_have_a_history_and_always_the_label() -> None:

@@ -125,3 +125,23 @@ def test_a_plot_at_full_size_with_zoom_and_crosshair(tui: SimpleNamespace) -> No
 
 def test_hostile_names_are_visible_and_break_no_frame(tui: SimpleNamespace) -> None:
     asyncio.run(look(tui, "hostile", "usual", [], "live-hostile-usual"))
+
+
+@pytest.mark.parametrize("key", list("123456789"))
+def test_a_screen_says_that_something_is_missing_once_it_was_asked_for(tui: SimpleNamespace, key: str) -> None:
+    async def main() -> None:
+        feed = tui.CannedFeed("empty")
+        app = NntuiApp(Path("runs/exp42"), feed=feed)
+        async with app.run_test(size=SIZES["usual"]) as pilot:
+            await tui.settle(pilot)
+            feed.post(complete=False)
+            await pilot.press(key)
+            await tui.settle(pilot)
+            words = " ".join(tui.lines(app))
+            assert "reading …" in words or key in "78"
+            assert not any(missing in words for missing in (" recorded.", "no metrics", "no points", "no alerts"))
+            feed.post(complete=True)
+            await tui.settle(pilot)
+            assert "reading …" not in " ".join(tui.lines(app))
+
+    asyncio.run(main())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from nntui.tui.safe import safe
-from nntui.tui.units import age, cut, fit, quantity, wrap
+from nntui.tui.units import LEAST_ELIDED, age, cut, elided, fit, quantity, wrap
 
 TEXT = st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"]), max_size=80).map(safe)
 
@@ -70,3 +70,33 @@ def test_text_is_wrapped_at_blanks() -> None:
 )
 def test_a_quantity_is_a_number_with_its_unit(value: float | str, unit: str, words: str) -> None:
     assert quantity(value, unit) == words
+
+
+@given(TEXT, st.integers(LEAST_ELIDED, 60))
+def test_an_elided_name_keeps_both_of_its_ends(text: str, width: int) -> None:
+    shown = elided(text, width)
+    assert cell_len(shown) <= width
+    if cell_len(text) <= width:
+        assert shown == text
+    else:
+        head, _, tail = shown.partition("…") if "…" not in text else (shown, "", "")
+        assert text.startswith(head) or "…" in text
+        assert text.endswith(tail)
+
+
+def test_names_that_differ_in_their_ends_stay_apart() -> None:
+    names = [f"check/overfit_batch/{word}" for word in ("training_loss", "training_accuracy")]
+    assert [elided(name, 24) for name in names] == ["check/ov…h/training_loss", "check/ov…aining_accuracy"]
+    assert elided(names[0], LEAST_ELIDED - 1) == "check/over…"
+
+
+@given(TEXT, st.integers(2, 40), st.integers(1, 4))
+def test_what_is_cut_off_behind_the_last_line_is_told(text: str, width: int, most: int) -> None:
+    every, shown = wrap(text, width), wrap(text, width, most)
+    assert len(shown) == min(most, len(every))
+    assert all(cell_len(line) <= width for line in shown)
+    if len(every) > most:
+        assert shown[:-1] == every[: most - 1]
+        assert shown[-1].endswith("…")
+    else:
+        assert shown == every

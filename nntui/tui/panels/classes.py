@@ -20,6 +20,8 @@ from nntui.tui.units import fit
 
 NAME_WIDTH = 8
 """Most cells of the name of a class."""
+MOST_RIGHT = 4
+"""Lines of the bars that tell how many are right, at most."""
 HIGHEST = 3
 """Lines of the probabilities of one class, at most."""
 
@@ -70,6 +72,21 @@ def _widths(data: Predictions) -> tuple[int, int]:
     """Cells of a label and of a column: its count or its name, and room for the mark of the chosen one."""
     longest = max(cell_len(safe(one)) for one in data.classes)
     return min(NAME_WIDTH, longest), max(3, len(str(int(data.confusion.max()))) + 1, min(NAME_WIDTH, longest + 1))
+
+
+def right_lines(data: Predictions, width: int, height: int, paint: Paint) -> list[Text]:
+    """How many examples were right at each recorded moment up to the shown one."""
+    known = [one.right_then[: data.at + 1] for one in data.examples if one.right]
+    room, high = width - 6, min(MOST_RIGHT, height - 2)
+    if not known or room < 8 or high < 2 or data.at < 1:
+        return []
+    count, first, last = len(known), int(data.steps[0]), int(data.steps[data.at])
+    share = np.mean(known, axis=0)
+    lines = [paint.text(f"how many of {count} were right, step {first:,} to {last:,}", "quiet")]
+    for row, bars in enumerate(_bars(share, room, high, paint)):
+        tick = fit(f"{count}" if not row else "0" if row == high - 1 else "", 5, right=True)
+        lines.append(joined([paint.text(tick, "quiet"), paint.text(bars, "success")], " "))
+    return [cut_line(line, width) for line in lines]
 
 
 def chances_lines(one: Prediction, data: Predictions, width: int, height: int, paint: Paint) -> list[Text]:

@@ -79,7 +79,9 @@ def dependency_lines(
         )
         return [Text(), *(paint.text(f"  {line}", "quiet") for line in wrap(words, width - 4))]
     if width < PAIR:
-        return _one(data, width, height, paint, cursor)
+        lines = _one(data, width, height, paint, cursor)
+        about = about_lines(data, checks, width, height - len(lines) - 1, paint)
+        return [*lines, Text(), *about] if about else lines
     wall = paint.text(f" {paint.glyphs.wall} ", "border")
     if len(data.page) < 2:
         each = _each(data, width, 1)

@@ -12,11 +12,16 @@ from rich.text import Text
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
 from nntui.session.snapshot import Snapshot, Stage
-from nntui.tui.paint import Paint, cut_line, joined, labelled, spread, wrapped
+from nntui.tui.paint import Paint, beside, cut_line, joined, labelled, spread, wrapped
+from nntui.tui.panels.frame import READING
 from nntui.tui.panels.log import clock_of, event_row
 from nntui.tui.safe import safe
 from nntui.tui.units import fit, quantity, wrap
 
+APART = 140
+"""Cells from which the evidence stands beside the words of a detail."""
+LONGEST = 120
+"""Most cells of a line of words alone."""
 GRADES = {"error": "error", "warn": "warning", "info": "note"}
 
 
@@ -48,7 +53,8 @@ def worst_check_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
     if worst is None:
         if snapshot.events:
             return event_row(snapshot.events[-1], width, paint, clock_of(snapshot.events))
-        return cut_line(paint.text("" if snapshot.checks else "no checks were recorded", "faint"), width)
+        words = "" if snapshot.checks else READING if snapshot.unread else "no checks were recorded"
+        return cut_line(paint.text(words, "faint"), width)
     glyph, meaning = paint.verdict(worst.status)
     return spread(paint.text(f"{glyph} {worst.id}  {worst.message}", meaning), paint.text("[2] why", "quiet"), width)
 
@@ -77,6 +83,16 @@ def finding_detail(one: Finding, width: int, paint: Paint, about: str = "", *, e
     if evidence and one.evidence:
         lines += [Text(), *evidence_lines(one, width, paint)]
     return [cut_line(line, width) for line in lines]
+
+
+def wide_detail(one: Finding, width: int, paint: Paint, about: str = "") -> list[Text]:
+    """The same, with the evidence beside the words where both have room."""
+    left = width * 3 // 5
+    if width < APART or not one.evidence:
+        return finding_detail(one, min(width, LONGEST), paint, about)
+    words = finding_detail(one, left, paint, about, evidence=False)
+    proofs = evidence_lines(one, width - left - 3, paint)
+    return beside(words, proofs, left, max(len(words), len(proofs)), paint.text("   "))
 
 
 def evidence_lines(one: Finding, width: int, paint: Paint) -> list[Text]:

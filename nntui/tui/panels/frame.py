@@ -17,6 +17,9 @@ from nntui.tui.paint import Paint, cut_line, fitted, joined, labelled, spread
 from nntui.tui.safe import safe
 from nntui.tui.units import age, cut
 
+READING = "reading …"
+"""What is said in place of what is missing, as long as more may come."""
+
 
 def head_line(snapshot: Snapshot, width: int, paint: Paint, data_age: float, paused: bool) -> Text:
     """The run in one line, the age of the data at its right edge; what matters least is left out when it is narrow."""
@@ -62,6 +65,8 @@ def notice_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
     if head.state_reason:
         glyph, meaning = paint.state(head.state)
         return cut_line(paint.text(f"{glyph} {head.state}: {head.state_reason}", meaning), width)
+    if snapshot.unread:
+        return cut_line(paint.text(READING, "quiet"), width)
     return cut_line(paint.text(f"{paint.glyphs.passed} no alerts", "success"), width)
 
 

@@ -16,7 +16,7 @@ from nntui.analysis.ticks import format_number
 from nntui.session.snapshot import MetricSummary
 from nntui.tui.canvas import spark
 from nntui.tui.paint import Paint, cut_line, joined, padded
-from nntui.tui.units import fit, named
+from nntui.tui.units import elided, fit, named
 
 LEAST_METRIC_CELL = 36
 """Cells of a metric in a list of several columns."""
@@ -88,7 +88,7 @@ def _metric_cell(metric: MetricSummary, width: int, name: int, figures: int, pai
     meaning = "foreground" if math.isfinite(metric.last) else "error"
     chosen = mark.plain[:1] != " "
     parts = [
-        joined([mark, paint.text(fit(named(metric.metric), name), "accent" if chosen else "quiet")], ""),
+        joined([mark, paint.text(fit(elided(named(metric.metric), name), name), "accent" if chosen else "quiet")], ""),
         _sparkline(metric, bars, paint),
         paint.text(value, meaning, bold=True),
     ]

@@ -184,9 +184,11 @@ def _facts(one: Prediction, data: Predictions, width: int, paint: Paint) -> list
         lines += [_pair("label", one.label or "–", paint), _pair("said", f"{one.said or '–'} {glyph}", paint, meaning)]
     names = [f"P({cut(safe(name), 8)})" for name, _ in one.top]
     wide = max(map(cell_len, names), default=0) + 1
-    for name, (_, probability) in zip(names, one.top, strict=True):
+    for name, (label, probability) in zip(names, one.top, strict=True):
         bar = paint.glyphs.bar[-1] * max(0, round(probability * min(30, width - 22)))
-        lines.append(_pair(fit(name, wide), f"{probability:.3f} {bar}", paint))
+        meaning = "success" if label == one.label else "error" if one.right == "no" and label == one.said else "primary"
+        line = _pair(fit(name, wide), f"{probability:.3f}", paint)
+        lines.append(joined([line, paint.text(bar, meaning)], " "))
     room = max(4, width - 12)
     return [*lines, joined([paint.text("so far", "quiet"), history_strip(one, data, room, paint)], " ")]
 

@@ -112,7 +112,7 @@ def _found(known: Preview, width: int, paint: Paint) -> list[list[Text]]:
     checks = [recipe_line(snapshot, width, paint)] if snapshot.checks else []
     for bad in [check for check in snapshot.checks if check.status not in ("pass", "skip")][:MOST_FOUND]:
         glyph, meaning = paint.verdict(bad.status)
-        checks += hanging(glyph, f"{bad.id}  {bad.message}", width, paint, meaning)[:2]
+        checks += hanging(glyph, f"{bad.id}  {bad.message}", width, paint, meaning, most=2)
     return [checks, _alerts(snapshot, width, paint)]
 
 

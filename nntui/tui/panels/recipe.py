@@ -13,8 +13,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from nntui.session.recipe import Entry
-from nntui.tui.paint import Paint, beside, cut_line, joined, wrapped
-from nntui.tui.panels.findings import evidence_lines, finding_detail
+from nntui.tui.paint import Paint, cut_line, joined, wrapped
+from nntui.tui.panels.findings import wide_detail
 from nntui.tui.safe import safe
 from nntui.tui.units import fit, quantity
 
@@ -28,8 +28,6 @@ LEAST_WORDS = 40
 """Cells from which what was found has a column too."""
 MOST_EXPECTED, MOST_MEASURED = 40, 24
 """Most cells of the columns where there is a third one."""
-APART = 140
-"""Cells from which the evidence stands beside the words of a detail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +107,7 @@ def recipe_detail(entry: Entry, width: int, paint: Paint, *, begun: bool = True)
         head = [paint.text(entry.row.id, "quiet", bold=True), *wrapped(words, width, paint, "foreground")]
         head += wrapped(how, width, paint, "foreground")
         return [cut_line(line, width) for line in (*head, Text(), *wrapped(about, width, paint, "quiet"))]
-    left = width * 3 // 5 if width >= APART else 0
-    if not left or not entry.finding.evidence:
-        return finding_detail(entry.finding, width, paint, about)
-    words = finding_detail(entry.finding, left, paint, about, evidence=False)
-    proofs = evidence_lines(entry.finding, width - left - 3, paint)
-    return beside(words, proofs, left, max(len(words), len(proofs)), paint.text("   "))
+    return wide_detail(entry.finding, width, paint, about)
 
 
 def _call(entry: Entry) -> str:

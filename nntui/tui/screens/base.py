@@ -34,6 +34,8 @@ class RunScreen(Screen[None]):
     ]
     KIND = "list"
     """Which keys its last line shows."""
+    PART = ""
+    """The field of a view without which a snapshot has nothing for this screen; empty where there is none."""
     _due = False
     """Whether it is to be drawn once the keys that came before have done what they do."""
 
@@ -78,6 +80,11 @@ class RunScreen(Screen[None]):
     def snapshot(self) -> Snapshot:
         """What is shown."""
         return self.run_app.snapshot
+
+    @property
+    def unread(self) -> bool:
+        """Whether there may be more than the snapshot holds for this screen: then nothing is missing yet."""
+        return self.snapshot.unread or (self.PART != "" and getattr(self.snapshot.view, self.PART) is None)
 
     def run_named(self, action: str | None) -> None:
         """Do what the palette answered, once it is gone."""

@@ -14,12 +14,18 @@ from textual.app import ComposeResult
 
 from nntui.finding import Finding
 from nntui.tui.paint import beside, joined
-from nntui.tui.panels.findings import finding_detail, finding_row
+from nntui.tui.panels.findings import finding_row, wide_detail
+from nntui.tui.panels.frame import READING
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.units import wrap
 
 BESIDE = 160
 """Columns from which a detail in words stands beside its list."""
+
+LEAST_DETAIL = 12
+"""Lines of a detail below the whole list, from which a wide terminal gives the list its whole width."""
+FRAME = 5
+"""First line, notice, titles, rule, last line."""
 
 
 class BrowseScreen(RunScreen):
@@ -67,6 +73,10 @@ class BrowseScreen(RunScreen):
         """Everything about a row, at the right of the list."""
         return self.detail(item, width)
 
+    def is_high(self) -> bool:
+        """Whether the whole list has room over a detail."""
+        return self.size.height >= len(self.items()) + LEAST_DETAIL + FRAME
+
     def below(self, width: int, height: int) -> list[Text]:
         """What stands below a list that leaves so much room, where the detail stands beside it."""
         return []
@@ -113,7 +123,8 @@ class BrowseScreen(RunScreen):
     def _body(self, width: int, height: int) -> list[Text]:
         items, paint = self.items(), self.run_app.paint
         if not items:
-            return [Text(), *(paint.text(f"  {line}", "quiet") for line in wrap(self.nothing(), width - 4))]
+            words = READING if self.unread else self.nothing()
+            return [Text(), *(paint.text(f"  {line}", "quiet") for line in wrap(words, width - 4))]
         self._find(items)
         left = 0 if self.alone else self.beside(width)
         if left:
@@ -172,12 +183,12 @@ class AlertsScreen(BrowseScreen):
         return finding_row(item, width, self.run_app.paint)
 
     def beside(self, width: int) -> int:
-        """More than half of a wide terminal."""
-        return width * 11 // 20 if width >= BESIDE else 0
+        """More than half of a wide terminal that is too low for the list over a detail."""
+        return width * 11 // 20 if width >= BESIDE and not self.is_high() else 0
 
     def detail(self, item: Finding, width: int) -> list[Text]:
         """All of a finding."""
-        return finding_detail(item, width, self.run_app.paint)
+        return wide_detail(item, width, self.run_app.paint)
 
     def next(self) -> int:
         """Go to the next alert, after the last to the first; its place."""

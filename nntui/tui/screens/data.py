@@ -43,6 +43,7 @@ class DataScreen(BrowseScreen):
     """The examples over, or beside, all of the chosen one."""
 
     KIND = "data"
+    PART = "data"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action.name, show=False) for action in ACTIONS if action.group == "data" for key in action.keys
     ]

@@ -12,6 +12,7 @@ from nntui.session.dependencies import DependenciesView
 from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.panels.dependencies import NOWHERE, Cell, along, dependency_lines, inside, room_for
+from nntui.tui.panels.frame import READING
 from nntui.tui.screens.base import RunScreen
 
 
@@ -19,6 +20,7 @@ class DependenciesScreen(RunScreen):
     """The newest matrix of each kind."""
 
     KIND = "dependencies"
+    PART = "dependencies"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action.name, show=False)
         for action in ACTIONS
@@ -81,4 +83,6 @@ class DependenciesScreen(RunScreen):
 
     def _body(self, width: int, height: int) -> list[Text]:
         snapshot = self.snapshot
+        if self.unread and not snapshot.dependencies.count:
+            return [Text(), self.run_app.paint.text(f"  {READING}", "quiet")]
         return dependency_lines(snapshot.dependencies, width, height, self.run_app.paint, self.cursor, snapshot.checks)

@@ -45,6 +45,7 @@ class LayersScreen(BrowseScreen):
     """The layers over all of the chosen one."""
 
     KIND = "layers"
+    PART = "layers"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action.name, show=False) for action in ACTIONS if action.group == "layers" for key in action.keys
     ]

@@ -13,11 +13,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from nntui.session.snapshot import MetricSummary, PlotData, View
+from nntui.session.snapshot import MetricSummary, PlotData, PlotView, View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.arrangement import Arrangement, arrangement, is_small
 from nntui.tui.options import Options
 from nntui.tui.panels.findings import finding_row, recipe_line, worst_check_line
+from nntui.tui.panels.frame import READING
 from nntui.tui.panels.metrics import in_sight, metric_lines
 from nntui.tui.panels.pins import pins_line
 from nntui.tui.panels.rail import rail_lines
@@ -183,7 +184,7 @@ class LiveScreen(RunScreen):
                 cursor=self.options.cursor,
                 steps=inner_width(places[0].width),
                 words=main,
-                nothing=self._nothing(),
+                nothing=READING if self._awaits(place.view) else self._nothing(),
             )
             for row, line in enumerate(shown, place.y):
                 if row < height:
@@ -199,12 +200,19 @@ class LiveScreen(RunScreen):
         rows = [finding_row(one, width, paint) for one in self.snapshot.checks]
         return [paint.text(f"  {self._nothing()}; the checks:", "quiet"), Text(), *rows][:height]
 
+    def _awaits(self, view: PlotView) -> bool:
+        """Whether the points of a plot are still to come: it was not among those that the snapshot was asked for."""
+        return bool(view.metrics) and view.key not in self.snapshot.plots
+
     def _nothing(self) -> str:
         """Why there are no points."""
         if self.options.pattern and not self.options.visible(self.snapshot.metrics):
             return "no metric has these letters; esc shows all"
+        if self.unread or self.snapshot.problem:
+            return READING if self.unread else "nothing can be read"
         over = self.snapshot.head.state in ("ended", "crashed", "silent")
-        return "no metrics were recorded" if over else "no points yet"
+        how = 'run.log({"train/loss": loss}, step=step) records one'
+        return f"no metrics were recorded; {how}" if over else f"no points yet; {how}"
 
     def _numbers(self, width: int, height: int) -> list[Text]:
         options = self.options

@@ -24,6 +24,7 @@ class LogScreen(BrowseScreen):
     """The lines over all of the chosen one; the first line stays the newest until another is chosen."""
 
     KIND = "log"
+    PART = "log"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action.name, show=False) for action in ACTIONS if action.group == "log" for key in action.keys
     ]

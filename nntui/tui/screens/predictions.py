@@ -14,7 +14,7 @@ from nntui.session.predictions import Order, Prediction, PredictionsView
 from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.panels import predictions as panels
-from nntui.tui.panels.classes import has_table, table_lines, table_size
+from nntui.tui.panels.classes import has_table, right_lines, table_lines, table_size
 from nntui.tui.screens.browse import BrowseScreen
 
 BESIDE = 120
@@ -29,6 +29,7 @@ class PredictionsScreen(BrowseScreen):
     """The examples of a batch over all of the chosen one."""
 
     KIND = "predictions"
+    PART = "predictions"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action.name, show=False)
         for action in ACTIONS
@@ -82,7 +83,8 @@ class PredictionsScreen(BrowseScreen):
         data, paint = self.snapshot.predictions, self.run_app.paint
         if not self._has_room(width, height - 1):
             return []
-        return [Text(), *table_lines(data, width, height - 1, self.items()[self.chosen], paint)]
+        lines = [Text(), *table_lines(data, width, height - 1, self.items()[self.chosen], paint)]
+        return [*lines, Text(), *right_lines(data, width, height - len(lines) - 1, paint)]
 
     def detail_beside(self, item: Prediction, width: int, height: int) -> list[Text]:
         """All of an example, how it came to be, and the batch as a whole."""

@@ -17,8 +17,6 @@ from nntui.tui.screens.browse import BESIDE, BrowseScreen
 
 URGENT = ("fail", "crash", "warn")
 """What is chosen first, most urgent first."""
-LEAST_DETAIL = 12
-"""Lines of a detail below the whole list, from which a wide terminal gives the list its whole width."""
 
 
 class RecipeScreen(BrowseScreen):
@@ -51,8 +49,7 @@ class RecipeScreen(BrowseScreen):
 
     def beside(self, width: int) -> int:
         """Half of a wide terminal that is too low for all rows over a detail."""
-        low = self.size.height < len(self.items()) + LEAST_DETAIL + 5
-        return width // 2 if width >= BESIDE and low else 0
+        return width // 2 if width >= BESIDE and not self.is_high() else 0
 
     def detail(self, item: Entry, width: int) -> list[Text]:
         """All of a finding, and why the row is there."""

@@ -65,6 +65,11 @@ class RunsScreen(BrowseScreen):
         yield from super().body()
 
     @property
+    def unread(self) -> bool:
+        """No snapshot is listed here, but runs."""
+        return False
+
+    @property
     def runs(self) -> Runs:
         """The runs as of the last look."""
         return self.run_app.runs

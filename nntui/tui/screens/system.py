@@ -26,6 +26,7 @@ class SystemScreen(BrowseScreen):
     """Readings of the chosen process, then all processes over all of the chosen one."""
 
     KIND = "system"
+    PART = "system"
     _rows = 0
     """Lines of readings."""
 

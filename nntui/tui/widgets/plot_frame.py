@@ -103,7 +103,7 @@ def x_axis(
 ) -> Text:
     """The lower edge: unit, and ticks under their columns; where the crosshair is, its x and what is marked there.
 
-    signs: column, character and style of marks; where words stand they are but a colour.
+    signs: column, character and style of marks; where words stand they are but a colour, and what is minor is not seen.
     """
     room, first = width - 2, LABEL_WIDTH + 1
     cells = [paint.glyphs.rule] * room
@@ -130,7 +130,8 @@ def x_axis(
             taken.append((start, start + len(text)))
     for column, sign, style in signs:
         at = first + column
-        put(at, sign if cells[at] == paint.glyphs.rule else cells[at], style)
+        if cells[at] == paint.glyphs.rule or sign != paint.glyphs.minor:
+            put(at, sign if cells[at] == paint.glyphs.rule else cells[at], style)
     line, place = Text(no_wrap=True, end=""), 0
     for style, same in itertools.groupby(styles):
         count = len(list(same))

@@ -21,7 +21,7 @@ from nntui.session.snapshot import PlotData, PlottedSeries
 from nntui.tui.canvas import column_of, x_of
 from nntui.tui.paint import Paint, joined
 from nntui.tui.safe import safe
-from nntui.tui.units import cut, named
+from nntui.tui.units import elided, named
 
 LEAST_NAME = 4
 TICKS = 8
@@ -183,7 +183,7 @@ def _named(one: PlottedSeries, value: str, room: int, data: PlotData, paint: Pai
     place = next(k for k, other in enumerate(data.series) if other is one)
     style = paint.series(colours(data)[place])
     mark = paint.glyphs.series[dashes(data)[place] % len(paint.glyphs.series)]
-    part = Text(f"{mark}{mark} {cut(named(one.metric), room)} ", style, end="", no_wrap=True)
+    part = Text(f"{mark}{mark} {elided(named(one.metric), room)} ", style, end="", no_wrap=True)
     loud = value.startswith(("nan", "inf", "-inf"))
     return part.append(value, paint.style("error", bold=True) if loud else style + Style(bold=True))
 

@@ -59,18 +59,20 @@ def put_references(body: list[Text], data: PlotData, paint: Paint) -> list[str]:
 
 
 def put_runs(body: list[Text], data: PlotData, columns: int, paint: Paint) -> None:
-    """The number of each run drawn along, on its lines: where they end, and once more on the way."""
+    """The number of each run drawn along, on its lines: where they end, and once more on the way; once where two lines meet."""
     runs = max((one.run for one in data.series), default=0)
-    taken: set[tuple[int, int]] = set()
+    taken: dict[tuple[int, int], int] = {}
     for one in (s for s in data.series if s.run and not s.superseded):
         known = np.flatnonzero(np.isfinite(one.line))
         for share in (1.0, one.run / (runs + 1)) if len(known) else ():
             dot = known[min(len(known) - 1, int(share * len(known)))]
             row, at = row_of(float(one.line[dot]), data, len(body)), int(dot) * columns // len(one.line)
+            if any(taken.get((row, near)) == one.run for near in range(at - 1, at + 2)):
+                continue  # `11` would be another run
             while (row, at) in taken and at:
                 at -= 1
             if row >= 0 and (row, at) not in taken:
-                taken.add((row, at))
+                taken[row, at] = one.run
                 body[row] = _with(body[row], at, str(one.run), paint.series(one.run))
 
 
@@ -85,7 +87,7 @@ def _with(line: Text, at: int, char: str, style: Style) -> Text:
 def put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint, *, words: bool = True) -> list[Sign]:
     """Marks hang as high in the plot as they hide no data, with words only where those hide nothing either.
 
-    Signs for the lower edge: of what is minor, and of what has no room.
+    Signs for the lower edge: of what has no room, and in a plot with words of what is minor, which there are many of.
     """
     cells = [list(line.plain) for line in body]
     spans: list[tuple[int, int, int, Style]] = []
@@ -95,7 +97,9 @@ def put_marks(body: list[Text], data: PlotData, columns: int, paint: Paint, *, w
         at = column_of(mark.x, data, columns)
         if at < 0 or any(start <= at < end for _, start, end, _ in spans):
             continue
-        style = paint.style(paint.verdict(mark.severity)[1] if mark.severity else "accent")
+        if mark.minor and not words:
+            continue
+        style = paint.style(paint.verdict(mark.severity)[1] if mark.severity else "faint" if mark.minor else "accent")
         sign = paint.glyphs.minor if mark.minor else paint.glyphs.alert if mark.severity else paint.glyphs.down
         row = next((row for row, line in enumerate(cells) if line[at] in free), -1)
         if mark.minor or row < 0:
