@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Opening a run of three million points: how long until its plot is on the screen, and in how much memory; beside W&B LEET.
+"""Opening a run of three million points: the time until its plot is on the screen, and the memory it takes, beside W&B LEET.
 
 The same points (10 metrics, `--points` of them in all) are logged to a nntui run and to an offline W&B run, which takes a while.
 Then each is opened in a pseudo-terminal of 140×40 that is read through a terminal emulator, several times in turn.
@@ -7,7 +7,8 @@ Then each is opened in a pseudo-terminal of 140×40 that is read through a termi
     .venv/bin/python scripts/bench_open.py [--points 3000000] [--rounds 3] [--peers /path/to/python]
 
 --peers: a Python with wandb, pyarrow and numpy; without one, only nntui is measured. It is open when the screen shows the newest
-value of the counter `sent`, so everything was read. Memory is the largest seen, child processes included.
+value of the counter `sent`, so everything was read. Memory is resident memory, child processes included:
+the largest, and what is left some seconds later.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from terminal import Terminal, leet
 
 METRICS = 10
 PATIENCE = 240.0
+LATER = 10.0
+"""Seconds after which memory is measured again."""
 
 WRITER = """
 import math, sys, time
@@ -68,7 +71,7 @@ def main() -> int:
         commands = {"nntui": [sys.executable, "-m", "nntui", "watch", str(folder / "run")]}
         if has_peer:
             commands["W&B LEET"] = leet(options.peers, next(folder.glob("wandb/offline-run-*")))
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
         for _ in range(options.rounds):
             for viewer, command in commands.items():
                 found[viewer].append(_open(command, steps - 1))
@@ -76,20 +79,19 @@ def main() -> int:
     print(f"\n{steps * METRICS:,} points, median of {options.rounds}\n")
     print("| | " + " | ".join(found) + " |")
     print("|---" * (len(found) + 1) + "|")
-    print(
-        "| opened | " + " | ".join(f"{statistics.median(t for t, _ in rows):.2f} s" for rows in found.values()) + " |"
-    )
-    print(
-        "| memory | " + " | ".join(f"{statistics.median(m for _, m in rows):.0f} MiB" for rows in found.values()) + " |"
-    )
+    for place, (what, digits, unit) in enumerate(
+        (("opened", 2, "s"), ("memory, at most", 0, "MiB"), (f"memory, {LATER:g} s later", 0, "MiB"))
+    ):
+        medians = [statistics.median(row[place] for row in rows) for rows in found.values()]
+        print(f"| {what} | " + " | ".join(f"{one:.{digits}f} {unit}" for one in medians) + " |")
     print("| on disk | " + " | ".join(f"{sizes[viewer] / 2**20:.0f} MiB" for viewer in found) + " |")
     return 0
 
 
-def _open(command: list[str], newest: int) -> tuple[float, float]:
-    """Seconds until the newest value is on the screen (infinite when it never was), and the largest memory in MiB."""
+def _open(command: list[str], newest: int) -> tuple[float, float, float]:
+    """Seconds until the newest value is on the screen (infinite when it never was), the largest memory in MiB, and the last."""
     terminal = Terminal(command)
-    begun, shown, measured = time.monotonic(), float("inf"), 0.0
+    begun, shown, measured, last = time.monotonic(), float("inf"), 0.0, 0.0
     while time.monotonic() - begun < PATIENCE:
         came = terminal.read(0.02)
         if time.monotonic() - measured > 0.1:
@@ -98,11 +100,12 @@ def _open(command: list[str], newest: int) -> tuple[float, float]:
         if came and terminal.number("sent") == newest:
             shown = time.monotonic() - begun
             break
-    for _ in range(20):
+    settled = time.monotonic() + LATER
+    while time.monotonic() < settled:
         terminal.read(0.05)
-        terminal.memory()
+        last = terminal.memory()
     terminal.close()
-    return shown, terminal.peak
+    return shown, terminal.peak, last
 
 
 def _size(folder: Path) -> int:

@@ -21,12 +21,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Self, TextIO
 
+import hypothesis
 import pyte
 import pytest
 
 from nntui.runlog import layout
 
 DEADLINE = 60.0
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Two test processes with a pool of threads each spend twenty times as long waiting for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -20,7 +20,6 @@ from nntui.runlog.errors import RunFolderError, RunNotFound
 from nntui.session.memory import give_back
 from nntui.session.snapshot import Head, Snapshot, View
 from nntui.session.sparing import Sparing
-from nntui.session.spill import SPILL
 
 if TYPE_CHECKING:
     from nntui.runlog.reader import RunReader
@@ -35,8 +34,6 @@ SNAPSHOT_INTERVAL = 0.25
 """Least seconds between two snapshots, unless the view changed."""
 SNAPSHOT_SHARE = 0.2
 """Of the thread's time that snapshots may take."""
-REST_INTERVAL = 2.0
-"""Seconds between times that memory is relieved of old points."""
 RETRY_INTERVAL = 0.5
 """Seconds between looks for a run that is not there."""
 
@@ -65,7 +62,6 @@ class Feed:
         self._number = 0
         self._last = Snapshot(head=Head(name=path.name, path=str(path)))
         self._posting = Sparing(SNAPSHOT_INTERVAL, SNAPSHOT_SHARE)
-        self._rested = 0.0
         self._pins: Pins | None = None
         self._thread = threading.Thread(target=self._run, name="nntui-feed", daemon=True)
 
@@ -146,9 +142,6 @@ class Feed:
             snapshot = state.snapshot(self._view, now, pins.drawn)
             self._post(dataclasses.replace(snapshot, complete=not self._behind, called=called, pins=drawn_along))
             self._posting.done(now, time.thread_time() - begun)
-        if now - self._rested >= REST_INTERVAL:
-            SPILL.rest()
-            self._rested = now
         if poll.more or pins.behind:
             return
         if poll.bytes_read or self._dirty:

@@ -23,7 +23,7 @@ from nntui.runlog.mounts import file_system
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
-HELD = 64 << 20
+HELD = 32 << 20
 """Bytes of large arrays that are held in memory before any lies in the file."""
 LARGE = 16 << 10
 """Bytes from which an array is large; smaller ones are as many as there are metrics, however long a run is."""

@@ -510,7 +510,7 @@ def hostile_answers(draw) -> dict[str, Answers]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_rule_fails_whatever_was_recorded(data) -> None:
     series = {}

@@ -62,7 +62,7 @@ def test_the_numbers_are_the_same_each_time() -> None:
     assert against_shuffled(filters) == against_shuffled(filters)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     arrays(
         np.float64,

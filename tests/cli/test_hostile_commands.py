@@ -108,7 +108,7 @@ def series(values: np.ndarray) -> PlottedSeries:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     values=st.lists(st.floats(width=64), min_size=1, max_size=60).map(np.array),
     edges=st.tuples(st.floats(-1e300, 1e300), st.floats(1e-9, 1e300)),

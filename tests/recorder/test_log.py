@@ -325,7 +325,7 @@ _calls = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=_calls)
 def test_whatever_is_logged_comes_back_in_order_for_each_name(
     tmp_path_factory: pytest.TempPathFactory, calls: list[Any]

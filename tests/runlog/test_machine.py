@@ -179,4 +179,4 @@ class _LifeOfTensors(_Life):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("life", "examples"), [(_Life, 100), (_LifeOfTensors, 40)], ids=["events", "tensors"])
 def test_whatever_happens_what_is_whole_is_read_once_and_what_is_lost_is_counted(life, examples):
-    run_state_machine_as_test(life, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None))
+    run_state_machine_as_test(life, settings=settings(max_examples=examples, stateful_step_count=20))

@@ -113,7 +113,7 @@ def cleaned(found):
     return {key: {k: v for k, v in values.items() if v != ""} for key, values in found.items()}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(some_rows, st.integers(0, 14), st.integers(0, 14))
 def test_the_newest_known_value_of_each_column_counts_in_any_chunks(rows, one, other) -> None:
     first, second = sorted((one, other))
@@ -131,7 +131,7 @@ def test_the_newest_known_value_of_each_column_counts_in_any_chunks(rows, one, o
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some_rows, some_rows)
 def test_two_writers_add_up_like_one(rows, more) -> None:
     found = Known()
@@ -214,7 +214,7 @@ PATTERNS = [
 ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(st.sampled_from(HOSTILE), max_size=12),
     st.sampled_from(["", *OF_ORDER]),
@@ -305,7 +305,7 @@ def reference_order(rows, order):
     return sorted(range(len(rows)), key=place)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(some_number, some_number, some_text, some_text), max_size=12),
     st.sampled_from(["loss", "confident", "outlier", "suspect"]),
@@ -409,7 +409,7 @@ def test_every_word_of_the_language_is_understood() -> None:
 # --- histograms -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(), max_size=30), st.integers(1, 12))
 def test_every_number_is_in_one_bar_or_unknown(values, bars) -> None:
     data = np.array(values, float)

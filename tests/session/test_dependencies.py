@@ -63,7 +63,7 @@ def test_what_crosses_is_told_exactly(matrix, axis, labels, crossing) -> None:
 sizes = st.integers(1, 40)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(sizes, sizes, st.integers(1, 20), st.integers(1, 20), st.data())
 def test_pooling_hides_nothing_and_the_leak_keeps_its_place(rows, columns, high, wide, data) -> None:
     at = (data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1)))
@@ -177,7 +177,7 @@ def test_a_matrix_is_pooled_again_only_for_another_view_or_once_one_more_was_rec
     assert len(of().page) == 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from([0.0, 0.0, 0.5, -2.0, float("nan"), float("inf")]), min_size=12, max_size=12),
     st.booleans(),

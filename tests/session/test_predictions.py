@@ -156,7 +156,7 @@ HOSTILE = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([*HOSTILE, *classes()]), max_size=12), st.integers(0, 3), st.integers(0, 3))
 def test_no_row_breaks_anything(rows, back, name) -> None:
     for order in ("example", "worst", "jitter"):
@@ -179,7 +179,7 @@ KINDS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from("ab"), st.booleans()), min_size=1, max_size=25))
 def test_what_is_read_as_rows_come_is_what_is_read_of_all_at_once(rows) -> None:
     view, growing = View(predictions=PredictionsView()), Inside()
@@ -225,7 +225,7 @@ def test_a_run_hands_them_over_only_when_asked(make) -> None:
     assert state.snapshot(view, 101.0).predictions is found, "it is not made again"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=12), st.integers(0, 11))
 def test_jitter_and_the_last_flip_are_what_a_loop_would_count(said, shown_at) -> None:
     places = {name: place for place, name in enumerate("abc")}

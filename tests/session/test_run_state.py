@@ -131,7 +131,7 @@ batches = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(batches, st.lists(st.integers(0, 8), max_size=4))
 def test_the_same_batches_in_any_chunks_give_the_same_snapshot(make, given_batches, cuts) -> None:
     made, step = [], 0

@@ -147,7 +147,7 @@ def test_more_names_than_there_is_room_for_are_left_out(monkeypatch: pytest.Monk
     assert folded(*(row([[1.0]], name=str(k)) for k in range(5))).names == ["0", "1"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 5), max_size=5),
     st.lists(st.floats(width=32), min_size=1, max_size=8),

@@ -45,7 +45,7 @@ def test_a_terminal_is_given_what_it_can_show(environment, stream, colours, unic
     assert (found.colours, found.unicode) == (colours, unicode)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.sampled_from(
         [(8, 8), (1, 28, 28), (3, 32, 32), (32, 32, 3), (5, 7), (3, 3), (100, 3), (3, 300), (2, 9, 9)]

@@ -30,7 +30,7 @@ class Panels(App[None]):
         yield Lines(lambda width, height: self.shown, id="new")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.lists(texts, max_size=HEIGHT + 1), min_size=1, max_size=6))
 def test_what_is_kept_is_what_would_be_made_anew(many: list[list[Text]]) -> None:
     async def main() -> None:

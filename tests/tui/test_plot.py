@@ -48,7 +48,7 @@ def body(lines: list[str]) -> str:
     return "".join(line[8:-1] for line in lines[1:-1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(width=st.integers(20, 200), height=st.integers(4, 60), cursor=st.sampled_from([math.nan, 0.0, 1000.0, 2000.0]))
 def test_a_plot_fills_its_size_exactly(make: Any, width: int, height: int, cursor: float) -> None:
     data = make("train/loss", "val/loss", width=width)
@@ -110,7 +110,7 @@ def test_values_that_are_not_finite_have_signs_and_words_where_they_happened(tui
     assert " " in row[19:22], "no line leads through what is not a number"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     places=st.lists(st.tuples(st.floats(1, 2000), st.sampled_from(["lr÷10", "x" * 30, "", "检查点"])), max_size=12),
     metric=st.sampled_from(["train/loss", "val/accuracy", "grad_norm"]),
@@ -159,7 +159,7 @@ def test_an_alert_is_marked_with_its_own_sign(make: Any) -> None:
     assert "▲plateau" in drawn(data, 80, 14)[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cursor=st.integers(1, 2000), width=st.integers(60, 200), smoothing=st.sampled_from([0.0, 0.9]))
 def test_the_crosshair_says_what_was_logged(
     make: Any, curves: dict[str, Any], cursor: int, width: int, smoothing: float
@@ -180,7 +180,7 @@ def test_a_sparse_series_is_read_at_its_last_point_with_the_step_of_that(make: A
     assert "step 1,030" in lines[-1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cursor=st.floats(1, 2000), width=st.integers(40, 160))
 def test_plots_of_any_width_are_read_at_the_same_x(make: Any, cursor: float, width: int) -> None:
     steps = 71

@@ -75,7 +75,7 @@ def test_a_line_without_a_gap_for_its_label_has_it_in_the_corner(tui: SimpleName
     assert {len(line) for line in drawn(data, kind, width=40)} == {40}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     width=st.integers(20, 160),
     height=st.integers(4, 40),

@@ -84,7 +84,7 @@ class Screen:
         ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(updates.map(update), wholes.map(whole)), max_size=6))
 def test_the_terminal_shows_what_it_would_have_shown(many) -> None:
     thrifty, plain, terminal = Screen(), Screen(), Terminal()
