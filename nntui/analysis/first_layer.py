@@ -135,8 +135,9 @@ def judge(found: FirstLayer, name: str) -> Finding:
     """The row of the recipe. name: of the parameter."""
     status, message, advice = _verdict(found, name)
     weights, change = found.weights, found.change
-    known = math.isfinite(weights.measured)
-    least = weights.expected + SIGMAS * weights.spread
+    judged = change if status == "pass" and weights.sigmas < SIGMAS else weights
+    known = math.isfinite(judged.measured)
+    least = judged.expected + SIGMAS * judged.spread
     numbers = {"autocorrelation": weights.measured, "shuffled": weights.expected, "spread": weights.spread}
     numbers |= {"of_change": change.measured, "of_change_shuffled": change.expected, "of_change_spread": change.spread}
     return Finding(
@@ -144,7 +145,7 @@ def judge(found: FirstLayer, name: str) -> Finding:
         status,
         message,
         expected=f"above {format_number(least, 2)}" if known else "filters with rows and columns",
-        measured=weights.measured if known else "none",
+        measured=judged.measured if known else "none",
         advice=advice,
         evidence={"parameter": name, **numbers, "moved": found.moved, "since_step": found.since},
         step=found.step,

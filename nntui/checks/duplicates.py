@@ -204,7 +204,7 @@ def _overlap(train: Split, validation: Split, evidence: dict[str, Any]) -> Findi
         ROW,
         "warn",
         f"{share:.0%} of the validation sequences share {length} places in a row with a sequence of train.",
-        expected=f"below {WINDOWS:.0%}",
+        expected=f"below {WINDOWS:g} of the windows",
         measured=share,
         tolerance=WINDOWS,
         advice="Most likely windows that overlap were split at random: cut the text or the time series in two first, and "

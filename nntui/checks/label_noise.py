@@ -88,7 +88,7 @@ def check(task: Task, *, seed: int = 0, budget: float = 10.0) -> Finding:
         ROW,
         "pass",
         f"The most similar example has the same label in {whole[0]:.1%} of all cases ({whole[1]:.1%} by chance){note}.",
-        expected=f"below {SHARE:.0%} suspect",
+        expected=f"below {SHARE:g} suspect",
         measured=max(contradicted, suspected),
         tolerance=SHARE,
         evidence=evidence,
@@ -151,7 +151,7 @@ def _warned(what: str, places: np.ndarray, share: float, evidence: dict[str, Any
         ROW,
         "warn",
         f"{what} (examples {few}).",
-        expected=f"below {SHARE:.0%}",
+        expected=f"below {SHARE:g} suspect",
         measured=share,
         tolerance=SHARE,
         advice="Most likely wrong labels, or classes that overlap by nature. Refute: look at the examples named; their "

@@ -92,6 +92,9 @@ def verdict(filters: np.ndarray, first: np.ndarray, step: int = STEPS, since: in
     assert finding.id == "regularise.first_layer"
     assert finding.step == step
     assert "stem.weight" in finding.message
+    if isinstance(finding.measured, float):
+        held = finding.measured > float(str(finding.expected).removeprefix("above "))
+        assert held == (finding.status == "pass"), "what was measured says the same as the verdict"
     return finding.status, finding.message
 
 
