@@ -260,6 +260,12 @@ def test_of_many_checkpoints_the_rail_tells_the_newest() -> None:
     assert any("lr halved" in line for line in shown)
 
 
+def test_an_event_of_the_rail_has_a_second_line_for_what_stands_at_its_end() -> None:
+    event = EventRow(1.0, 1, "info", "checkpoint", "best.pt: the lowest validation loss so far, 0.0213", "w")
+    shown = [line.plain for line in rail_lines(Snapshot(events=(event,)), 44, 30, PAINT)]
+    assert shown[-2:] == ["00:00:01  best.pt: the lowest validation", "          loss so far, 0.0213"]
+
+
 def test_nothing_is_said_to_be_missing_as_long_as_more_may_come() -> None:
     for unread in (Snapshot(), Snapshot(number=3, complete=False, head=Head(state="ended"))):
         rail = [line.plain for line in rail_lines(unread, 44, 20, PAINT)]

@@ -11,7 +11,7 @@ from datetime import datetime
 from rich.text import Text
 
 from nntui.session.log import ALERT, EventRow, Log, LogView
-from nntui.tui.paint import Paint, cut_line, fitted, joined
+from nntui.tui.paint import Paint, cut_line, fitted, joined, wrapped
 from nntui.tui.safe import safe, safe_lines
 from nntui.tui.units import fit, wrap
 
@@ -20,18 +20,26 @@ MEANINGS = {"error": "error", "warn": "warning", "stdout": "foreground", "stderr
 
 def event_row(event: EventRow, width: int, paint: Paint, clock: str = "%H:%M:%S") -> Text:
     """One event in one line: when, at which step, what."""
-    known = 0 < event.wall_time < 1e11
-    moment = datetime.fromtimestamp(event.wall_time if known else 0).astimezone().strftime(clock)
     meaning = MEANINGS.get(event.level, "foreground")
     step = f"{event.step:,}" if event.step >= 0 else ""
     wide = width >= 60
     parts = [
-        paint.text(moment, "quiet"),
+        paint.text(_clock(event, clock), "quiet"),
         paint.text(fit(step, 9, right=True), "quiet") if wide else Text(),
         paint.text(fit(safe(event.event), 10), meaning) if wide else Text(),
         paint.text(event.message, meaning),
     ]
     return cut_line(joined(parts), width)
+
+
+def event_lines(event: EventRow, width: int, paint: Paint, most: int) -> list[Text]:
+    """When and what, in at most so many lines below one another."""
+    moment = paint.text(_clock(event, "%H:%M:%S"), "quiet")
+    words = wrapped(
+        event.message, width - moment.cell_len - 2, paint, MEANINGS.get(event.level, "foreground"), most=most
+    )
+    blank = Text(" " * moment.cell_len)
+    return [cut_line(joined([blank if at else moment, line]), width) for at, line in enumerate(words)]
 
 
 def clock_of(events: Sequence[EventRow]) -> str:
@@ -63,6 +71,11 @@ def about_line(log: Log, view: LogView, chosen: int, width: int, paint: Paint) -
         (4, paint.text(f"{alerts} alerts" if alerts > 1 else "", "quiet")),
     ]
     return fitted(parts, width)
+
+
+def _clock(event: EventRow, form: str) -> str:
+    known = 0 < event.wall_time < 1e11
+    return datetime.fromtimestamp(event.wall_time if known else 0).astimezone().strftime(form)
 
 
 def _moment(event: EventRow) -> str:

@@ -15,12 +15,14 @@ from nntui.session.log import CHECKPOINT
 from nntui.session.snapshot import EventRow, Snapshot
 from nntui.tui.paint import Paint, cut_line, joined, spread, wrapped
 from nntui.tui.panels.frame import READING
-from nntui.tui.panels.log import event_row
+from nntui.tui.panels.log import event_lines
 from nntui.tui.safe import safe
 from nntui.tui.units import cut, quantity, wrap
 
 RAIL_LINES = 5
 """Most lines of one finding beside the plots."""
+EVENT_LINES = 2
+"""Most lines of one event there."""
 QUIET = ("pass", "skip")
 """Verdicts that call for nobody."""
 
@@ -46,7 +48,7 @@ def rail_lines(snapshot: Snapshot, width: int, height: int, paint: Paint) -> lis
     if snapshot.events and len(lines) + 3 <= height:
         lines += [Text(), paint.text("log", "quiet", bold=True)]
         newest = _told(snapshot.events)[: height - len(lines)]
-        lines += [event_row(event, width, paint) for event in newest]
+        lines += [line for event in newest for line in event_lines(event, width, paint, EVENT_LINES)]
     return [cut_line(line, width) for line in lines[:height]]
 
 
