@@ -167,6 +167,28 @@ def test_keys_that_come_faster_than_a_screen_is_drawn_are_drawn_together(
     play(steps)
 
 
+def test_a_crosshair_that_is_moved_fast_is_drawn_where_it_ends(
+    play: Callable[..., NntuiApp], tui: SimpleNamespace
+) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        screen: Any = app.screen
+        plots, drawn = screen.query_one("#plots", Lines), []
+        draw = plots._draw
+        plots._draw = lambda width, height: (drawn.append(app.options.cursor), draw(width, height))[1]
+        for key in ["left"] * 30:
+            app.simulate_key(key)
+        await settle(pilot)
+        assert len(drawn) < 10
+        fast = app.options.cursor
+        await pilot.press("escape")
+        for _ in range(30):
+            await pilot.press("left")
+            await settle(pilot)
+        assert app.options.cursor == fast
+
+    play(steps)
+
+
 def test_keys_change_what_is_asked_of_the_feed(play: Callable[..., NntuiApp]) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
         async def view(*keys: str) -> Any:

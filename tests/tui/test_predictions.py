@@ -23,6 +23,7 @@ from nntui.tui.paint import Paint
 from nntui.tui.panels import predictions as panels
 from nntui.tui.panels.classes import chances_lines, has_table, right_lines, table_lines, table_size
 from nntui.tui.panels.dependencies import LABEL_WIDTH, dependency_lines, room_for
+from nntui.tui.screens.base import scrubbed
 from nntui.tui.themes import DARK, LIGHT
 
 PAINT = Paint(DARK, SETS["braille"])
@@ -98,6 +99,35 @@ def test_a_leak_is_named_and_has_a_cell_of_its_own(tui: SimpleNamespace) -> None
         assert "✗✗" in shown
 
     played(tui, steps, "failing")
+
+
+def test_keys_that_come_before_the_feed_answers_count_all_the_same(tui: SimpleNamespace) -> None:
+    async def steps(app, pilot, keys) -> None:
+        await keys("3")
+        for key in ["left_square_bracket"] * 7 + ["right_square_bracket"] * 2:
+            app.simulate_key(key)
+        await tui.settle(pilot)
+        assert "moment 25 of 30" in "\n".join(tui.lines(app))
+
+    played(tui, steps)
+
+
+@pytest.mark.parametrize(
+    ("step", "by", "found"),
+    [
+        (None, -1, 20),
+        (None, 1, None),
+        (20, -1, 10),
+        (20, 1, None),
+        (25, -1, 10),
+        (0, -1, 10),
+        (10, -99, 10),
+        (10, 99, None),
+    ],
+)
+def test_a_moment_is_counted_from_the_one_that_was_asked_for(step: int | None, by: int, found: int | None) -> None:
+    assert scrubbed([10, 20, 30], step, by) == found
+    assert scrubbed(np.array([10, 20, 30]), step, by) == found
 
 
 def test_nothing_is_asked_of_the_feed_that_no_screen_shows(tui: SimpleNamespace) -> None:

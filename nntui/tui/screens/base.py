@@ -5,8 +5,12 @@ Owns the frame around a body. Invariant: the first line goes on while the rest i
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,6 +24,14 @@ from nntui.tui.widgets.lines import Draw, Lines
 
 if TYPE_CHECKING:
     from nntui.tui.app import NntuiApp
+
+
+def scrubbed(steps: Sequence[int] | NDArray[np.int64], step: int | None, by: int) -> int | None:
+    """The step of the moment so many recorded ones later than what was asked for; None is the newest, which is followed."""
+    last = len(steps) - 1
+    at = last if step is None else bisect_right(steps, step) - 1
+    at = min(max(0, at + by), last)
+    return None if at == last else int(steps[at])
 
 
 class RunScreen(Screen[None]):

@@ -13,7 +13,7 @@ from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.panels.dependencies import NOWHERE, Cell, along, dependency_lines, inside, room_for
 from nntui.tui.panels.frame import READING
-from nntui.tui.screens.base import RunScreen
+from nntui.tui.screens.base import RunScreen, scrubbed
 
 
 class DependenciesScreen(RunScreen):
@@ -63,8 +63,7 @@ class DependenciesScreen(RunScreen):
         """An earlier or a later recording."""
         data = self.snapshot.dependencies
         if data.steps:
-            at = min(max(0, data.at + by), len(data.steps) - 1)
-            self.step = None if at == len(data.steps) - 1 else data.steps[at]
+            self.step = scrubbed(data.steps, self.step, by)
             self.run_app.ask()
 
     def action_another(self) -> None:
@@ -79,7 +78,7 @@ class DependenciesScreen(RunScreen):
             begun = self.cursor != NOWHERE
             row, column = self.cursor if begun else data.leak_cell
             self.cursor = inside(data, (row + down * begun, column + across * begun))
-            self.show(self.snapshot)
+            self.show_soon()
 
     def _body(self, width: int, height: int) -> list[Text]:
         snapshot = self.snapshot

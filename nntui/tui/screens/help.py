@@ -37,7 +37,7 @@ class HelpScreen(RunScreen):
     def move(self, by: int) -> None:
         """Scroll where there is not room for all."""
         self.top = max(0, self.top + by)
-        self.show(self.snapshot)
+        self.show_soon()
 
     def _keys(self, width: int, height: int) -> list[Text]:
         is_wide = width >= 2 * COLUMN

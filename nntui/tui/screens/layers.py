@@ -18,6 +18,7 @@ from nntui.tui.actions import ACTIONS
 from nntui.tui.paint import joined
 from nntui.tui.panels import layers as panels
 from nntui.tui.panels.weights import weights_lines
+from nntui.tui.screens.base import scrubbed
 from nntui.tui.screens.browse import BrowseScreen
 from nntui.tui.widgets.plot import plot_lines, raster_columns
 from nntui.tui.widgets.plot_legend import renamed
@@ -213,9 +214,8 @@ class LayersScreen(BrowseScreen):
         """Weights at an earlier or a later moment."""
         steps = self.snapshot.weights.steps
         if len(steps):
-            at = min(max(0, self.snapshot.weights.at + by), len(steps) - 1)
-            self.weights = replace(self.weights, step=None if at == len(steps) - 1 else int(steps[at]))
-            self.show(self.snapshot)
+            self.weights = replace(self.weights, step=scrubbed(steps, self.weights.step, by))
+            self.show_soon()
 
     def action_another(self) -> None:
         """The next statistic; of weights the next tensor."""

@@ -68,7 +68,9 @@ class LiveScreen(RunScreen):
 
     @options.setter
     def options(self, options: Options) -> None:
-        self.run_app.options = options
+        app = self.run_app
+        app.set_reactive(type(app).options, options)  # what the app does for each change is done once for all that wait
+        self.show_soon()
 
     def move(self, by: int) -> None:
         """The next metric in the main plot."""

@@ -15,6 +15,7 @@ from nntui.session.snapshot import View
 from nntui.tui.actions import ACTIONS
 from nntui.tui.panels import predictions as panels
 from nntui.tui.panels.classes import has_table, right_lines, table_lines, table_size
+from nntui.tui.screens.base import scrubbed
 from nntui.tui.screens.browse import BrowseScreen
 
 BESIDE = 120
@@ -129,11 +130,10 @@ class PredictionsScreen(BrowseScreen):
 
     def action_scrub(self, by: int) -> None:
         """An earlier or a later moment."""
-        steps, at = self.snapshot.predictions.steps, self.snapshot.predictions.at
+        steps = self.snapshot.predictions.steps
         if len(steps):
-            at = min(max(0, at + by), len(steps) - 1)
-            self.wanted = replace(self.wanted, step=None if at == len(steps) - 1 else int(steps[at]))
-            self.show(self.snapshot)
+            self.wanted = replace(self.wanted, step=scrubbed(steps, self.wanted.step, by))
+            self.show_soon()
 
     def action_order(self) -> None:
         """The next order."""
