@@ -29,25 +29,37 @@ ENOUGH, PATIENT, SELDOM = 10, 16, 8
 class Count:
     """The one hook that is always there: counts so many updates of one optimizer, and passes on all else."""
 
-    __slots__ = ("_else", "known", "most", "passed")
+    __slots__ = ("_else", "_updates", "known", "left")
 
     def __init__(self, otherwise: Callable[..., None]) -> None:
         self._else = otherwise
         self.known: Callable[[], Any] = _nobody
         """The optimizer that is counted, weakly."""
-        self.passed = 0
-        """Updates of it that have begun since the stretch did."""
-        self.most = 0
-        """Updates of the stretch."""
+        self.left = 0
+        """Updates of it that are yet to be counted."""
+        self._updates = 0
 
     def __call__(self, optimizer: Any, given: Any, named: Any) -> None:
         """An update of some optimizer begins."""
         if is_dynamo_compiling():
             return
-        if self.passed < self.most and self.known() is optimizer:
-            self.passed += 1
+        if self.left and self.known() is optimizer:
+            self.left -= 1
         else:
             self._else(optimizer, given, named)
+
+    def begin(self, known: Callable[[], Any], updates: int) -> None:
+        """Count so many updates of an optimizer, of which this is the first."""
+        self.known, self._updates, self.left = known, max(1, updates), max(0, updates - 1)
+
+    def end(self) -> None:
+        """Pass on all."""
+        self._updates = self.left = 0
+
+    @property
+    def passed(self) -> int:
+        """Updates that have begun since counting did."""
+        return self._updates - self.left
 
 
 def _nobody() -> Any:
@@ -58,7 +70,7 @@ def _nobody() -> Any:
 def counting() -> float:
     """Seconds that counting an update takes."""
     count, counted = Count(_nobody), Count
-    count.most = 1 << 62
+    count.begin(_nobody, 1 << 62)
     return fastest(lambda: count(counted, (), None))
 
 
@@ -133,14 +145,14 @@ class Attached:
             noticing = step_seconds > QUICK or (step_seconds > 0 and (few or self._stretches % SELDOM == 0))
             for model in self._there() if noticing else []:
                 self._now.append(model.register_forward_pre_hook(Evaluations(self._guard, self._enters())))
-        self._count.known, self._count.passed, self._count.most = optimizer, 1, updates
+        self._count.begin(optimizer, updates)
 
     def wake(self) -> None:
         """Every hook, from here on."""
         if self._count is None or not self.resting:
             return
         self.resting = False
-        self._count.passed = self._count.most = 0
+        self._count.end()
         self._quiet()
         for model in self._there():
             self._listen(model)
