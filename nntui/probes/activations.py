@@ -21,6 +21,7 @@ from nntui import names
 from nntui.probes.hooks import Clocked, Guard
 from nntui.probes.layers import RECTIFIERS, Layer, bounds
 from nntui.probes.normalization import gap
+from nntui.probes.parameters import local
 
 ENOUGH = 512
 """Inputs of a unit from which on it may be called dead or saturated."""
@@ -150,9 +151,9 @@ class Activations:
         if not torch.is_grad_enabled() or torch.compiler.is_compiling():
             return
         given = _first(output)
+        given = None if given is None else local(given)
         if given is None or not given.is_floating_point() or not given.numel():
             return
-        given = given.detach()
         if name in self._layers:
             if name not in self.order:
                 self.order.append(name)
@@ -162,7 +163,7 @@ class Activations:
                 self._broken.setdefault(name, []).append((~wide.isfinite()).float().mean())
             self._moments.setdefault(name, []).append(torch.stack([wide.mean(), (wide * wide).mean()]))
         if name in self._normalizations and isinstance(module, _BatchNorm):
-            known = gap(module, inputs[0]) if inputs and isinstance(inputs[0], Tensor) else None
+            known = gap(module, local(inputs[0])) if inputs and isinstance(inputs[0], Tensor) else None
             if known is not None:
                 self._gaps.setdefault(name, []).append(known)
         if name in self._units and given.dim() > 1:

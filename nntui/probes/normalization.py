@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from nntui.probes.layers import named
 from nntui.probes.parameters import median
 
 PLACES = 64
@@ -17,7 +18,7 @@ PLACES = 64
 
 def normalizations_of(model: nn.Module) -> dict[str, _BatchNorm]:
     """Batch normalisations that keep statistics, by name."""
-    return {name: m for name, m in model.named_modules() if isinstance(m, _BatchNorm) and m.track_running_stats}
+    return {name: m for name, m in named(model) if isinstance(m, _BatchNorm) and m.track_running_stats}
 
 
 def gap(module: _BatchNorm, given: Tensor) -> Tensor | None:

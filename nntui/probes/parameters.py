@@ -44,11 +44,16 @@ def median(values: Tensor) -> Tensor:
     return values.sort().values[(len(values) - 1) // 2]
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    """Detached, dense, local and real."""
+def local(tensor: Tensor) -> Tensor:
+    """Detached, and of a distributed tensor the numbers that are here: to ask for others would wait for other ranks."""
     tensor = tensor.detach()
-    local = getattr(tensor, "_local_tensor", None)
-    tensor = local if isinstance(local, Tensor) else tensor
+    here = getattr(tensor, "_local_tensor", None)
+    return here if isinstance(here, Tensor) else tensor
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """Detached, local, dense and real."""
+    tensor = local(tensor)
     if tensor.is_sparse:
         tensor = tensor.coalesce().values()
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor

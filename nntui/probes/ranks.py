@@ -1,6 +1,7 @@
 """What tells the ranks of a distributed training apart.
 
-Owns hashes of parameters and batches. Invariant: equal bits give equal hashes, on any device, without waiting for it.
+Owns hashes of parameters and batches. Invariant: equal bits give equal hashes, on any device, without waiting for it or for
+another rank.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from nntui.probes.parameters import local
 
 PRIME = 16_777_213
 """The largest prime below 2^24: a remainder by it is a whole number that float32 holds."""
@@ -33,7 +36,7 @@ def hashed(tensors: Iterable[Tensor]) -> Tensor | None:
     """A hash of all bits, () float32, on the device of the first tensor; None for no tensor."""
     total: Tensor | None = None
     for place, tensor in enumerate(tensors):
-        number = (_bits(tensor.detach()) * (2 * place + 1)).remainder(PRIME)
+        number = (_bits(local(tensor)) * (2 * place + 1)).remainder(PRIME)
         total = number if total is None else (total + number.to(total.device)).remainder(PRIME)
     return None if total is None else total.float()
 

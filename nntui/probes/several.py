@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from nntui.probes.layers import bare
+from nntui.probes.layers import bare, class_of
 
 
 class Several(nn.Module):
@@ -44,4 +44,4 @@ def models_of(model: nn.Module) -> list[nn.Module]:
 
 def title(model: nn.Module) -> str:
     """The class, or classes, of what is trained."""
-    return " and ".join(dict.fromkeys(type(bare(one)).__name__ for one in models_of(model)))
+    return " and ".join(dict.fromkeys(class_of(bare(one)).__name__ for one in models_of(model)))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from nntui.probes.hooks import Clocked, Guard
+from nntui.probes.parameters import local
 
 LISTENED = 4
 """Parameters at which backward passes are noticed."""
@@ -76,5 +77,5 @@ class Stale:
         if parameter.grad is None or isinstance(before, float):
             self._least[id(parameter)] = 0.0
             return
-        now = torch.linalg.vector_norm(parameter.grad.detach().float())
+        now = torch.linalg.vector_norm(local(parameter.grad).float())
         self._least[id(parameter)] = torch.minimum(before, now) if isinstance(before, Tensor) else now

@@ -24,7 +24,8 @@ from nntui.probes.cadence import Cadence
 from nntui.probes.first_layer import FirstLayer
 from nntui.probes.glances import Glances
 from nntui.probes.hooks import Clocked, Guard, weakly
-from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, layers_of, two_faced
+from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, is_sharded, layers_of, two_faced
+from nntui.probes.nesting import Nesting
 from nntui.probes.normalization import normalizations_of
 from nntui.probes.pace import Pace
 from nntui.probes.scale import Scale
@@ -96,7 +97,7 @@ class Watch:
         self._guard = Guard(weakly(self._failed))
         self._attached = Attached(self._guard, self._forward, self._forward_over)
         self._cadence, self._glances = Cadence(every), Glances()
-        self._pace = Pace()
+        self._pace, self._nesting = Pace(), Nesting()
         self._step = 0 if run is None else run.step + 1
         self._looking = False
         self._told = self._renewed = self._rephased = self._broken = False
@@ -169,7 +170,7 @@ class Watch:
         inner, guard = bare(model), self._guard
         self._lazy = any(is_lazy(p) for p in inner.parameters())
         self._layers = layers_of(inner)
-        self._two_faced = weakref.WeakSet(two_faced(inner))
+        self._two_faced, self._sharded = weakref.WeakSet(two_faced(inner)), is_sharded(model)
         self._updates, self._first = Updates(self._layers), FirstLayer(self._layers)
         self._stale = Stale(guard)
         encoders = [m for m in inner.modules() if isinstance(m, nn.TransformerEncoderLayer)]
@@ -260,6 +261,8 @@ class Watch:
 
     def _before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update begins."""
+        if not self._nesting.begins(optimizer, ending=not self._attached.resting):
+            return
         if self._lazy:
             self._activations.stop()
             model = self._model()
@@ -311,7 +314,7 @@ class Watch:
     def _after(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update is over."""
         begun = time.perf_counter()
-        if not any(known() is optimizer for known in self._known):
+        if not self._nesting.ended(optimizer) or not any(known() is optimizer for known in self._known):
             return
         closure = has_closure(given, named)
         if closure and self._activations.listening:
@@ -376,8 +379,9 @@ class Watch:
     def _compare(self) -> None:
         """Record what must be equal, or must differ, on every rank."""
         assert self._run is not None
-        hashes = {names.PARAMETER_HASH: ranks.hashed(p for layer in self._layers for p in layer.parameters)}
-        hashes[names.BATCH_HASH] = self._hash
+        hashes = {names.BATCH_HASH: self._hash}
+        if not self._sharded:
+            hashes[names.PARAMETER_HASH] = ranks.hashed(p for layer in self._layers for p in layer.parameters)
         self._hand_over({name: value for name, value in hashes.items() if value is not None})
 
     def _tell(self) -> None:

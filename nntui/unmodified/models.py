@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nntui.probes.layers import bare
+from nntui.probes.layers import bare, class_of
 
 _Kind = TypeVar("_Kind")
 
@@ -61,7 +61,7 @@ def covering(candidates: Iterable[nn.Module], parameters: Iterable[Tensor]) -> l
 
 def named(models: Sequence[nn.Module]) -> dict[str, nn.Module]:
     """The models by their classes."""
-    return dict(zip(distinct([type(bare(one)).__name__ for one in models]), models, strict=True))
+    return dict(zip(distinct([class_of(bare(one)).__name__ for one in models]), models, strict=True))
 
 
 def labels(models: Sequence[nn.Module], groups: Iterable[Iterable[Tensor]]) -> list[str]:
@@ -78,7 +78,7 @@ def _path(models: Sequence[nn.Module], parameters: Iterable[Tensor]) -> list[str
     """From the class of the model that holds all of them to the smallest part that does; `all` where no single model does."""
     wanted = {id(p) for p in parameters}
     part = next((bare(one) for one in models if wanted <= _held(one)), None)
-    path = ["all" if part is None else type(part).__name__]
+    path = ["all" if part is None else class_of(part).__name__]
     while part is not None:
         name, part = next(
             ((n, m) for n, m in part._modules.items() if m is not None and wanted <= _held(m)), ("", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import textwrap
 
@@ -84,6 +85,56 @@ def test_gradients_are_stale_for_the_optimizer_that_does_not_clear_them(recorded
     stale = [*found[names.STALE_GRADIENT].values()]
     assert len(stale) == 4
     assert [value > 0 for value in stale[1:]] == [not cleared] * 3
+
+
+class Around(torch.optim.Optimizer):
+    """An optimizer whose update is that of another one."""
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        self.inner = inner
+        super().__init__(inner.param_groups, {})
+
+    def step(self, closure=None):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.inner.step(closure)
+
+
+@pytest.mark.parametrize("given", ["both", "the inner one", "none"])
+def test_an_optimizer_within_another_is_a_part_of_it(recorded, loop, mlp, given: str) -> None:
+    model = mlp()
+    around = Around(torch.optim.Adam(model.parameters(), 1e-3))
+    known = {"both": around, "the inner one": around.inner, "none": None}[given]
+
+    def run_it(run: nntui.Run) -> None:
+        with nntui.watch(model, known, run) as watched:
+            loop(model, around).steps(300)
+            assert watched._update + watched._attached.passed == 300
+
+    found, _ = recorded(run_it)
+    assert names.WITHOUT_STATE not in found
+    assert found[names.layer("0", names.UPDATE_RATIO)][0] > 0
+    assert len(found[names.PROBE_LR]) < 300
+
+
+def test_an_update_that_broke_off_makes_no_part_of_another_optimizer(recorded, mlp) -> None:
+    model = mlp()
+    one, other = torch.optim.SGD(model[:2].parameters(), 0.1), torch.optim.SGD(model[2:].parameters(), 0.1)
+
+    def broken() -> float:
+        raise ZeroDivisionError
+
+    def run_it(run: nntui.Run) -> None:
+        with nntui.watch(model, [one, other], run, every=1):
+            for step in range(6):
+                model(torch.randn(8, 6)).square().mean().backward()
+                if step == 2:
+                    with contextlib.suppress(ZeroDivisionError):
+                        one.step(broken)
+                else:
+                    one.step()
+                other.step()
+
+    found, _ = recorded(run_it)
+    assert [*found[names.layer("4", names.UPDATE_RATIO)]] == [1, 2, 3, 4]
 
 
 def test_a_second_phase_with_more_parameters_goes_on_counting(recorded, loop, mlp) -> None:
