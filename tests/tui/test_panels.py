@@ -173,6 +173,19 @@ def test_a_long_name_gives_way_to_its_value() -> None:
     assert "…" in line.plain
 
 
+def test_the_bars_of_what_is_measured_seldom_have_no_gaps() -> None:
+    nan = math.nan
+    bars = np.array([nan, 0.0, nan, nan, 1.0, nan, nan, 0.0, nan, nan])
+    one = dataclasses.replace(metrics(1)[0], sparkline=bars)
+    (line,) = metric_lines([one], 34, 1, PAINT)
+    assert line.plain[14:24] == " ▁▁▁███▁  "
+    broken = dataclasses.replace(one, nonfinite=1, broken=np.array([0, 0, 0, 0, 0, 1, 0, 0, 0, 0]))
+    (line,) = metric_lines([broken], 34, 1, PAINT)
+    assert line.plain[14:24] == " ▁▁▁█✗ ▁  "
+    (line,) = metric_lines([dataclasses.replace(one, sparkline=np.full(10, nan))], 34, 1, PAINT)
+    assert line.plain[14:24] == " " * 10
+
+
 def test_a_narrow_recipe_shows_the_stages_that_have_verdicts(tui: SimpleNamespace) -> None:
     snapshot = tui.CannedFeed("failing").snapshot()
     assert recipe_line(snapshot, 40, PAINT).plain == "recipe  skeleton 1✓ 1✗"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
 from nntui.analysis.ticks import format_number
-from nntui.session.snapshot import MetricSummary
+from nntui.session.snapshot import Floats, MetricSummary
 from nntui.tui.canvas import spark
 from nntui.tui.paint import Paint, cut_line, joined, padded
 from nntui.tui.units import elided, fit, named
@@ -95,9 +96,23 @@ def _metric_cell(metric: MetricSummary, width: int, name: int, figures: int, pai
     return padded(joined(parts, " "), width)
 
 
+def _held(metric: MetricSummary) -> Floats:
+    """The sparkline with what was known last where no point came since and one is to come: what is seldom measured has no gap."""
+    values = metric.sparkline
+    known = np.isfinite(values)
+    if len(metric.broken) == len(values):
+        known |= metric.broken > 0
+    places = np.flatnonzero(known)
+    if not len(places):
+        return values
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
+    last[places[-1] + 1 :] = -1
+    return np.where(last >= 0, values[last], np.nan)
+
+
 def _sparkline(metric: MetricSummary, bars: int, paint: Paint) -> Text:
     """Bars; a sign where there were only values that are not finite."""
-    shown = spark(metric.sparkline, bars, paint.glyphs.bar)
+    shown = spark(_held(metric), bars, paint.glyphs.bar)
     line = paint.text(shown, "primary")
     if metric.nonfinite and bars and len(metric.broken):
         cells = list(shown)
