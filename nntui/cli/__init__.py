@@ -27,10 +27,12 @@ class UsageError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _open_streams()
     try:
+        _open_streams()
         code = _run(words)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _say(" ".join(words[:1]), "interrupted.", INTERRUPTED)
     except BrokenPipeError:  # whoever read has left
         _write_to_nowhere()
         return OK
@@ -70,8 +72,6 @@ def _run(words: list[str]) -> int:
         return _say(arguments.verb, str(error), USAGE)
     except RunFolderError as error:
         return _say(arguments.verb, str(error), NOT_FOUND)
-    except KeyboardInterrupt:
-        return _say(arguments.verb, "interrupted.", INTERRUPTED)
     except OSError:
         raise
     except Exception as error:

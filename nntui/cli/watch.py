@@ -28,17 +28,30 @@ TAKE_SCREEN, GIVE_BACK = "\x1b[?1049h\x1b[H", "\x1b[?1049l"
 def run(arguments: argparse.Namespace) -> int:
     """Open the dashboard; 0 whatever it showed. Raises RunFolderError when there is nothing to watch."""
     path, root = _places(arguments)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on the last
         instead = f"nntui ls {root}" if path is None else f"nntui show {path}"
-        raise UsageError(f"no terminal here; expected one for the dashboard. Use `{instead}`.")
-    stopped = _leave_on_sigterm()
-    with _answered(path or root or catalog.DEFAULT):
-        from nntui.tui.app import NntuiApp
-
-        app = NntuiApp(
-            path, root=root, wait=arguments.wait, glyphs=arguments.glyphs, light=arguments.light, quiet=arguments.quiet
+        raise UsageError(
+            f"no terminal here; expected one for the dashboard, as stdin, stdout and stderr. Use `{instead}`."
         )
-    app.run()
+    stopped = _leave_on_sigterm()
+    try:
+        with _answered(path or root or catalog.DEFAULT):
+            from nntui.tui.app import NntuiApp
+
+            app = NntuiApp(
+                path,
+                root=root,
+                wait=arguments.wait,
+                glyphs=arguments.glyphs,
+                light=arguments.light,
+                quiet=arguments.quiet,
+            )
+        app.run()
+    except BaseException as error:
+        put(GIVE_BACK)
+        if stopped and isinstance(error, KeyboardInterrupt):
+            return 128 + signal.SIGTERM
+        raise
     if app.failure is not None:
         raise app.failure
     put(_goodbye(app.path, root, app.newest.head))
@@ -47,15 +60,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _answered(place: Path) -> Iterator[None]:
-    """Take the screen and name what is opened; meanwhile the dashboard is imported, which takes longer than a key may."""
+    """Take the screen and name what is opened; meanwhile the dashboard is imported, which takes longer than a key may.
+
+    An interrupt that meets a class half made comes out as a RuntimeError, and one that meets a destructor not at all.
+    """
     from nntui.tui.safe import safe
 
-    put(f"{TAKE_SCREEN}{safe(place.name or place)}  opening")
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    handler = signal.signal(signal.SIGINT, interrupt)
     try:
+        put(f"{TAKE_SCREEN}{safe(place.name or place)}  opening")
         yield
     except BaseException:
-        put(GIVE_BACK)
-        raise
+        if not interrupted:
+            raise
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def _goodbye(path: Path | None, root: Path | None, head: Head) -> str:
