@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The live viewer beside W&B LEET: delay to the screen, first paint, processor, bytes to the terminal, memory.
+"""The live viewer beside W&B LEET: delay to the screen, first screen, processor, bytes to the terminal, memory.
 
 One process logs the same 10 scalars at 10 Hz to a nntui run and to an offline W&B run; one of them, `sent`, is a counter. Both
 viewers run at the same time, each in a pseudo-terminal of 140×40 that is read through a terminal emulator; then both are left
@@ -38,6 +38,8 @@ class Bare(App):
         yield Static("sent 0")
 Bare().run()
 """
+FRAME = 5
+"""Lines with something in them from which it is more than a word that answers."""
 HEAD_START = 4.0
 """Seconds of data that there are when the viewers are started."""
 SETTLED = 6.0
@@ -72,6 +74,7 @@ class Watched:
 
     terminal: Terminal
     seen: list[tuple[int, float]] = field(default_factory=list)
+    answered: float = 0.0
     painted: float = 0.0
     settled: tuple[float, float, int] = (0.0, 0.0, 0)
     """Monotonic seconds, processor seconds and bytes when the steady state began."""
@@ -83,8 +86,10 @@ class Watched:
         """Read what came, or comes within so many seconds."""
         while self.terminal.read(seconds):
             moment = time.time()
-            if not self.painted and any(line.strip() for line in self.terminal.lines):
-                self.painted = moment
+            if not self.painted:
+                lines = sum(bool(line.strip()) for line in self.terminal.lines)
+                self.answered = self.answered or moment * (lines > 0)
+                self.painted = moment * (lines >= FRAME)
             shown = self.terminal.number("sent")
             if shown is not None and (not self.seen or shown > self.seen[-1][0]):
                 self.seen.append((shown, moment))
@@ -132,16 +137,16 @@ def _commands(folder: Path, peer: str) -> dict[str, list[str]]:
     return commands
 
 
-def _open(commands: dict[str, list[str]], rounds: int) -> dict[str, list[tuple[float, float]]]:
-    """Seconds until each painted something and until it showed data, time after time."""
-    opened: dict[str, list[tuple[float, float]]] = {}
+def _open(commands: dict[str, list[str]], rounds: int) -> dict[str, list[list[float]]]:
+    """Seconds until each showed anything, a screen, and data, time after time; of the bare app nothing but a word is asked."""
+    opened: dict[str, list[list[float]]] = {}
     for name, command in [*commands.items(), (BARE, [sys.executable, "-c", BARE_APP])] * rounds:
         one = Watched(Terminal(command))
-        while not (one.painted and one.seen) and time.time() < one.terminal.begun + PATIENCE:
+        while not (one.seen and (one.painted or name == BARE)) and time.time() < one.terminal.begun + PATIENCE:
             one.look(0.001)
         one.terminal.close()
-        data = one.seen[0][1] if one.seen else float("nan")
-        opened.setdefault(name, []).append((one.painted - one.terminal.begun, data - one.terminal.begun))
+        moments = (one.answered, one.painted, one.seen[0][1] if one.seen else 0.0)
+        opened.setdefault(name, []).append([at - one.terminal.begun if at else float("nan") for at in moments])
     return opened
 
 
@@ -179,7 +184,7 @@ def _look(watched: dict[str, Watched]) -> None:
 def _report(
     sent: dict[int, float],
     watched: dict[str, Watched],
-    opened: dict[str, list[tuple[float, float]]],
+    opened: dict[str, list[list[float]]],
     options: argparse.Namespace,
 ) -> None:
     rows: dict[str, list[str]] = {}
@@ -202,7 +207,8 @@ def _report(
     names = (
         "delay to screen, median",
         "delay to screen, p95",
-        f"first paint, median of {options.rounds}",
+        f"first word, median of {options.rounds}",
+        f"first screen ({FRAME} lines or more)",
         "first data on screen",
         "share of a core",
     )
@@ -212,7 +218,7 @@ def _report(
     print("|---" * (len(rows) + 1) + "|")
     for place, what in enumerate(names):
         print(f"| {what} | " + " | ".join(row[place] for row in rows.values()) + " |")
-    print(f"\n{BARE} paints first after {statistics.median(paint for paint, _ in opened[BARE]):.2f} s")
+    print(f"\n{BARE} paints first after {statistics.median(word for word, *_ in opened[BARE]):.2f} s")
 
 
 if __name__ == "__main__":

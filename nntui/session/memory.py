@@ -5,8 +5,6 @@ Owns one setting of the C library. Columns that grow are copied to larger ones, 
 
 from __future__ import annotations
 
-import ctypes
-
 MMAP_THRESHOLD = -3
 """What glibc's `mallopt` calls the size from which a block is the system's own."""
 LARGE = 128 << 10
@@ -15,6 +13,8 @@ LARGE = 128 << 10
 
 def give_back() -> bool:
     """From here on, large blocks that are freed are the system's again at once. Whether that could be set."""
+    import ctypes
+
     try:
         return bool(ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE))
     except (AttributeError, OSError, TypeError):  # another C library
