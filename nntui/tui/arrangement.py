@@ -22,7 +22,7 @@ LEAST_ROWS = 14
 FRAME = 3
 """First line, notice and last line."""
 STRIPS = 2
-"""Recipe, and the check or event below it."""
+"""Recipe, and the check or event below it, which a rail tells too."""
 STRIPS_FROM = 10
 NUMBERS = 3
 """Rows of the list of numbers in 24 rows."""
@@ -56,7 +56,8 @@ class Arrangement:
     """Rows of the list; 0 for none."""
     rail: int = 0
     """Columns of the rail; 0 for none."""
-    strips: bool = True
+    strips: int = STRIPS
+    """Lines below all of this."""
     pins: bool = False
     """Whether there is a line that names the runs drawn together."""
     width: int = 0
@@ -68,15 +69,16 @@ def arrangement(
 ) -> Arrangement:
     """The screen at this size. metrics: all that are known. kind: of glyphs. pins: whether other runs are drawn along."""
     width, height = size
-    strips, small = height >= STRIPS_FROM, is_small(width, height)
-    room = max(1, height - FRAME - STRIPS * strips)
+    small = is_small(width, height)
+    rail = 0 if small or options.full or width < RAIL else 40 if width < WIDE_RAIL else 44
+    strips = 0 if height < STRIPS_FROM else 1 if rail else STRIPS
+    room = max(1, height - FRAME - strips)
     if small and not options.full:
         return Arrangement(numbers=room, strips=strips, width=width)
     pins = pins and not small
     room, main = room - pins, options.main(metrics)
     if options.full:
         return Arrangement((_place("main", options, main, (0, 0, width, room), kind),), 0, 0, strips, pins, width)
-    rail = 0 if width < RAIL else 40 if width < WIDE_RAIL else 44
     left, visible = width - rail, [m.metric for m in options.visible(metrics)]
     numbers = min(-(-len(visible) // max(1, left // LEAST_METRIC_CELL)), NUMBERS + max(0, height - 24) // 5)
     plots = _plots(options, main, roles.grouped(visible), (left, room - numbers), wide=width >= GRID, kind=kind)

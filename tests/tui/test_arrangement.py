@@ -31,7 +31,7 @@ def planned(width: int, height: int, count: int = 12, **options: object) -> Arra
 )
 def test_nothing_overlaps_and_all_is_inside(width: int, height: int, count: int, full: bool, chosen: str) -> None:
     plan = planned(width, height, count, full=full, chosen=chosen)
-    frame = 3 + 2 * plan.strips
+    frame = 3 + plan.strips
     assert plan.width + plan.rail <= width
     room = max(1, height - frame) - plan.numbers
     taken = np.zeros((max(1, room), plan.width), int)
@@ -67,7 +67,7 @@ def test_nothing_overlaps_and_all_is_inside(width: int, height: int, count: int,
         ((100, 30), 1, 40, 4),
         ((120, 35), 1, 44, 5),
         ((160, 24), 3, 44, 3),
-        ((200, 50), 5, 44, 3),
+        ((200, 50), 7, 44, 3),
         ((240, 60), 10, 44, 3),
         ((80, 60), 4, 0, 6),
     ],
@@ -75,6 +75,20 @@ def test_nothing_overlaps_and_all_is_inside(width: int, height: int, count: int,
 def test_each_size_shows_what_it_has_room_for(size: tuple[int, int], plots: int, rail: int, numbers: int) -> None:
     plan = planned(*size)
     assert (len(plan.plots), plan.rail, plan.numbers) == (plots, rail, numbers)
+
+
+@pytest.mark.parametrize(
+    ("size", "strips"), [((80, 9), 0), ((80, 24), 2), ((99, 40), 2), ((100, 24), 1), ((200, 50), 1)]
+)
+def test_what_a_rail_tells_has_no_line_of_its_own(size: tuple[int, int], strips: int) -> None:
+    plan = planned(*size)
+    assert plan.strips == strips
+    assert (
+        max(place.y + place.height for place in plan.plots) + plan.numbers + strips + 3 == size[1]
+        if plan.plots
+        else True
+    )
+    assert planned(*size, full=True).strips == min(2, strips * 2)
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 50)])

@@ -167,8 +167,8 @@ class LiveScreen(RunScreen):
         self.query_one("#pins").set_class(not plan.pins, "gone")
         numbers.set_class(not plan.numbers, "gone")
         numbers.styles.height = plan.numbers if plan.plots else "1fr"
-        for strip in ("#recipe", "#worst"):
-            self.query_one(strip).set_class(not plan.strips, "gone")
+        for place, strip in enumerate(("#recipe", "#worst")):
+            self.query_one(strip).set_class(place >= plan.strips, "gone")
 
     def _plots(self, width: int, height: int) -> list[Text]:
         if not self.snapshot.metrics and self.snapshot.checks and not self.options.pattern:
