@@ -83,10 +83,10 @@ def explode(batch: pa.RecordBatch) -> pa.Table:
     A group that is no rectangle (not k names for k lists of n values at n steps and times) gives no rows: no recorder
     writes such a one.
     """
+    batch = rectangles(batch)
+    if not batch.num_rows:
+        return _EXPLODED.empty_table()
     names, steps, times, values = (batch.column(i) for i in range(4))
-    rectangular = _rectangular(batch)
-    if not rectangular.all():
-        return explode(batch.filter(pa.array(rectangular))) if rectangular.any() else _EXPLODED.empty_table()
     series = values.flatten()  # one list per metric of each group
     points = np.diff(series.offsets.to_numpy())
     of_series = np.repeat(np.arange(len(series)), points)  # which series each point belongs to
@@ -101,6 +101,12 @@ def explode(batch: pa.RecordBatch) -> pa.Table:
         series.flatten(),
     ]
     return pa.Table.from_arrays(columns, schema=_EXPLODED)
+
+
+def rectangles(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of a metrics batch that are groups of points, nothing null in them but values."""
+    rectangular = _rectangular(batch)
+    return batch if rectangular.all() else batch.filter(pa.array(rectangular))
 
 
 def _rectangular(batch: pa.RecordBatch) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nntui.analysis.series import Series
 from nntui.runlog.lineage import NEVER, Cut
+from nntui.runlog.tables import rectangles
 from nntui.session.spill import SPILL
 
 Floats = NDArray[np.float64]
@@ -164,7 +165,7 @@ class Recorded:
     def __init__(self) -> None:
         self._columns: dict[str, dict[str, Columns]] = {}
         self._groups: dict[tuple[str, tuple[str, ...]], tuple[Clock, list[Columns]]] = {}
-        """By writer and metrics: what is logged together."""
+        """By writer and metrics: what is logged together, where any of it began so."""
         self._lines: dict[tuple[str, int], _Line] = {}
         self.points = 0
 
@@ -174,17 +175,21 @@ class Recorded:
         A row that is no rectangle of metrics and steps is left out.
         """
         newest = 0.0
-        for row in range(batch.num_rows):
-            names, steps, times, values = (batch.column(i)[row].values for i in range(4))
+        columns = batch.columns
+        if any(column.null_count or column.values.null_count for column in columns):  # no recorder of ours writes any
+            columns = rectangles(batch).columns
+        for row in range(len(columns[0])):
+            names, steps, times, values = (column[row].values for column in columns)
             step = steps.to_numpy()
             time = times.to_numpy() / 1e9
-            flat = values.flatten().to_numpy()
+            flat = values.flatten().to_numpy(zero_copy_only=False)  # a value that is null is NaN
             newest = float(time[-1]) if len(time) else newest
-            if len(names) != len(values) or len(time) != len(step) or len(flat) != len(names) * len(step):
+            ends = values.offsets.to_numpy()
+            if len(names) != len(values) or len(time) != len(step) or (ends[1:] - ends[:-1] != len(step)).any():
                 continue
-            clock, columns = self._group(writer, tuple(names.to_pylist()))
+            clock, group = self._group(writer, tuple(names.to_pylist()))
             clock.append(step, time)
-            for one, value in zip(columns, flat.reshape(len(names), len(step)), strict=True):
+            for one, value in zip(group, flat.reshape(len(names), len(step)), strict=True):
                 one.append(clock, value)
             self.points += len(flat)
         return newest
@@ -194,7 +199,9 @@ class Recorded:
         known = self._groups.get((writer, names))
         if known is None:
             by_writer = [self._columns.setdefault(name, {}) for name in names]
-            known = self._groups[writer, names] = Clock(), [by.setdefault(writer, Columns()) for by in by_writer]
+            known = Clock(), [by.setdefault(writer, Columns()) for by in by_writer]
+            if any(not one.size for one in known[1]):  # else each has a clock already, and will not follow this one
+                self._groups[writer, names] = known
         return known
 
     @property

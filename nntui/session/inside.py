@@ -124,8 +124,9 @@ class Inside:
         )
         shapes = batch.column("shape")
         for row in range(batch.num_rows):
-            if (not is_input or is_input[row]) and len(shapes[row]) > 1 and len(self._shapes) < SHAPES:
-                self._shapes[tuple(int(n or 0) for n in shapes[row].as_py())] = None
+            shape = (shapes[row].as_py() or ()) if not is_input or is_input[row] else ()
+            if len(shape) > 1 and len(self._shapes) < SHAPES:
+                self._shapes[tuple(int(n or 0) for n in shape)] = None
                 return
 
     def _said(self, view: PredictionsView, lines: Lines) -> Predictions:

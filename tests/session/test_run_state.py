@@ -10,12 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nntui.runlog import tables
 from nntui.runlog.layout import End
 from nntui.runlog.reader import Batch, Damage
-from nntui.runlog.schema import EVENTS, METRICS
+from nntui.runlog.schema import EVENTS, METRICS, SCHEMAS
 from nntui.session.columns import Recorded
+from nntui.session.data import DataView
+from nntui.session.dependencies import DependenciesView
+from nntui.session.layers import LayersView
+from nntui.session.log import LogView
+from nntui.session.predictions import PredictionsView
 from nntui.session.run_state import RunState
+from nntui.session.samples import SamplesView
 from nntui.session.snapshot import PlotView, View
+from nntui.session.system import SystemView
+from nntui.session.weights import WeightsView
 
 
 def state_of(make, *polls, now=100.0):
@@ -405,3 +414,74 @@ def test_metrics_keep_their_own_points_whatever_they_are_logged_with(rows) -> No
         series = recorded.lineage(name, [writer], {}).current
         found = zip(series.step.tolist(), series.wall_time.tolist(), series.value.tolist(), strict=True)
         assert list(found) == points
+
+
+@st.composite
+def foreign_groups(draw) -> dict[str, list | None]:
+    """A row of metrics as somebody else may have written it: ragged, or with a null anywhere."""
+    k, n = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    group: dict[str, list | None] = {
+        "metric": draw(st.lists(st.sampled_from(["a", "b", ""]), min_size=k, max_size=k)),
+        "step": list(range(n)),
+        "wall_time_ns": [10**9 * step for step in range(n)],
+        "value": [draw(st.lists(st.sampled_from([0.5, math.inf, None]), min_size=n, max_size=n)) for _ in range(k)],
+    }
+    column = draw(st.sampled_from([None, *METRICS.names]))
+    if column is not None:
+        known = group[column] or []
+        change = draw(st.sampled_from([lambda: None, lambda: [None, *known[1:]], lambda: known[1:], lambda: known * 2]))
+        group[column] = change()
+    if group["value"] and group["value"][0] and draw(st.booleans()):  # as many numbers, but not as many of each
+        group["value"] = [
+            [*group["value"][0], 2.0],
+            *group["value"][1:-1],
+            group["value"][-1] and group["value"][-1][1:],
+        ]
+    return group
+
+
+@given(st.lists(foreign_groups(), max_size=6), st.integers(0, 3))
+def test_a_viewer_has_the_points_that_a_reader_of_tables_has(groups, start) -> None:
+    batch = pa.RecordBatch.from_pylist(groups, schema=METRICS).slice(start)
+    recorded, expected = Recorded(), {}
+    recorded.fold("w", batch)
+    for row in tables.explode(batch).to_pylist():
+        value = math.nan if row["value"] is None else row["value"]
+        expected.setdefault(row["metric"], []).append((row["step"], row["wall_time_ns"] / 1e9, value))
+    found = {name: recorded.lineage(name, ["w"], {}).current for name in recorded.metrics}
+    assert {name: len(series) for name, series in found.items() if len(series)} == {
+        name: len(points) for name, points in expected.items()
+    }
+    for name, points in expected.items():
+        np.testing.assert_array_equal(
+            np.transpose([found[name].step, found[name].wall_time, found[name].value]), points
+        )
+
+
+def test_what_is_logged_with_others_each_time_takes_no_more_memory_each_time() -> None:
+    recorded = Recorded()
+    names = [f"task{n}" for n in range(10)]
+    for step, some in enumerate(itertools.combinations(names, 3)):
+        recorded.fold("w", pa.record_batch([[some], [[step]], [[step]], [[[1.0]] * 3]], schema=METRICS))
+    assert recorded.points == 3 * 120
+    assert len(recorded._groups) <= len(names)
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_a_row_without_a_single_value_breaks_nothing(make, kind) -> None:
+    schema = SCHEMAS[kind]
+    batch = pa.RecordBatch.from_pylist([dict.fromkeys(schema.names)], schema=schema)
+    asked = View(
+        (PlotView("main", ("a",), 10),),
+        predictions=PredictionsView(),
+        dependencies=DependenciesView(),
+        data=DataView(),
+        layers=LayersView(),
+        system=SystemView(),
+        weights=WeightsView(),
+        samples=SamplesView(),
+        log=LogView(),
+    )
+    training = make.points(steps=[1], a=1.0)
+    snapshot = state_of(make, make.poll(Batch(training.writer, kind, batch), training)).snapshot(asked, 100.0)
+    assert [m.metric for m in snapshot.metrics] == ["a"]
