@@ -80,17 +80,15 @@ def recipe_row(entry: Entry, stage: str, shown: Columns, width: int, paint: Pain
         " ",
     )
     head.append(" ")
-    told = entry.known and one.status not in ("skip", "crash")
+    told = _is_measured(entry)
     if not told and entry.known and not shown.words:  # nothing was measured: the reason has both columns
         return cut_line(head.append_text(paint.text(one.message, "quiet")), width)
-    urgent = one.status in ("warn", "fail")
-    head.append_text(paint.text(fit(_expected(entry), shown.expected), "foreground" if told else "quiet"))
-    head.append("  ")
-    measured = paint.text(fit(_measured(entry), shown.measured), meaning if urgent else "foreground", bold=urgent)
-    head.append_text(measured if told else paint.text(fit(_measured(entry), shown.measured), "quiet"))
+    plain, urgent = "foreground" if told else "quiet", one.status in ("warn", "fail")
+    head.append_text(paint.text(fit(_expected(entry), shown.expected), plain)).append("  ")
+    head.append_text(paint.text(fit(_measured(entry), shown.measured), meaning if urgent else plain, bold=urgent))
     if shown.words:
         words = one.message if entry.known else f"{_call(entry)} runs it"
-        head.append("  ").append_text(paint.text(words, "foreground" if told else "quiet"))
+        head.append("  ").append_text(paint.text(words, plain))
     return cut_line(head, width)
 
 
@@ -115,15 +113,17 @@ def _call(entry: Entry) -> str:
     return f"run.check(nntui.checks.{safe(entry.row.id.partition('.')[2])}(task))"
 
 
+def _is_measured(entry: Entry) -> bool:
+    return entry.known and entry.finding.status not in ("skip", "crash")
+
+
 def _expected(entry: Entry) -> str:
     if not entry.known:
         return entry.row.what
-    told = entry.finding.status not in ("skip", "crash")
-    return quantity(entry.finding.expected, entry.finding.unit) if told else "–"
+    return quantity(entry.finding.expected, entry.finding.unit) if _is_measured(entry) else "–"
 
 
 def _measured(entry: Entry) -> str:
     if not entry.known:
         return "not run"
-    told = entry.finding.status not in ("skip", "crash")
-    return quantity(entry.finding.measured, entry.finding.unit) if told else "–"
+    return quantity(entry.finding.measured, entry.finding.unit) if _is_measured(entry) else "–"

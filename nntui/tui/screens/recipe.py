@@ -23,6 +23,7 @@ class RecipeScreen(BrowseScreen):
     """The six stages; enter for evidence and advice."""
 
     _shown: tuple[tuple[Finding, ...], tuple[Entry, ...]] = ((), ())
+    _measured: tuple[Sequence[Entry], int, Columns] = ((), 0, Columns())
 
     def body(self) -> ComposeResult:
         """Titles over the list."""
@@ -63,7 +64,11 @@ class RecipeScreen(BrowseScreen):
         )
 
     def _columns(self, width: int) -> Columns:
-        return columns(self.items(), width)
+        """The columns of a list of this width, measured once for as long as the rows are the same."""
+        asked = (self.items(), width)
+        if self._measured[0] is not asked[0] or self._measured[1] != width:
+            self._measured = (*asked, columns(*asked))
+        return self._measured[2]
 
     def _titles(self, width: int, height: int) -> list[Text]:
         if self.alone or not self.items():
