@@ -2,16 +2,19 @@
 """Room for columns that grow: memory, and past a limit a file without a name.
 
 Owns where the viewer's large arrays lie, so that a dashboard that is left open for days holds no more memory than on its first
-day. Refuses to need the file: where there is no disk to spare, memory serves. Invariant: room is given again only when no
-array lies there any more.
+day. Refuses to need the file: where this machine has no disk to spare, memory serves. Invariant: room is given again only
+when no array lies there any more.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import mmap
 import os
 import tempfile
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +22,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nntui.runlog.mounts import file_system
+from nntui.runlog.mounts import NETWORK, file_system
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
@@ -29,10 +32,12 @@ LARGE = 16 << 10
 """Bytes from which an array is large; smaller ones are as many as there are metrics, however long a run is."""
 REGION = 64 << 20
 """Bytes by which the file grows, at least; a power of two."""
+LOOK_INTERVAL = 60.0
+"""Seconds after which a disk is looked for again where there was none."""
 SPARE = 1 << 30
 """Bytes of the disk that are left to others."""
-IN_MEMORY = frozenset({"tmpfs", "ramfs"})
-"""File systems that would save nothing."""
+UNFIT = NETWORK | {"tmpfs", "ramfs"}
+"""File systems that would save nothing, or whose server may go away: whoever reads a page then is killed."""
 
 
 class Spill:
@@ -43,6 +48,8 @@ class Spill:
         self._folder, self._limit, self._region = folder, held, region
         self._lock = threading.RLock()
         self._file = -1
+        self._looks_at = -math.inf
+        """When a folder is looked for (again), on the monotonic clock."""
         self._size = 0
         self._regions: list[mmap.mmap] = []
         self._free: dict[int, list[tuple[mmap.mmap, int]]] = {}
@@ -99,23 +106,33 @@ class Spill:
     def _extended(self, length: int) -> mmap.mmap | None:
         """So many more bytes of the file."""
         try:
-            if self._file < 0:
-                folder = self._folder or _folder()
-                if file_system(folder) in IN_MEMORY:
-                    return None
-                with tempfile.TemporaryFile(dir=folder) as file:
-                    self._file = os.dup(file.fileno())
-                weakref.finalize(self, os.close, self._file)
-            disk = os.fstatvfs(self._file)
-            if disk.f_bavail * disk.f_frsize < length + SPARE:
+            if self._file < 0 and time.monotonic() >= self._looks_at:
+                self._looks_at = time.monotonic() + LOOK_INTERVAL
+                self._file = self._opened(length)
+            if self._file < 0 or not _has_room(self._file, length):
                 return None
             os.posix_fallocate(self._file, self._size, length)  # a page without a block would kill the process
             region = mmap.mmap(self._file, length, offset=self._size)
-        except (OSError, ValueError, AttributeError):  # no room, no such folder, a system that cannot
+        except (OSError, ValueError, AttributeError):  # no room after all, or a system that cannot
             return None
         self._size += length
         self._regions.append(region)
         return region
+
+    def _opened(self, length: int) -> int:
+        """A file without a name in the first folder of a disk with room; -1 where there is none."""
+        for folder in [self._folder] if self._folder else _folders():
+            try:
+                if file_system(folder) in UNFIT:
+                    continue
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    found = os.dup(file.fileno()) if _has_room(file.fileno(), length) else -1
+            except OSError:  # not there, or not to be written
+                continue
+            if found >= 0:
+                weakref.finalize(self, os.close, found)
+                return found
+        return -1
 
     def _left(self, size: int) -> None:
         with self._lock:
@@ -127,10 +144,19 @@ class Spill:
             self._free[size].append((region, start))
 
 
-def _folder() -> Path:
-    """TMPDIR, else /var/tmp, which is on a disk where /tmp may be memory, else what Python finds."""
-    lasting = Path("/var/tmp")
-    return Path(tempfile.gettempdir()) if os.environ.get("TMPDIR") or not lasting.is_dir() else lasting
+def _has_room(file: int, length: int) -> bool:
+    """Whether so many bytes more leave enough of the disk to others."""
+    disk = os.fstatvfs(file)
+    return disk.f_bavail * disk.f_frsize >= length + SPARE
+
+
+def _folders() -> list[Path]:
+    """TMPDIR, then /var/tmp, which is on a disk where /tmp may be memory, then what Python finds."""
+    found = [Path(os.environ["TMPDIR"])] if os.environ.get("TMPDIR") else []
+    found.append(Path("/var/tmp"))
+    with contextlib.suppress(OSError):
+        found.append(Path(tempfile.gettempdir()))
+    return found
 
 
 SPILL = Spill()

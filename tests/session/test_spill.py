@@ -7,6 +7,9 @@ import mmap
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -125,6 +128,56 @@ def test_without_a_file_memory_serves(tmp_path, monkeypatch, what) -> None:
     room.rest()
     np.testing.assert_array_equal(kept[:4], [0, 1, 2, 1])
     assert (room.held, room.spilled) == (spill.LARGE, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where an open file lies is read as Linux tells it")
+@pytest.mark.parametrize("first", ["tmpfs", "nfs4", "ext4 that is full", "a file", "nothing"])
+def test_the_first_folder_of_a_disk_of_this_machine_with_room_is_taken(tmp_path, monkeypatch, first) -> None:
+    unfit, fit = tmp_path / "unfit", tmp_path / "fit"
+    fit.mkdir()
+    if first == "a file":
+        unfit.write_text("")
+    elif first != "nothing":
+        unfit.mkdir()
+    kinds = {unfit: first.split()[0], fit: "ext4"}
+    monkeypatch.setattr(spill, "_folders", lambda: [unfit, fit])
+    monkeypatch.setattr(spill, "file_system", lambda folder: kinds[folder])
+    if "full" in first:
+        there = iter([False, True, True])
+        monkeypatch.setattr(spill, "_has_room", lambda file, length: next(there))
+    room = Spill(held=0)
+    kept = room.grown(NOTHING, 0, MANY)
+    assert (room.held, room.spilled) == (0, kept.nbytes)
+    assert Path(f"/proc/self/fd/{room._file}").readlink().parent == fit
+
+
+def test_a_disk_that_was_full_at_first_is_taken_later(small, monkeypatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(spill, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with monkeypatch.context() as full:
+        full.setattr(spill, "SPARE", 1 << 60)
+        first = small.grown(NOTHING, 0, MANY)
+    second = small.grown(NOTHING, 0, MANY)
+    assert (small.held, small.spilled) == (2 * first.nbytes, 0), "it is not looked for at every growth"
+    now[0] += spill.LOOK_INTERVAL
+    third = small.grown(NOTHING, 0, MANY)
+    assert (small.held, small.spilled) == (first.nbytes + second.nbytes, third.nbytes)
+
+
+def test_threads_that_grow_at_once_share_no_place(small) -> None:
+    def grow(mark: float) -> bool:
+        kept = [small.grown(np.full(3, mark), 3, MANY * (1 + n % 3)) for n in range(12)]
+        for one in kept:
+            one[:] = mark
+        small.rest()
+        del kept[::2]
+        kept += [small.grown(kept[0], 3, MANY) for _ in range(3)]
+        for one in kept:
+            one[:] = mark
+        return all((one == mark).all() for one in kept)
+
+    with ThreadPoolExecutor(6) as threads:
+        assert all(threads.map(grow, map(float, range(24))))
 
 
 def test_a_disk_with_little_left_is_left_to_others(tmp_path, monkeypatch) -> None:
