@@ -43,7 +43,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not _learned(series) or not all(_is_a_map(one) for one in facts.answers.values()):
         return []
     for metric in series:
-        if _is_accuracy(metric) and roles.is_validation(metric):
+        if roles.is_accuracy(metric) and roles.is_validation(metric):
             score = _evaluations(series[metric].finite(), series)
             found = _by_counts(score, facts) or _by_classes(score, facts)
             if found:
@@ -58,11 +58,6 @@ def _is_a_map(said: Answers) -> bool:
     labels, told = said.target[said.labelled], said.said[-1, said.labelled]
     pairs = np.triu(labels[:, None] == labels[None, :], 1)
     return pairs.sum() < PAIRS or float((told[:, None] == told[None, :])[pairs].mean()) >= HALF
-
-
-def _is_accuracy(metric: str) -> bool:
-    parts = frozenset(roles.words(metric))
-    return bool(parts & {"acc", "accuracy"}) and not parts & {"stderr", "std"}
 
 
 def _learned(series: Mapping[str, Series]) -> bool:
