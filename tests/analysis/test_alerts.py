@@ -62,6 +62,13 @@ def test_a_spike_that_comes_back_is_information(seed: int, lasts: int, status: s
     assert told(spike, line("train/loss", loss)) == [("live.spike", status)]
 
 
+@pytest.mark.parametrize(("halved", "status"), [(50, ""), (80, "warn"), (10_000, "warn")])
+def test_a_jump_that_is_on_its_way_back_is_no_warning(halved: int, status: str) -> None:
+    loss = falling(1000, noise=0.02)
+    loss[-100:] += 3.0 * 0.5 ** (np.arange(100) / halved)
+    assert told(spike, line("train/loss", loss)) == ([("live.spike", status)] if status else [])
+
+
 @pytest.mark.parametrize("tails", [3, 5, 50])
 def test_heavy_tails_are_no_spikes_that_stay(tails: int) -> None:
     for seed in range(6):
@@ -209,6 +216,40 @@ def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared
     expert = line("layer/head/update_ratio", [1e-3, 0, 0, 0, 1e-3, 0, 1e-3, *[0.0] * 5])
     assert not told(updates, parts[0], expert), "one of many experts"
     assert told(updates, parts[0], line("layer/head/update_ratio", [1e-3, 0, 0, 1e-3, 1e-3, 1e-3, 1e-3, *[0.0] * 5]))
+
+
+@pytest.mark.parametrize(
+    ("other", "rests", "found"),
+    [
+        ("experts.1.0", 4, False),  # that one has waited as long, and was asked again
+        ("experts.1.2", 4, False),
+        ("experts.1.0", 1, True),
+        ("blocks.1.0", 4, True),  # which tells nothing of experts
+        ("experts.1.gate", 4, True),
+    ],
+)
+def test_a_layer_may_rest_as_long_as_those_of_its_kind(other: str, rests: int, found: bool) -> None:
+    expert = line("layer/experts.4.0/update_ratio", [1e-3] * 8 + [0.0] * 4)
+    one = line(f"layer/{other}/update_ratio", [1e-3, *[0.0] * rests, *[1e-3] * (11 - rests)])
+    assert told(updates, expert, one) == ([("live.frozen", "warn")] if found else [])
+
+
+@pytest.mark.parametrize(("moves", "found"), [((0.0, 0.0), False), ((0.0, 1e-3), True)])
+def test_of_a_network_in_which_nothing_moves_the_evaluation_is_not_to_blame(
+    moves: tuple[float, float], found: bool
+) -> None:
+    loss = falling(24, noise=0.5)
+    layers = [line(f"layer/{k}/update_ratio", [size] * 12) for k, size in enumerate(moves)]
+    parts = [
+        line("loss", loss),
+        line("val/loss", np.full(6, 1.0) / 3, every=2),
+        line(names.PROBE_LR, [1e-3] * 12),
+        *layers,
+    ]
+    series = {name: one for part in parts for name, one in part.items()}
+    said = {finding.id for finding in rules.find(series, RunFacts())}
+    assert said >= {"live.frozen"}
+    assert ("live.stale_evaluation" in said) == found
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 Tests: (1) the validation loss of the last SAME evaluations is one number to the last bit, or all outputs on a fixed batch are,
 while the training loss changes: they are those of a copy that is not trained, or of once (exact; a number that is carried on
 until the next evaluation counts once; not a loss of exactly 0, one that is logged with few digits, once training moves by less
-than MOVED of all it has, or while the rate is below IDLE of its peak: these may well stay). (2) Loss and score of validation
-both fall, by rank correlation with time beyond RANK over at least LEAST evaluations, and less than HALF of the score is left:
-one that gets worse while the loss gets better is computed the wrong way round. (A loss that rises with the accuracy is
-overconfidence, and common. So is an accuracy that falls by a tenth while rare positives that count more are found.)
+than MOVED of all it has, while the rate is below IDLE of its peak, or where probes have seen no layer move meanwhile: these may
+well stay). (2) Loss and score of validation both fall, by rank correlation with time beyond RANK over at least LEAST
+evaluations, and less than HALF of the score is left: one that gets worse while the loss gets better is computed the wrong way
+round. (A loss that rises with the accuracy is overconfidence, and common. So is an accuracy that falls by a tenth while rare
+positives that count more are found.)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.answers import trailing
 from nntui.analysis.readings import fresh, rate_left
@@ -42,22 +44,22 @@ SCORES = frozenset({"acc", "accuracy", "f1", "auc", "r2"})
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding for each."""
     name, training = roles.pick(series, "validation_loss"), series.get(roles.pick(series, "train_loss"))
-    stale = [] if training is None or rate_left(series) < IDLE else _stale_answers(facts, training)
+    stale = [] if training is None or rate_left(series) < IDLE else _stale_answers(series, facts, training)
     if not name:
         return stale
     points = series[name].finite()
     once = fresh(points)
     if training is not None and not stale and rate_left(series) >= IDLE:
-        stale = _stale(points, training)
+        stale = _stale(series, points, training)
     return [*stale, *_contradiction(once, series)]
 
 
-def _stale_answers(facts: RunFacts, training: Series) -> list[Finding]:
+def _stale_answers(series: Mapping[str, Series], facts: RunFacts, training: Series) -> list[Finding]:
     for name, said in facts.answers.items():
         known = np.isfinite(said.apart) & (said.apart > 0)
         same = trailing(known[1:] & (np.diff(said.digest) == 0)) + 1 if len(said) else 0
         since = int(said.step[len(said) - same]) if same else 0
-        if same < SAME or not _trains(training.finite(), since):
+        if same < SAME or not _trains(training.finite(), since) or _stays(series, since):
             continue
         evidence = {"batch": name, "moments": same, "since_step": since}
         what = f"All outputs on the batch {name!r} are the same to the last bit at {same} moments"
@@ -65,7 +67,7 @@ def _stale_answers(facts: RunFacts, training: Series) -> list[Finding]:
     return []
 
 
-def _stale(points: Series, training: Series) -> list[Finding]:
+def _stale(series: Mapping[str, Series], points: Series, training: Series) -> list[Finding]:
     last = points.value[-SAME:]
     if len(points) < SAME or np.ptp(last) > 0 or last[-1] == 0 or _rounded(points.value):
         return []
@@ -74,7 +76,7 @@ def _stale(points: Series, training: Series) -> list[Finding]:
     trained = training.finite()
     if len(points) - place < SAME * _carried(points.value[:place], len(trained) > 2 * len(points)):
         return []
-    if not _trains(trained, since) or not _several(points.step[place:]):
+    if not _trains(trained, since) or _stays(series, since) or not _several(points.step[place:]):
         return []
     what = f"{points.metric} is {format_number(float(last[-1]))} to the last bit in {len(points) - place} evaluations"
     evidence = {"metric": points.metric, "evaluations": len(points) - place, "since_step": since}
@@ -100,6 +102,13 @@ def _trains(training: Series, since: int) -> bool:
     """Whether the training loss goes on changing, so that the weights do."""
     late = training.value[training.step >= since]
     return _several(late) and float(np.ptp(late)) > MOVED * float(np.ptp(training.value))
+
+
+def _stays(series: Mapping[str, Series], since: int) -> bool:
+    """Whether probes have seen no layer move from there on, so that the same is evaluated again and again."""
+    ratios = [one.finite() for metric, one in series.items() if names.layer_of(metric)[1] == names.UPDATE_RATIO]
+    seen = [points.value[points.step >= since] for points in ratios]
+    return any(map(len, seen)) and not any(one.any() for one in seen)
 
 
 def _several(values: Floats | Ints) -> bool:

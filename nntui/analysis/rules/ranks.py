@@ -5,7 +5,8 @@ Hashes of what entered the network are equal on two ranks at each of the last SA
 16 million): they are trained on the same data. (3) The time in which one rank waits for no other (data and forward
 calls; in the backward pass all wait for the slowest, so that their updates take equally long) exceeds that of the
 lower half of the ranks by WAITED of an update, in each of its last READINGS readings: information where an update
-takes less than WORTH seconds. Wrong when: parameters are sharded or differ by design (declare "different_ranks").
+takes less than WORTH seconds. Of sharded parameters probes record no hash. Wrong when: parameters differ by design
+(declare "different_ranks").
 """
 
 from __future__ import annotations

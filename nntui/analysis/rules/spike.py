@@ -3,7 +3,8 @@
 Symptom: a bad batch, a rate at the edge. Test: a point is part of a spike where its logarithm (the loss itself, where
 it is not positive) lies SIGMAS robust deviations above the median of the WIDTH points before it. Within RECOVERY
 times its length, and at least WIDTH points, the median must be back within half of the jump. One that came back is
-information, and only the newest is told; one that has not is a warning until it does. Wrong when: the loss of single
+information, and only the newest is told; one that has not is a warning until it does, but for one that falls so fast that as
+many points again bring it back (a task that has turned into another one, and is learned). Wrong when: the loss of single
 batches is heavy-tailed; then most of them come back at once and nothing is lost by a word.
 """
 
@@ -56,11 +57,19 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     back = len(after) >= 5 and float(np.median(after[-wait:])) < half
     if not back and len(after) < wait and length < wait:
         return []  # too early to tell
+    if not back and _falls_below(half, after[-wait:]):
+        return []
     return [
         _finding(
             name, int(step[WIDTH + start]), float(value[WIDTH + start : WIDTH + start + length].max()), level, back=back
         )
     ]
+
+
+def _falls_below(level: float, values: np.ndarray) -> bool:
+    """Whether the values fall, and would be below the level if they fell on as they did."""
+    early, late = (float(np.median(half)) for half in np.array_split(values, 2))
+    return late < early and late - 2 * (early - late) < level
 
 
 def _start(hits: np.ndarray) -> int:

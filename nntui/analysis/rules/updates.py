@@ -1,15 +1,16 @@
 """How far an update moves the weights.
 
 Symptom: a rate that is far too high or low, or layers that never move. Tests, over the last READINGS readings of each layer:
-(1) exactly no movement of a layer that the optimizer holds, for STILL times as long as it has rested before, while others move
-or, where none does, the rate is above zero: its weights are out of the graph or have no gradient. Or parameters that want a
-gradient, get one, and are in no optimizer that has made an update, with a norm that is the same to the last bit at LOOKS looks:
-nobody uses it. (2) The median over layers of the update ratio is above HIGH: a tenth of a weight in one update; or below LOW,
-of which a hundred thousand updates are needed to move as far as a weight is large, while the rate is not on its way up or down
-(within half of its peak). (3) In one update the median over layers was above THROWN, and of the AFTER training losses that
-follow one is above twice the one before; or it was above MOVED, as much as the weights themselves, and one is above FAR times
-the one before: the weights were thrown away, whatever is made of them since. Healthy training is around 1e-3 (CS231n notes,
-part 3). Wrong when: weights begin at or near zero (their ratio is large at first: the first SKIP readings are left out).
+(1) exactly no movement of a layer that the optimizer holds, for STILL times as long as it, or a layer whose name differs in
+numbers alone, has rested before and moved again, while others move or, where none does, the rate is above zero: its weights are
+out of the graph or have no gradient. Or parameters that want a gradient, get one, and are in no optimizer that has made an
+update, with a norm that is the same to the last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update
+ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as
+far as a weight is large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median
+over layers was above THROWN, and of the AFTER training losses that follow one is above twice the one before; or it was above
+MOVED, as much as the weights themselves, and one is above FAR times the one before: the weights were thrown away, whatever is
+made of them since. Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their
+ratio is large at first: the first SKIP readings are left out).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ID = "live.update_ratio"
 FROZEN = "live.frozen"
 READINGS = 4
 STILL = 2
-"""Times as long as ever before: one of many experts may be asked by nobody for a while."""
+"""Times as long as ever before: one of many experts may be asked by nobody for a while, which the others tell of it too."""
 LOOKS = 7
 """The first are at updates 0, 1, 2, 4, 8, 16 and 32: an optimizer that comes later than that, with parameters that it left out
 for so long, is one that was forgotten until then."""
@@ -48,7 +49,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not ratios:
         return unheld + thrown
     recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
-    still = [layer for layer in ratios if _stands(series[names.layer(layer, names.UPDATE_RATIO)].finite().value)]
+    still = _standing({layer: series[names.layer(layer, names.UPDATE_RATIO)].finite().value for layer in ratios})
     moving = {layer: float(np.median(values)) for layer, values in recent.items() if values.any()}
     frozen = [layer for layer in still if not facts.declares("frozen", layer)]
     found = [_frozen(series, frozen, len(ratios))] if frozen and (moving or _has_rate(series)) else unheld
@@ -134,12 +135,27 @@ def _unheld(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     ]
 
 
-def _stands(ratios: Floats) -> bool:
-    """Whether a layer has not moved at the last READINGS readings, and for longer than it is used to."""
+def _standing(ratios: Mapping[str, Floats]) -> list[str]:
+    """Layers that have not moved at the last READINGS readings, and for longer than those of their kind are used to."""
+    rests = {layer: _rests(values) for layer, values in ratios.items()}
+    used: dict[str, int] = {}
+    for layer, (_, before) in rests.items():
+        kind = _kind(layer)
+        used[kind] = max(used.get(kind, 0), before)
+    return [layer for layer, (now, _) in rests.items() if now >= max(READINGS, STILL * used[_kind(layer)])]
+
+
+def _rests(ratios: Floats) -> tuple[int, int]:
+    """At how many of the last readings a layer has not moved, and the longest such rest that is over."""
     still = np.flatnonzero(np.diff(np.concatenate([[False], ratios == 0, [False]])))
     spans = still[1::2] - still[::2]
     now = int(spans[-1]) if len(spans) and ratios[-1] == 0 else 0
-    return now >= READINGS and now >= STILL * spans[:-1].max(initial=0)
+    return now, int((spans[:-1] if now else spans).max(initial=0))
+
+
+def _kind(layer: str) -> str:
+    """The name without its numbers: one expert, or block, is like the next."""
+    return ".".join("" if part.isdigit() else part for part in layer.split("."))
 
 
 def _has_rate(series: Mapping[str, Series]) -> bool:
