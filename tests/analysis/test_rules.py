@@ -156,9 +156,55 @@ def test_a_drop_is_early_when_a_tenth_of_the_progress_came_just_before(run, time
     """An exponential of time constant t dropped at k·t made 19 % of its progress in the last quarter for k = 1, 6 % for 2.6."""
     drop = 2000
     step = np.arange(N)
-    loss = np.exp(-np.minimum(step, drop) * times / drop) + 1e-4 * np.sin(step)
+    loss = 0.5 + np.exp(-np.minimum(step, drop) * times / drop) + 1e-4 * np.sin(step)
     found = lr_decay.find(*run(train__loss=loss, lr=np.where(step < drop, 1e-3, 1e-4)))
     assert bool(found) == fires
+
+
+def cut_short(noise, seed, kind, drop=600, relief=0.0, rest=0.1) -> dict[str, np.ndarray]:
+    """A loss that halves every 87 steps, with a tenth of the rate from `drop` on. relief: the share of it that goes at once."""
+    step = np.arange(N)
+    falling = 2.3 * np.exp(-step / 125)
+    after = falling[drop] * (1 - relief * (step > drop)) * np.exp(-rest * (step - drop) / 125)
+    loss = np.where(step < drop, falling, after) * (1 + 0.05 * noise(seed, N, kind))
+    return {"train__loss": loss + 0.1, "lr": np.where(step < drop, 3e-4, 3e-5)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("drop", [320, 370])
+def test_a_drop_that_cuts_a_fall_short_is_found_where_little_of_all_progress_is_left(
+    run, noise, seed, kind, drop
+) -> None:
+    (found,) = lr_decay.find(*run(**cut_short(noise, seed, kind, drop), total=N))
+    assert (found.id, found.status, found.step) == ("overfit.lr_decay", "warn", drop)
+    assert found.unit == "of what was left"
+    assert "in as many steps after" in found.message
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("none of these", {}),
+        ("its noise goes at once", {"relief": 0.4}),
+        ("it goes on as before", {"rest": 0.9}),
+        ("next to nothing was left", {"drop": 1200}),
+        ("the run is half over", {"total": 700}),
+        ("validation had turned", {"validation": [2.3, 0.7, 0.6, 0.61]}),
+    ],
+)
+def test_a_drop_that_costs_nothing_is_left_alone_for_each_reason_alone(run, noise, what, changes) -> None:
+    total, validation = changes.pop("total", N), changes.pop("validation", [2.3, 0.7, 0.6, 0.5])
+    series, facts = run(**cut_short(noise, 0, "normal", **({"drop": 370} | changes)), total=total)
+    step = np.arange(len(validation)) * 100
+    series["val/loss"] = Series("val/loss", step, 1.7e9 + step / 10.0, np.array(validation))
+    assert bool(lr_decay.find(series, facts)) == (what == "none of these"), what
+
+
+def test_a_drop_that_just_came_is_not_judged_before_as_many_steps_have_passed(run, noise) -> None:
+    columns = cut_short(noise, 0, "normal", 370)
+    for until, fires in ((371, False), (420, False), (470, True)):
+        assert bool(lr_decay.find(*run(**{k: v[:until] for k, v in columns.items()}, total=N))) == fires
 
 
 @pytest.mark.parametrize(("end", "fires"), [(0.5, True), (0.7, True), (0.8, False), (1.0, False)])

@@ -6,14 +6,17 @@ same epoch (a cosine past its end; a warm restart jumps). 2. All but zero for th
 peak for at least IDLE_SHARE of the planned steps, and was so before LATE_SHARE of them. A cosine to zero is below 1 %
 of its peak for its last 6 % only, also within a cycle of warm restarts. 3. Dropped while the loss was still falling:
 the rate steps down (constant, then at most half, then constant), and over the quarter of the run before that the loss
-surely fell by more than STEEP of all its progress. Smooth schedules are intent and never cause 3. Wrong when: a rate
-is taken down by hand to look at something; a second phase is trained at a tiny rate on purpose.
+surely fell by more than STEEP of all its progress; or, in the first half of the planned steps, surely fell, by more than
+FELL of what was left of it, and in as many steps after the drop by less than SLOWED of that, although validation had
+its best reading just then. A decay that comes in time makes a loss fall at once, since its noise goes. Nothing is
+said where less than LEFT of the progress was left to gain. Smooth schedules are intent and never cause 3. Wrong when:
+a rate is taken down by hand to look at something; a second phase is trained at a tiny rate on purpose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,10 @@ TINY = 0.01
 IDLE_SHARE = 0.10
 LATE_SHARE = 0.75
 STEEP = 0.10
+EARLY = 0.5
+FELL = 0.2
+SLOWED = 0.5
+LEFT = 0.05
 EPOCHS = 3
 """A run of fewer epochs may well decay within one."""
 DROP = 0.5
@@ -121,29 +128,71 @@ def _dropped_early(rate: Series, series: Mapping[str, Series], facts: RunFacts) 
     if not name:
         return None
     loss = series[name].finite()
+    half = EARLY * _planned(rate, facts) or np.inf
     for position in _drops(rate.value):
         step = int(rate.step[position])
-        before = loss.value[loss.step < step]
+        before, after = loss.value[loss.step < step], loss.value[loss.step >= step]
         if len(before) < 4 * LEAST_POINTS:
             continue
-        value = thinned(before)
-        stretch = trend(value[-len(value) // 4 :])
-        gained = progress(value)
-        if stretch is None or gained <= 0 or stretch.surely_fell <= STEEP * gained:
+        fall = _steep(before)
+        if fall is None and step < half and _was_gaining(series, step):
+            fall = _cut_short(before, after)
+        if fall is None:
             continue
-        fell = -stretch.change / gained
         old, new = float(rate.value[position - 1]), float(rate.value[position])
         return _finding(
             f"The rate dropped from {format_number(old)} to {format_number(new)} at step {step:,} while {name} "
-            f"was still falling: {fell:.0%} of all its progress came in the quarter before.",
+            f"was still falling: {fall.words}.",
             "decay before the loss had stopped falling",
             "Most likely the milestone was copied from another task. Refute: go on at the old rate from the checkpoint before "
             "the drop and compare the validation loss at the same step.",
-            (fell, STEEP, "of the progress"),
+            (fall.share, fall.threshold, fall.unit),
             step,
-            {"metric": name, "old": old, "new": new, "share_of_progress": fell, "threshold": STEEP, "at_step": step},
+            {"metric": name, "old": old, "new": new, "share": fall.share, "threshold": fall.threshold, "at_step": step},
         )
     return None
+
+
+class _Fall(NamedTuple):
+    """How far the loss fell in the quarter of the run before a drop."""
+
+    share: float
+    threshold: float
+    unit: str
+    words: str
+
+
+def _steep(before: NDArray[np.float64]) -> _Fall | None:
+    """A fall by much of all progress."""
+    value = thinned(before)
+    quarter, gained = trend(value[-len(value) // 4 :]), progress(value)
+    if quarter is None or gained <= 0 or quarter.surely_fell <= STEEP * gained:
+        return None
+    share = -quarter.change / gained
+    return _Fall(share, STEEP, "of the progress", f"{share:.0%} of all its progress came in the quarter before")
+
+
+def _cut_short(before: NDArray[np.float64], after: NDArray[np.float64]) -> _Fall | None:
+    """A fall by much of what was left, that did not go on in as many steps after."""
+    value = thinned(before)
+    quarter, then = trend(value[-len(value) // 4 :]), trend(thinned(after[: len(before) // 4]))
+    if quarter is None or then is None or quarter.surely_fell <= 0:
+        return None
+    left = quarter.level + quarter.change / 2
+    fell, fell_then = -quarter.change, left - (then.level + then.change / 2)
+    if not left > LEFT * progress(value) > 0 or fell <= FELL * left or fell_then >= SLOWED * fell:
+        return None
+    share, then_too = fell / left, max(0.0, fell_then / left)
+    words = f"by {share:.0%} of what was left in the quarter before, by {then_too:.0%} in as many steps after"
+    return _Fall(share, FELL, "of what was left", words)
+
+
+def _was_gaining(series: Mapping[str, Series], step: int) -> bool:
+    """Whether validation had its best reading when the rate dropped; True where there are not two."""
+    name = roles.pick(series, "validation_loss")
+    known = series[name].finite() if name else Series.empty()
+    value = known.value[known.step <= step]
+    return len(value) < 2 or bool(value[-1] <= value.min())
 
 
 def _drops(value: NDArray[np.float64]) -> list[int]:
