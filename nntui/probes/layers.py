@@ -58,7 +58,7 @@ def bare(model: nn.Module) -> nn.Module:
 def class_of(module: nn.Module) -> type[nn.Module]:
     """The class of a module, which `fully_shard` replaces by one of its own."""
     own = type(module)
-    return own.__mro__[2] if hasattr(module, "_get_fsdp_state") and own.__name__.startswith("FSDP") else own
+    return own.__mro__[2] if hasattr(module, "_get_fsdp_state") and own.__module__.startswith("torch.") else own
 
 
 def named(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:

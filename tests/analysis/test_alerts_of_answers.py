@@ -150,6 +150,7 @@ def test_fewer_right_than_the_rarest_class_is_below_chance(counts, score: float,
     parts = line("train/loss", falling(600)), line("val/accuracy", np.full(3, score), 200)
     assert bool(told(below_chance, *parts, checks=counted(*counts))) == found
     assert not told(below_chance, line("train/loss", np.full(600, 2.3)), parts[1], checks=counted(*counts))
+    assert not told(below_chance, parts[0], line("val/acc_count", np.full(3, score), 200), checks=counted(*counts))
 
 
 @pytest.mark.parametrize(("score", "evaluations", "found"), [(0.04, 5, True), (0.04, 4, False), (0.06, 5, False)])
