@@ -4,6 +4,8 @@ import pytest
 import torch
 
 import nntui
+from nntui.session.load import Loaded
+from nntui.session.snapshot import View
 from trainer.__main__ import main
 from trainer.batches import Batches
 from trainer.faults import Fault
@@ -110,6 +112,12 @@ def test_a_nan_that_spreads_is_recorded_as_it_is(tmp_path) -> None:
     values = losses(tmp_path / "run")
     assert values[7] == values[7]
     assert all(values[step] != values[step] for step in range(8, 20))
+
+
+def test_a_rate_that_drops_while_the_network_learns_is_alerted(tmp_path) -> None:
+    train(tmp_path / "run", "--steps", "700", "--fault", "lr-drop@300", "--no-checks", "--width", "128")
+    alerts = {one.id: one.step for one in Loaded(tmp_path / "run").snapshot(View()).alerts if one.status == "warn"}
+    assert alerts == {"overfit.lr_decay": 300}
 
 
 def test_a_crash_is_one_line_and_its_traceback_is_in_the_log(tmp_path, capsys) -> None:
