@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import json
 import sys
 import time
@@ -24,6 +25,7 @@ from nntui.finding import jsonable
 from nntui.runlog import layout
 from nntui.runlog.tables import read
 from nntui.session import catalog
+from nntui.tui.safe import safe
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".svg": "svg"}
 PARSED = ("evidence", "data")
@@ -127,7 +129,16 @@ def _put_json(path: Path, kind: str, found: Iterator[dict[str, Any]], out: Path 
 
 
 def _put(write: Any, out: Path | None) -> None:
-    """To standard output, or whole to a file: a reader never sees half of it. Raises OSError."""
+    """To standard output, made safe where that is a terminal, or whole to a file: a reader never sees half of it.
+
+    Raises OSError.
+    """
+    if out is None and sys.stdout.isatty():
+        shown = io.BytesIO()
+        write(pa.PythonFile(shown, mode="w"))
+        for line in shown.getvalue().decode(errors="replace").rstrip("\n").split("\n"):
+            print(safe(line, len(line)))
+        return
     if out is None:
         sink: BinaryIO = sys.stdout.buffer
         write(pa.PythonFile(sink, mode="w"))

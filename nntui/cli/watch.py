@@ -126,4 +126,4 @@ def _places(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
     layout.read_identity(path)
     if path.name in ("", ".."):  # the list of runs knows it by its name
         path = path.resolve()
-    return path, catalog.DEFAULT if named is None else None
+    return path, catalog.DEFAULT if named is None and path != catalog.DEFAULT else None

@@ -94,7 +94,7 @@ class Handoff:
         self._total_steps = total_steps
         self._callers = threading.RLock()
         self._turned_away = self._admitted = 0  # written by the loop's side, under the lock
-        self._lost = self._released = self._reported = 0  # written by the thread alone
+        self._lost = self._released = self._reported = self._crowded = 0  # written by the thread alone
         self._outbox = Outbox(writer, self.note)
         self._noted: set[str] = set()
         self._notes: deque[tuple[str, str]] = deque()
@@ -340,11 +340,12 @@ class Handoff:
 
     def _report(self) -> None:
         """Say what was lost, and that the run is alive. Raises OSError."""
-        lost, outage = self.dropped - self._reported, self._outbox.outage
+        lost, crowded, outage = self.dropped - self._reported, self._turned_away - self._crowded, self._outbox.outage
         if lost:
-            message = f"{lost} points were lost: {outage or 'they came faster than the disk took them'}"
+            why = "they came faster than the disk took them" if crowded else "events of this moment say why"
+            message = f"{lost} points were lost: {outage or why}"
             self.writer.append("events", self._event("error", "lost", message, {"points": lost}))
-            self._reported += lost
+            self._reported, self._crowded = self._reported + lost, self._crowded + crowded
         if outage:
             self._beat("running")
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from nntui.recorder.disabled import DisabledRun
-from nntui.recorder.rows import INT64_LIMIT
 from nntui.recorder.run import Run
 from nntui.recorder.scalars import index
 
@@ -54,6 +53,6 @@ def _count(name: str, value: Any) -> int | None:
         number = index(value)
     except (TypeError, ValueError):
         number = -1
-    if not 0 <= number < INT64_LIMIT:
+    if number < 0:
         raise ValueError(f"nntui.init: {name} was {value!r}; expected a whole number from 0, or None.")
     return number

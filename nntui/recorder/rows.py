@@ -27,7 +27,6 @@ Point = tuple[Any, ...]
 
 _VALUES, _STEP, _TIME = (operator.itemgetter(i) for i in range(3))
 TEXT_LIMIT = 64 << 10
-INT64_LIMIT = 1 << 63
 
 
 class Together:

@@ -28,8 +28,8 @@ from nntui.recorder.examples import capture_examples
 from nntui.recorder.handoff import HURRY, Handoff, Row
 from nntui.recorder.output import Output
 from nntui.recorder.refusals import captured, refused
-from nntui.recorder.rows import INT64_LIMIT, Together, check_row, dependency_row, event_row, example_rows
-from nntui.recorder.scalars import PLAIN, NotAScalar, as_dict, capture_array, index
+from nntui.recorder.rows import Together, check_row, dependency_row, event_row, example_rows
+from nntui.recorder.scalars import INT64_LIMIT, PLAIN, NotAScalar, as_dict, capture_array, index
 from nntui.recorder.system import System
 from nntui.recorder.tensors import capture_tensors, tensor_rows
 from nntui.runlog.errors import RunFolderError
@@ -109,10 +109,8 @@ class Run:
             taken = values.copy() if type(values) is dict else as_dict(values)
             if step is None:
                 step = self._next
-            elif type(step) is not int:
+            if type(step) is not int or not -INT64_LIMIT <= step < INT64_LIMIT:
                 step = index(step)
-            if not -INT64_LIMIT <= step < INT64_LIMIT:
-                raise ValueError("it does not fit in 64 bits")
             self._next = step + 1
             plain = PLAIN.issuperset(map(type, taken.values()))
             point = (taken, step, time_ns()) if plain else self._captured(taken, step)

@@ -20,6 +20,7 @@ from nntui.recorder.device import Deferred, take
 PLAIN: frozenset[type] = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.int32})
 """Types that are immutable numbers and need no capture."""
 
+INT64_LIMIT = 1 << 63
 ARRAY_LIMIT = 1 << 22
 """Most elements of one captured array."""
 
@@ -78,7 +79,7 @@ def capture_array(value: Any) -> np.ndarray | Deferred:
 
 
 def index(value: Any) -> int:
-    """A whole number from an int, a numpy integer, an integral float, or a one-element tensor on the CPU.
+    """A whole number of 64 bits from an int, a numpy integer, an integral float, or a one-element tensor on the CPU.
 
     Raises TypeError or ValueError for anything else; reading a step from a device would wait for it.
     """
@@ -87,12 +88,15 @@ def index(value: Any) -> int:
     if isinstance(value, str | bytes):
         raise TypeError("text")
     try:
-        return int(operator.index(value))
+        number = int(operator.index(value))
     except TypeError:
-        number = float(value)
-        if not number.is_integer():
+        real = float(value)
+        if not real.is_integer():
             raise ValueError("it is not whole") from None
-        return int(number)
+        number = int(real)
+    if not -INT64_LIMIT <= number < INT64_LIMIT:
+        raise ValueError("it does not fit in 64 bits")
+    return number
 
 
 def as_dict(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
     """
     root = Path(path) if path is not None else DEFAULT
     if layout.is_run(root) or not root.is_dir():
-        if path is None:
+        if path is None and not root.exists():
             raise RunNotFound(
                 f"{root}: no such folder here; expected runs below it. Name a run, or record one with nntui.init('runs/NAME')."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -137,3 +138,16 @@ def test_a_file_that_cannot_be_written_leaves_nothing(
     assert export(recorded, "--kind", "predictions", "--out", tmp_path / "kept.csv") == 2
     assert (tmp_path / "kept.csv").read_text() == "kept"
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "svg"])
+def test_a_terminal_is_sent_nothing_that_steers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    with nntui.init(tmp_path / "run", system=False) as run:
+        run.log({"loss\x1b]52;c;x\x07": 1.0, "\u202eacc": 0.5})
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["export", str(tmp_path / "run"), "--format", form]) == 0
+    shown = capsys.readouterr().out
+    assert "loss" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)

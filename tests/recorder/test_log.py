@@ -548,6 +548,7 @@ def test_numbers_measured_together_are_recorded_at_their_own_step_and_leave_that
         run.observe(["layer/a/grad_norm", "layer/b/grad_norm"], np.array([0.5, math.nan], np.float32), 3)
         assert run.step == 7
         run.observe(["one"], np.zeros(2), 3)
+        run.observe(["one"], np.zeros(1), 1 << 63)  # takes nothing with it that is written beside it
         run.log({"train/loss": 0.5})
     table = nntui.read(tmp_path / "run")
     rows = {(row["metric"], row["step"]): row["value"] for row in table.metrics.to_pylist()}
@@ -555,4 +556,5 @@ def test_numbers_measured_together_are_recorded_at_their_own_step_and_leave_that
     assert math.isnan(rows[("layer/b/grad_norm", 3)])
     assert rows[("train/loss", 8)] == 0.5
     assert len(rows) == 4
-    assert any("2 values for 1 names" in row["message"] for row in table.events.to_pylist())
+    for why in ("2 values for 1 names", "does not fit in 64 bits"):
+        assert any(why in row["message"] for row in table.events.to_pylist())

@@ -249,6 +249,17 @@ def test_a_full_queue_turns_points_away_and_counts_each(
     assert disk.events("lost") == ["50 points were lost: they came faster than the disk took them"]
 
 
+def test_of_points_that_could_not_be_encoded_it_is_not_said_that_they_came_too_fast(
+    started: Handoff, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Groups, "batch", lambda self: 1 / 0)
+        _log(started, 0)
+        assert started.flush(20)
+    assert disk.events("lost") == ["1 points were lost: events of this moment say why"]
+    assert disk.events("dropped") == ["points could not be encoded (ZeroDivisionError: division by zero)."]
+
+
 def test_wide_calls_fill_the_queue_sooner(
     started: Handoff, disk: Disk, monkeypatch: pytest.MonkeyPatch, eventually: Callable[[Callable[[], Any]], Any]
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import nntui
 from nntui.runlog import layout
 from nntui.runlog.errors import NotARun, RunNotFound
 from nntui.runlog.layout import End
@@ -45,6 +46,23 @@ def test_a_copy_of_an_old_run_is_as_old_as_the_run(small_run: Make, tmp_path: Pa
     for path in (folder, tmp_path / "mine"):
         os.utime(path, (0, 0))
     assert catalog.resolve(tmp_path) == tmp_path / "mine"
+
+
+def test_without_a_path_the_folder_of_runs_may_be_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunNotFound, match="no such folder here"):
+        catalog.resolve(None)
+    nntui.init("runs").finish()
+    assert catalog.resolve(None) == Path("runs")
+
+
+def test_without_a_path_a_file_in_place_of_the_folder_is_called_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").write_text("")
+    with pytest.raises(NotARun, match="found a file"):
+        catalog.resolve(None)
 
 
 def test_a_clock_ahead_makes_no_run_the_latest_for_ever(small_run: Make, tmp_path: Path) -> None:
