@@ -6,6 +6,7 @@ Owns what happens before the screen is taken and after it is given back.
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -74,6 +75,7 @@ def _answered(place: Path) -> Iterator[None]:
         raise KeyboardInterrupt
 
     handler = signal.signal(signal.SIGINT, interrupt)
+    gc.disable()  # nearly all of it stays: looking through it for garbage would take a tenth of the time
     try:
         put(f"{TAKE_SCREEN}{safe(place.name or place)}  opening")
         yield
@@ -81,6 +83,8 @@ def _answered(place: Path) -> Iterator[None]:
         if not interrupted:
             raise
     finally:
+        gc.freeze()
+        gc.enable()
         signal.signal(signal.SIGINT, handler)
     if interrupted:
         raise KeyboardInterrupt

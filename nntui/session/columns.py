@@ -182,11 +182,12 @@ class Recorded:
             names, steps, times, values = (column[row].values for column in columns)
             step = steps.to_numpy()
             time = times.to_numpy() / 1e9
-            flat = values.flatten().to_numpy(zero_copy_only=False)  # a value that is null is NaN
             newest = float(time[-1]) if len(time) else newest
             ends = values.offsets.to_numpy()
             if len(names) != len(values) or len(time) != len(step) or (ends[1:] - ends[:-1] != len(step)).any():
                 continue
+            numbers = values.values[ends[0] : ends[-1]]  # `flatten` would import pyarrow.compute, which takes longer
+            flat = numbers.to_numpy(zero_copy_only=False)  # a value that is null is NaN
             clock, group = self._group(writer, tuple(names.to_pylist()))
             clock.append(step, time)
             for one, value in zip(group, flat.reshape(len(names), len(step)), strict=True):
