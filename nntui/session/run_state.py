@@ -50,8 +50,6 @@ from nntui.session.tracks import XScale
 ALERT_INTERVAL = 1.0
 ALERT_SHARE = 0.03
 """Of the viewer's time that the rules may take on a run of many points."""
-REST_INTERVAL = 2.0
-"""Seconds after which memory is relieved of the points that nobody has looked at since."""
 
 
 class RunState:
@@ -76,7 +74,6 @@ class RunState:
         self._alerts: tuple[Finding, ...] = ()
         self._alerts_key: object = None
         self._asking = Sparing(ALERT_INTERVAL, ALERT_SHARE)
-        self._rested = -math.inf
         self._number = 0
 
     # --- folding ------------------------------------------------------------------------------
@@ -95,9 +92,7 @@ class RunState:
             if at > 0:
                 self._launches.see_row(name, at, now, wall, behind=self._behind)
         self._behind = poll.more
-        if now - self._rested >= REST_INTERVAL:
-            SPILL.rest()
-            self._rested = now
+        SPILL.relieve(now)
         return self._launches.judge(now, self._recorded.first_steps) or changed
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:

@@ -32,6 +32,8 @@ LARGE = 16 << 10
 """Bytes from which an array is large; smaller ones are as many as there are metrics, however long a run is."""
 REGION = 64 << 20
 """Bytes by which the file grows, at least; a power of two."""
+REST_INTERVAL = 2.0
+"""Seconds after which memory is relieved of the pages that nobody has looked at since."""
 LOOK_INTERVAL = 60.0
 """Seconds after which a disk is looked for again where there was none."""
 SPARE = 1 << 30
@@ -48,6 +50,7 @@ class Spill:
         self._folder, self._limit, self._region = folder, held, region
         self._lock = threading.RLock()
         self._file = -1
+        self._rested = -math.inf
         self._looks_at = -math.inf
         """When a folder is looked for (again), on the monotonic clock."""
         self._size = 0
@@ -64,6 +67,14 @@ class Spill:
         larger = self._room(room, array.dtype)
         larger[:size] = array[:size]
         return larger
+
+    def relieve(self, now: float) -> None:
+        """Rest, unless that was a moment ago: whoever reads a run asks for it, and many may be read. now: a monotonic clock."""
+        with self._lock:
+            due = not 0 <= now - self._rested < REST_INTERVAL
+            self._rested = now if due else self._rested
+        if due:
+            self.rest()
 
     def rest(self) -> None:
         """Take the file's pages out of memory; who reads a number brings its page back."""

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nntui.runlog.reader import Damage, Poll
 from nntui.session import spill
 from nntui.session.columns import Clock, Columns
+from nntui.session.run_state import RunState
 from nntui.session.spill import Spill
 
 MANY = spill.LARGE // 8
@@ -78,6 +80,18 @@ def test_arrays_that_grow_and_go_keep_their_numbers(tmp_path_factory, turns, hel
             room.rest()
         for seen, expected in (*looks, *((columns[n][0][: columns[n][1]], naive[n]) for n in columns)):
             np.testing.assert_array_equal(seen, expected)
+
+
+def test_memory_is_relieved_no_oftener_however_many_ask(small, monkeypatch) -> None:
+    now, rested = 0.0, []
+    monkeypatch.setattr(small, "rest", lambda: rested.append(now))
+    monkeypatch.setattr("nntui.session.run_state.SPILL", small)
+    runs = [RunState(name, name) for name in "abc"]
+    nothing = Poll((), {}, Damage(), more=False)
+    for now in (10.0, 10.5, 11.9, 12.0, 13.0, 15.0):
+        for run in runs:
+            run.fold(nothing, now, 1e9)
+    assert rested == [10.0, 12.0, 15.0]
 
 
 def test_room_that_was_left_is_given_again(small) -> None:
