@@ -35,17 +35,20 @@ _GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "status", "-
 
 def record(writer: WriterFolder) -> threading.Thread:
     """Write code.json beside what a writer writes, from a thread that is returned. Of several ranks the first does it."""
-    thread = threading.Thread(target=_record, args=(writer, Path.cwd()), name="nntui-code", daemon=True)
+    here = None
+    with contextlib.suppress(OSError):  # a working directory that was removed is none
+        here = Path.cwd()
+    thread = threading.Thread(target=_record, args=(writer, here), name="nntui-code", daemon=True)
     thread.start()
     return thread
 
 
-def _record(writer: WriterFolder, here: Path) -> None:
+def _record(writer: WriterFolder, here: Path | None) -> None:
     if writer.manifest.rank:
         return
     with contextlib.suppress(Exception):  # the folder may be gone, the disk full: the run goes on without
         files = digests(dict(sys.modules).items(), time.monotonic() + SECONDS)
-        known = layout.Code(digest_of(files), files, uncommitted(here) if writer.manifest.git_commit else "")
+        known = layout.Code(digest_of(files), files, uncommitted(here) if here and writer.manifest.git_commit else "")
         layout.write_once(writer.folder / layout.CODE_FILE, known)
 
 

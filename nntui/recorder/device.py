@@ -99,7 +99,10 @@ def take(value: Any) -> Deferred:
     if value.device.index not in used:
         used[value.device.index] = _uuid(torch, value.device.index)
     _spent.clear()
-    slot = _landed.popleft() if _landed else _Slot(torch)
+    try:
+        slot = _landed.popleft()
+    except IndexError:  # not asked before: another thread may log too
+        slot = _Slot(torch)
     slot.bits[()] = NOT_YET
     if detached.numel() == 1 and detached.ndim == 0:
         slot.tensor.copy_(detached.to(torch.float64), non_blocking=True)

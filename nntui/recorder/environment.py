@@ -98,7 +98,7 @@ def git_commit(start: Path | None = None) -> str:
                 git = candidate / git.read_text()[:4096].strip().removeprefix("gitdir: ")
                 common = git / "commondir"
                 return _head(git, git / common.read_text()[:4096].strip() if common.is_file() else git)
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # ValueError: no text, or a NUL where a path should be
         return ""
     return ""
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nntui.recorder.disabled import DisabledRun
 from nntui.recorder.run import Run
 from nntui.recorder.scalars import index
+from nntui.runlog.errors import RunFolderError
 
 
 def init(
@@ -43,6 +45,11 @@ def init(
         raise TypeError(f"nntui.init: config was a {type(config).__name__}; expected a mapping such as vars(args).")
     if not enabled:
         return DisabledRun(path, numbers["resume_step"])
+    try:
+        Path(path).absolute()
+    except OSError:
+        message = f"{path}: cannot be written (the working directory is gone); expected one, or an absolute path."
+        raise RunFolderError(message) from None
     return Run(path, config=config, system=bool(system), capture_output=bool(capture_output), **numbers)
 
 

@@ -59,10 +59,10 @@ class Run:
         capture_output: bool = False,
     ) -> None:
         self.path = Path(path)
-        here = environment.place()
+        here, folder = environment.place(), self.path.absolute()
         self._create = functools.partial(
             WriterFolder.create,
-            self.path.absolute(),
+            folder,
             rank=here.rank if rank is None else rank,
             world_size=here.world_size,
             launch=here.launch,
@@ -79,7 +79,7 @@ class Run:
         self._code = code.record(writer)
         self._handoff = Handoff(writer, total_steps=self._total_steps)
         if system:
-            self._handoff.sources.append(System(self.path.absolute(), self._handoff.load, self._next))
+            self._handoff.sources.append(System(folder, self._handoff.load, self._next))
         if capture_output:
             self._handoff.sources.append(Output(lambda: self._next - 1))
         self._queue: Any = self._handoff.queue

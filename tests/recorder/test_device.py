@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -155,6 +156,20 @@ def test_logging_waits_for_no_device_and_the_value_follows(
     assert run.flush()
     assert written.points() == [("loss", 0, 1.0), ("lr", 0, 0.5)]
     assert written.dropped() == []
+
+
+def test_a_buffer_that_another_thread_takes_first_costs_no_value(
+    gpu: FakeGPU, run: Any, written: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Taken(deque[Any]):
+        def __bool__(self) -> bool:
+            return True  # when it was asked; it is empty by now
+
+    monkeypatch.setattr(device, "_landed", Taken())
+    run.log({"loss": FakeTensor(np.array(3.5))})
+    gpu.run()
+    assert run.flush()
+    assert written.points("loss") == [(0, 3.5)]
 
 
 def test_what_the_stream_does_to_the_tensor_afterwards_changes_nothing(gpu: FakeGPU, run: Any, written: Any) -> None:

@@ -112,6 +112,12 @@ def test_a_head_that_says_nothing_gives_no_commit(tmp_path: Path, head: str) -> 
     assert environment.git_commit(folder) == ""
 
 
+@pytest.mark.parametrize("content", [b"", b"gitdir: \0", b"gitdir: nowhere", b"\xff"])
+def test_a_file_in_place_of_git_that_leads_nowhere_gives_no_commit(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".git").write_bytes(content)
+    assert environment.git_commit(tmp_path) == ""
+
+
 def test_a_real_repository_and_its_worktree_agree_with_git(tmp_path: Path) -> None:
     main, tree = tmp_path / "main", tmp_path / "tree"
 

@@ -399,6 +399,20 @@ def test_opening_refuses_a_path_that_is_a_file_in_one_line(path: Path) -> None:
     assert path.read_text() == "mine"
 
 
+def test_a_working_directory_that_was_removed_is_no_reason_not_to_record(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: Any
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with nntui.init(path) as run:
+        run.log({"loss": 1.0})
+    assert written.points("loss") == [(0, 1.0)]
+    with pytest.raises(nntui.RunFolderError, match=r"runs/a: cannot be written \(the working directory is gone\)"):
+        nntui.init("runs/a")
+
+
 def test_what_the_loop_said_at_opening_is_in_the_manifest(opened: Any, path: Path) -> None:
     from nntui.runlog.reader import RunReader
 
