@@ -11,7 +11,7 @@ import torch
 
 import nntui
 from trainer import checkpoint
-from trainer.__main__ import main
+from trainer.commands import main
 
 MINE = """
 import torch

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 import nntui
-from trainer.__main__ import main
+from trainer.commands import main
 from trainer.comparable import metric_of
 from trainer.label import _reordered
 from trainer.questions import Classes, NotAnswerable, Numbers, exam

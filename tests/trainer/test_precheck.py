@@ -7,7 +7,7 @@ import pytest
 
 import nntui
 from nntui.checks.preflight import CHECKS
-from trainer.__main__ import main
+from trainer.commands import main
 
 MINE = """
 import torch

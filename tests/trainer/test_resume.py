@@ -9,7 +9,7 @@ import nntui
 from nntui import names
 from nntui.session.load import Loaded
 from nntui.session.snapshot import View
-from trainer.__main__ import main
+from trainer.commands import main
 
 TASKS = """
 import os, random, signal

@@ -1,6 +1,8 @@
 """SIGTERM at any moment of a real process: a checkpoint, 143, and at once when asked twice."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -113,3 +115,30 @@ def test_asking_twice_leaves_at_once(process, tmp_path, where) -> None:
     events = nntui.read(tmp_path / "run").events.to_pylist()
     assert "exception" in [e["event"] for e in events]
     assert not list((tmp_path / "run").glob("checkpoints/.*"))
+
+
+INTERRUPTED = """
+import runpy, signal, sys, types
+
+class Import:
+    def find_spec(self, name, path=None, target=None):
+        if name == "trainer.commands":
+            signal.raise_signal(signal.SIGINT)
+
+if "ignored" in sys.argv:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+if "interrupted" in sys.argv:
+    sys.meta_path.insert(0, Import())
+else:
+    heard = lambda: signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    sys.modules["trainer.commands"] = types.SimpleNamespace(main=lambda: 10 + heard())
+runpy.run_module("trainer", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["interrupted"], -signal.SIGINT), (["whole"], 11), (["whole", "ignored"], 10)]
+)
+def test_an_interrupt_while_torch_is_imported_ends_the_process_without_a_traceback(words, code) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")

@@ -6,8 +6,8 @@ import torch
 import nntui
 from nntui.session.load import Loaded
 from nntui.session.snapshot import View
-from trainer.__main__ import main
 from trainer.batches import Batches
+from trainer.commands import main
 from trainer.faults import Fault
 from trainer.schedules import factor
 

@@ -10,8 +10,8 @@ from torch.utils.data import TensorDataset
 
 import nntui
 from trainer import precision
-from trainer.__main__ import main
 from trainer.batches import DataError
+from trainer.commands import main
 from trainer.loop import Stop, train
 from trainer.options import Options
 from trainer.precision import Precision
