@@ -29,7 +29,7 @@ def test_a_loop_of_ten_lines_is_watched_live(tmp_path, terminal, background, col
     (tmp_path / "trainer.py").write_text("raise RuntimeError('a user has a trainer of their own')")
     job = background(sys.executable, script, tmp_path / "runs" / "mine")
     screen = terminal("watch", "runs/mine", "--wait", columns=columns, rows=rows, fresh=True)
-    first = screen.wait_for("mine", "live", "train/loss", "no alerts")
+    first = screen.wait_for("mine", "live", "step ", "train/loss", "no alerts")
     step = int(first.split("step ")[1].split("/")[0].replace(",", ""))
     screen.wait_for("live")
     for _ in range(200):
