@@ -275,6 +275,16 @@ def test_leaving_always_works(play: Callable[..., NntuiApp], before: list[str], 
     assert play(steps).return_code == 0
 
 
+def test_a_screen_whose_panels_go_one_by_one_is_laid_out_no_more(play: Callable[..., NntuiApp], monkeypatch) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        await app.query_one("#plots").remove()
+        monkeypatch.setattr(type(app), "is_running", False)
+        app.front.show(app.snapshot)
+        monkeypatch.undo()
+
+    assert play(steps).failure is None
+
+
 @pytest.mark.parametrize("opening", ["slash", "colon"])
 def test_ctrl_c_leaves_while_something_is_typed_and_q_is_a_letter(play: Callable[..., NntuiApp], opening: str) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:

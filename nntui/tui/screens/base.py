@@ -138,7 +138,8 @@ class RunScreen(Screen[None]):
         self.run_app.ask()
 
     def _lay_out(self) -> None:
-        if self.is_mounted and self.query("#footer"):
+        """Not before all panels are there, nor while they go one by one because the app leaves."""
+        if self.is_mounted and self.app.is_running and self.query("#footer"):
             self.lay_out()
 
     def _laid_out(self) -> None:
