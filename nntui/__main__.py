@@ -1,7 +1,24 @@
-"""`python -m nntui` is `nntui`."""
+"""`nntui`, which is `python -m nntui`.
 
+Owns the moment in which the command line is imported: an interrupt ends the process then, and there is no traceback. An interrupt
+that is ignored, as a shell without job control starts what goes behind it, stays so.
+"""
+
+import signal
 import sys
 
-from nntui.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run one command; its exit code."""
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heard:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from nntui.cli import main as run
+
+    if heard:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

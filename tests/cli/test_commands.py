@@ -1,6 +1,9 @@
 """Words in, a line and an exit code out."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -138,3 +141,20 @@ def test_no_words_give_help(nntui) -> None:
     assert done.returncode == 2
     assert "examples:" in done.stdout
     assert nntui("--version").stdout.startswith("nntui ")
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "nntui.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from nntui.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_command_line_is_imported_shows_no_traceback() -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
