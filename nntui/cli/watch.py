@@ -83,7 +83,6 @@ def _answered(place: Path) -> Iterator[None]:
         if not interrupted:
             raise
     finally:
-        gc.freeze()
         gc.enable()
         signal.signal(signal.SIGINT, handler)
     if interrupted:
