@@ -37,9 +37,7 @@ class Clock:
     def append(self, step: Ints, time: Floats) -> None:
         """Add n moments; arrays of shape (n,)."""
         end = self.size + len(step)
-        if end > len(self.step):
-            room = max(end, len(self.step) * 3 // 2)
-            self.step, self.time = SPILL.grown(self.step, self.size, room), SPILL.grown(self.time, self.size, room)
+        self.step, self.time = SPILL.grown(self.step, self.size, end), SPILL.grown(self.time, self.size, end)
         self.step[self.size : end] = step
         self.time[self.size : end] = time
         self.size = end
@@ -71,8 +69,7 @@ class Columns:
             self._part()
             self._clock.append(clock.step[clock.size - n : clock.size], clock.time[clock.size - n : clock.size])
         end = self.size + n
-        if end > len(self._value):
-            self._value = SPILL.grown(self._value, self.size, max(end, len(self._value) * 3 // 2))
+        self._value = SPILL.grown(self._value, self.size, end)
         self._value[self.size : end] = value
         self.size = end
 
@@ -151,8 +148,7 @@ class _Line:
             piece = columns.series(metric)
             new = _part(Series(metric, piece.step[seen:], piece.wall_time[seen:], piece.value[seen:]), cut)
             end = self._clock.size + len(new)
-            if end > len(self._value):
-                self._value = SPILL.grown(self._value, self._clock.size, max(end, len(self._value) * 3 // 2))
+            self._value = SPILL.grown(self._value, self._clock.size, end)
             self._value[self._clock.size : end] = new.value
             self._clock.append(new.step, new.wall_time)
         n = self._clock.size

@@ -62,9 +62,11 @@ class Spill:
         self.spilled = 0
         """Bytes of those that lie in the file."""
 
-    def grown(self, array: NDArray[_Number], size: int, room: int) -> NDArray[_Number]:
-        """A copy of the first `size` numbers with room for `room`; what follows them may be anything."""
-        larger = self._room(room, array.dtype)
+    def grown(self, array: NDArray[_Number], size: int, end: int) -> NDArray[_Number]:
+        """The array, or where it has no room for `end` numbers a larger one with its first `size`; the rest may be anything."""
+        if end <= len(array):
+            return array
+        larger = self._room(max(end, len(array) * 3 // 2), array.dtype)
         larger[:size] = array[:size]
         return larger
 

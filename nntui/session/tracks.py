@@ -235,8 +235,7 @@ class Track:
             return value
         if self._ema is None or self._ema.weight != weight:
             self._ema, self._smooth, self._smoothed = Ema(weight), np.empty(0), 0
-        if len(value) > len(self._smooth):
-            self._smooth = SPILL.grown(self._smooth, self._smoothed, len(value) * 3 // 2)
+        self._smooth = SPILL.grown(self._smooth, self._smoothed, len(value))
         self._smooth[self._smoothed : len(value)] = self._ema.follow(value[self._smoothed :])
         self._smoothed = len(value)
         return self._smooth[: len(value)]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from nntui.analysis import roles
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
-from nntui.analysis.trend import progress, thinned, trend
+from nntui.analysis.trend import Trend, progress, thinned, trend
 from nntui.finding import Finding
 
 ID = "overfit.lr_decay"
@@ -134,9 +134,13 @@ def _dropped_early(rate: Series, series: Mapping[str, Series], facts: RunFacts) 
         before, after = loss.value[loss.step < step], loss.value[loss.step >= step]
         if len(before) < 4 * LEAST_POINTS:
             continue
-        fall = _steep(before)
+        value = thinned(before)
+        quarter, gained = trend(value[-len(value) // 4 :]), progress(value)
+        if quarter is None or gained <= 0:
+            continue
+        fall = _steep(quarter, gained)
         if fall is None and step < half and _was_gaining(series, step):
-            fall = _cut_short(before, after)
+            fall = _cut_short(quarter, gained, after[: len(before) // 4])
         if fall is None:
             continue
         old, new = float(rate.value[position - 1]), float(rate.value[position])
@@ -162,25 +166,22 @@ class _Fall(NamedTuple):
     words: str
 
 
-def _steep(before: NDArray[np.float64]) -> _Fall | None:
+def _steep(quarter: Trend, gained: float) -> _Fall | None:
     """A fall by much of all progress."""
-    value = thinned(before)
-    quarter, gained = trend(value[-len(value) // 4 :]), progress(value)
-    if quarter is None or gained <= 0 or quarter.surely_fell <= STEEP * gained:
+    if quarter.surely_fell <= STEEP * gained:
         return None
     share = -quarter.change / gained
     return _Fall(share, STEEP, "of the progress", f"{share:.0%} of all its progress came in the quarter before")
 
 
-def _cut_short(before: NDArray[np.float64], after: NDArray[np.float64]) -> _Fall | None:
+def _cut_short(quarter: Trend, gained: float, after: NDArray[np.float64]) -> _Fall | None:
     """A fall by much of what was left, that did not go on in as many steps after."""
-    value = thinned(before)
-    quarter, then = trend(value[-len(value) // 4 :]), trend(thinned(after[: len(before) // 4]))
-    if quarter is None or then is None or quarter.surely_fell <= 0:
+    then = trend(thinned(after))
+    if then is None or quarter.surely_fell <= 0:
         return None
     left = quarter.level + quarter.change / 2
     fell, fell_then = -quarter.change, left - (then.level + then.change / 2)
-    if not left > LEFT * progress(value) > 0 or fell <= FELL * left or fell_then >= SLOWED * fell:
+    if left <= LEFT * gained or fell <= FELL * left or fell_then >= SLOWED * fell:
         return None
     share, then_too = fell / left, max(0.0, fell_then / left)
     words = f"by {share:.0%} of what was left in the quarter before, by {then_too:.0%} in as many steps after"
