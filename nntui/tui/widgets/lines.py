@@ -99,10 +99,8 @@ def joined(segments: Iterable[Segment]) -> list[Segment]:
     shown: list[Segment] = []
     for segment in segments:
         before, style = shown[-1] if shown else None, segment.style
-        same = before is not None and before.style == style
-        if before and before.style and style and segment.text.isspace():
-            same = same or _alike(before.style, style)
-        if before and same:
+        blank = segment.text.isspace() and before and before.style and style and _alike(before.style, style)
+        if before and (blank or before.style == style):
             shown[-1] = Segment(before.text + segment.text, before.style)
         else:
             shown.append(segment)
