@@ -26,14 +26,18 @@ if TYPE_CHECKING:
     from nntui.session.pinned import Pins
     from nntui.session.run_state import RunState
 
-BUSY_INTERVAL = 0.1
 IDLE_INTERVAL = 1.0
+"""Seconds between looks while nothing is known to have changed."""
 POLLING_INTERVAL = 0.25
 """Seconds between looks without file events."""
 SNAPSHOT_INTERVAL = 0.25
 """Least seconds between two snapshots, unless the view changed."""
 SNAPSHOT_SHARE = 0.2
 """Of the thread's time that snapshots may take."""
+SCREEN_SHARE = 0.045
+"""Of a processor that the whole viewer may take while data stream, so that with all else it is a twentieth."""
+LATEST = 0.75
+"""Seconds that a snapshot waits for that at most."""
 RETRY_INTERVAL = 0.5
 """Seconds between looks for a run that is not there."""
 
@@ -62,6 +66,9 @@ class Feed:
         self._number = 0
         self._last = Snapshot(head=Head(name=path.name, path=str(path)))
         self._posting = Sparing(SNAPSHOT_INTERVAL, SNAPSHOT_SHARE)
+        self._screen = Sparing(SNAPSHOT_INTERVAL, SCREEN_SHARE, LATEST)
+        self._spent = time.process_time()
+        """Processor time of all threads until the last snapshot: from one to the next it is what showing one costs."""
         self._pins: Pins | None = None
         self._thread = threading.Thread(target=self._run, name="nntui-feed", daemon=True)
 
@@ -131,10 +138,12 @@ class Feed:
         pins.want(self._view.pins)
         if not poll.more:
             self._dirty |= pins.turn()
-        if self._behind and not poll.more:
-            self._behind, self._dirty = False, True
+        whole = self._behind and not poll.more
+        if whole:
+            self._behind = False
             state.listen()
-        if self._view_changed or (self._dirty and self._posting.due(now) and not (poll.more and self._number)):
+        due = self._dirty and self._left(now) <= 0 and not (poll.more and self._number)
+        if due or whole or self._view_changed:
             begun = time.thread_time()
             self._view_changed = False
             self._dirty = False
@@ -142,14 +151,20 @@ class Feed:
             snapshot = state.snapshot(self._view, now, pins.drawn)
             self._post(dataclasses.replace(snapshot, complete=not self._behind, called=called, pins=drawn_along))
             self._posting.done(now, time.thread_time() - begun)
+            before, self._spent = self._spent, time.process_time()
+            self._screen.done(now, self._spent - before)
         if poll.more or pins.behind:
             return
         if poll.bytes_read or self._dirty:
-            self._asked.wait(BUSY_INTERVAL)
+            self._asked.wait(min(self._left(now), IDLE_INTERVAL))  # looking sooner would show nothing sooner
         else:
             self._hinted.wait(IDLE_INTERVAL if hints.working else POLLING_INTERVAL)
         self._asked.clear()
         self._hinted.clear()
+
+    def _left(self, now: float) -> float:
+        """Seconds until what changed may be shown."""
+        return max(self._posting.left(now), self._screen.left(now))
 
     def _report(self, problem: str) -> None:
         if problem != self._last.problem or not self._number:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rich.style import Style
-from rich.text import Text
+from rich.text import Span, Text
 from textual.theme import Theme
 
 from nntui.tui.glyphs import Glyphs
 from nntui.tui.safe import safe
-from nntui.tui.themes import series_style
+from nntui.tui.themes import series_style, style_of
 from nntui.tui.units import wrap
 
 LOUD = frozenset({"warning", "error"})
@@ -36,7 +36,7 @@ class Paint:
         if not self.colours:
             return Style(bold=bold or meaning in LOUD or None, dim=meaning in SOFT or None)
         colour = self.theme.variables.get(meaning) or getattr(self.theme, meaning)
-        return Style(color=colour, bold=bold or None)
+        return style_of(colour, bold=bold)
 
     def ground(self, meaning: str) -> Style:
         """What lies under words: panel | surface."""
@@ -79,12 +79,22 @@ class Paint:
 
 def joined(parts: list[Text], gap: str = "  ") -> Text:
     """The parts side by side."""
-    line = Text(no_wrap=True, end="")
+    words: list[str] = []
+    spans: list[Span] = []
+    end = 0
     for part in parts:
-        if part.cell_len:
-            line.append(gap if line.cell_len else "")
-            line.append_text(part)
-    return line
+        plain = part.plain
+        if not plain:
+            continue
+        if words and gap:
+            words.append(gap)
+            end += len(gap)
+        if part.style:
+            spans.append(Span(end, end + len(plain), part.style))
+        spans += [Span(start + end, stop + end, style) for start, stop, style in part.spans]
+        words.append(plain)
+        end += len(plain)
+    return Text("".join(words), spans=spans, no_wrap=True, end="")
 
 
 def fitted(parts: list[tuple[int, Text]], width: int, gap: str = "  ") -> Text:

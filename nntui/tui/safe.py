@@ -7,6 +7,7 @@ break; what was there instead is visible.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _PICTURES = {0x7F: "␡"} | {code: chr(0x2400 + code) for code in range(0x20)}
@@ -14,6 +15,10 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks that draw nothing."""
 _RESHAPING = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0x1F3FB, 0x1F400), range(0xE0100, 0xE01F0))
 """Variation selectors and skin tones: they change the width of what stands before them, and terminals disagree how."""
+_PLAIN = re.compile(
+    r"[ -~\xa0-\u02ff\u2010-\u2027\u2030-\u205e\u20a0-\u20cf\u2100-\u27ff\u2801-\u2bff\u3041-\u3096\u30a1-\u30ff\u4e00-\u9fff]*"
+)
+"""Characters of which none carries another, none is invisible, and each is as wide as it says wherever it stands."""
 MARKS = 2
 """Combining marks that a letter may carry; more only pile up over the lines around it."""
 LIMIT = 2000
@@ -26,7 +31,7 @@ def safe(text: object, limit: int = LIMIT) -> str:
     C0 controls become control pictures (`␛`), everything else dangerous `\\u202e`. Longer text is cut with `…`.
     """
     raw = str(text)
-    if raw.isascii() and raw.isprintable() and len(raw) <= limit:  # nearly always
+    if len(raw) <= limit and _PLAIN.fullmatch(raw) and raw.isprintable():  # nearly always
         return raw
     shown: list[str] = []
     marks = 0

@@ -7,6 +7,8 @@ because Rich rounds light greys down. Invariant: no widget names a colour itself
 
 from __future__ import annotations
 
+import functools
+
 from rich.style import Style
 from textual.theme import Theme
 
@@ -49,6 +51,13 @@ BANDS_DARK = ("#005f87", "#875f00", "#005f5f", "#875f87", "#5f5f00", "#875f5f", 
 BANDS_LIGHT = ("#afd7ff", "#ffd7af", "#afd7d7", "#ffd7ff", "#ffffaf", "#ffd7d7", "#d7d7ff", "#d7ffaf")
 
 
+@functools.lru_cache(maxsize=256)
+def style_of(colour: str, *, bold: bool = False) -> Style:
+    """The style of one colour: the same object each time, of which Rich remembers what it comes to."""
+    return Style(color=colour, bold=bold or None)
+
+
+@functools.lru_cache(maxsize=256)
 def series_style(index: int, *, dark: bool, band: bool = False, dim: bool = False) -> Style:
     """The style of one series, or of its band; superseded series are dim."""
     palette = (BANDS_DARK if dark else BANDS_LIGHT) if band else (SERIES_DARK if dark else SERIES_LIGHT)

@@ -1,5 +1,6 @@
 """The feed on real folders: what happens to them reaches the screen."""
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,17 @@ def test_what_is_logged_arrives(tmp_path, watch) -> None:
     numbers = [s.number for s in watcher.snapshots]
     assert numbers == sorted(set(numbers))
     assert snapshot.head.watching
+
+
+def test_a_screen_that_costs_much_waits_and_is_shown_all_the_same(tmp_path, watch, monkeypatch) -> None:
+    spent = itertools.count(0, 1000)
+    monkeypatch.setattr(time, "process_time", lambda: float(next(spent)))
+    with nntui.init(tmp_path / "run") as run:
+        watcher = watch(tmp_path / "run")
+        for loss in (3.0, 2.0, 1.0):
+            run.log({"loss": loss})
+            run.flush()
+            watcher.until(lambda s, loss=loss: s.head.loss == loss)
 
 
 def test_another_view_is_answered_at_once(tmp_path, watch) -> None:

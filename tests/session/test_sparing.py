@@ -23,3 +23,13 @@ def test_it_can_be_due_at_once() -> None:
     one.done(5.0, 0.5)
     one.forget()
     assert one.due(5.0)
+
+
+def test_what_may_not_be_put_off_for_ever_is_due_after_its_longest() -> None:
+    one = Sparing(1.0, 0.1, longest=3.0)
+    one.done(5.0, 60.0)
+    assert one.left(6.0) == 2.0
+    assert not one.due(7.9)
+    assert one.due(8.0)
+    one.done(8.0, 0.2)
+    assert one.left(8.5) == 1.5

@@ -6,10 +6,12 @@ Invariant: a plot never computes on points; everything it shows is in its PlotDa
 
 from __future__ import annotations
 
+import itertools
 import math
 
+import numpy as np
 from rich.style import Style
-from rich.text import Text
+from rich.text import Span, Text
 
 from nntui.session.snapshot import PlotData
 from nntui.tui.canvas import BAD, BAND, DOTS, LINE, Raster, draw
@@ -60,7 +62,8 @@ def plot_lines(
     g, border = paint.glyphs, paint.style("border")
     columns, rows = inner_width(width), height - 2
     raster = draw(data, columns, rows, g.kind, g.nan + g.rise + g.fall, dashes(data))
-    body = [_row(raster, row, paint, data) for row in range(rows)]
+    numbers = colours(data)
+    body = [_row(raster, row, paint, data, numbers) for row in range(rows)]
     untold = put_references(body, data, paint)
     put_runs(body, data, columns, paint)
     signs = put_marks(body, data, columns, paint, words=words)
@@ -82,16 +85,14 @@ def plot_lines(
     return lines
 
 
-def _row(raster: Raster, row: int, paint: Paint, data: PlotData) -> Text:
-    line = Text(no_wrap=True, end="")
-    chars, layers, owners = raster.chars[row], raster.layer[row], raster.series[row]
-    numbers = colours(data)
-    start = 0
-    for at in range(1, len(chars) + 1):
-        if at == len(chars) or layers[at] != layers[start] or owners[at] != owners[start]:
-            line.append(chars[start:at], _style(int(layers[start]), int(owners[start]), paint, data, numbers))
-            start = at
-    return line
+def _row(raster: Raster, row: int, paint: Paint, data: PlotData, numbers: list[int]) -> Text:
+    layers, owners = raster.layer[row], raster.series[row]
+    edges = np.flatnonzero(np.diff(layers) | np.diff(owners)) + 1
+    spans: list[Span] = []
+    for start, end in itertools.pairwise([0, *edges.tolist(), len(layers)]):
+        style = _style(int(layers[start]), int(owners[start]), paint, data, numbers)
+        spans += [] if style is None else [Span(start, end, style)]
+    return Text(raster.chars[row], spans=spans, no_wrap=True, end="")
 
 
 def _style(layer: int, owner: int, paint: Paint, data: PlotData, numbers: list[int]) -> Style | None:
