@@ -14,7 +14,7 @@ from pathlib import Path
 from nntui.cli import OK, put
 from nntui.finding import jsonable
 from nntui.runlog.errors import NotARun
-from nntui.session import catalog
+from nntui.session import paths
 from nntui.session.differences import Differences, Side, differences, glance, side
 from nntui.session.outcome import NOTHING, Outcome, Point
 from nntui.tui import difference_words as words
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _side(given: str) -> Side:
-    path: Path = catalog.resolve(given)
+    path: Path = paths.resolve(given)
     one = glance(path)
     if one.problem:
         raise NotARun(one.problem)

@@ -14,7 +14,7 @@ from pathlib import Path
 from nntui.runlog import layout
 from nntui.runlog.errors import RunFolderError
 from nntui.runlog.mounts import NETWORK, file_system
-from nntui.session import catalog
+from nntui.session import paths
 from nntui.tui.units import size
 
 SILENT = NETWORK | {"fuse", "overlay", "virtiofs", "vboxsf", "drvfs"}
@@ -29,7 +29,7 @@ _INOTIFY = Path("/proc/sys/fs/inotify")
 
 def folder(path: Path | None) -> Iterator[tuple[str, ...]]:
     """(about, status, found, advice) of a run or a folder of runs."""
-    root = path or catalog.DEFAULT
+    root = path or paths.DEFAULT
     if not root.exists():
         status = "look" if path is None else "broken"
         yield (
@@ -40,7 +40,7 @@ def folder(path: Path | None) -> Iterator[tuple[str, ...]]:
         )
         return
     try:
-        yield "runs", "ok", f"{root}: the newest is {catalog.resolve(path).name}"
+        yield "runs", "ok", f"{root}: the newest is {paths.resolve(path).name}"
     except RunFolderError as error:
         yield "runs", "look", str(error), "Nothing to watch yet."
     yield _changes(file_system(root))
@@ -75,7 +75,7 @@ def _space(root: Path) -> Iterator[tuple[str, ...]]:
 def _clock(root: Path) -> Iterator[tuple[str, ...]]:
     """Whether the clock of whoever writes the newest run agrees with that of the file system and of this machine."""
     with contextlib.suppress(RunFolderError, OSError):
-        for writer in layout.writer_folders(catalog.resolve(root))[-1:]:
+        for writer in layout.writer_folders(paths.resolve(root))[-1:]:
             beat = layout.read_beat(writer)
             if beat is None:
                 return

@@ -24,7 +24,7 @@ from nntui.cli import OK, UsageError
 from nntui.finding import jsonable
 from nntui.runlog import layout
 from nntui.runlog.tables import read
-from nntui.session import catalog
+from nntui.session import paths
 from nntui.tui.safe import safe
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".svg": "svg"}
@@ -34,7 +34,7 @@ PARSED = ("evidence", "data")
 
 def run(arguments: argparse.Namespace) -> int:
     """Write it. Raises RunFolderError when there is no run, UsageError for what does not go together, OSError."""
-    path = catalog.resolve(arguments.path)
+    path = paths.resolve(arguments.path)
     out = None if arguments.out in (None, "-") else Path(arguments.out)
     form = arguments.format or (SUFFIXES.get(out.suffix.lower(), "csv") if out else "csv")
     kind = arguments.kind or "metrics"

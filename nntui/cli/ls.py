@@ -22,7 +22,7 @@ from nntui.cli.status import as_json
 from nntui.finding import jsonable
 from nntui.runlog import layout
 from nntui.runlog.errors import NotARun, RunNotFound
-from nntui.session import catalog
+from nntui.session import catalog, paths
 from nntui.session.catalog import Catalog, Listing
 from nntui.session.choice import choose, differing, needs_outcomes
 from nntui.session.differences import side
@@ -43,7 +43,7 @@ PATIENCE = 5.0
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the runs. Raises RunFolderError when there is no such folder, UsageError for a filter that is not understood."""
-    root = Path(arguments.path) if arguments.path is not None else catalog.DEFAULT
+    root = Path(arguments.path) if arguments.path is not None else paths.DEFAULT
     if layout.is_run(root):
         raise NotARun(
             f"{root}: found a run; expected a folder of runs. Use `nntui status {root}`, or name the folder above it."

@@ -15,7 +15,7 @@ from datetime import datetime
 from nntui.analysis.ticks import format_duration, format_number
 from nntui.cli import put
 from nntui.cli.show import exit_code
-from nntui.session import catalog
+from nntui.session import paths
 from nntui.session.layers import LayersView
 from nntui.session.load import Loaded
 from nntui.session.report import Report, Score, Told, report, restarts, where
@@ -30,7 +30,7 @@ Line = tuple[str, str]
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report. Raises RunFolderError when there is no run."""
-    loaded = Loaded(catalog.resolve(arguments.path))
+    loaded = Loaded(paths.resolve(arguments.path))
     snapshot = loaded.snapshot(View(sparkline_columns=1, layers=LayersView(columns=1)))
     lines = [*page(report(snapshot, loaded.series))]
     if arguments.format == "markdown":

@@ -19,7 +19,7 @@ from nntui import names
 from nntui.analysis.ticks import format_duration, format_number
 from nntui.cli import FOUND, OK, UsageError, put
 from nntui.finding import Finding, jsonable
-from nntui.session import catalog
+from nntui.session import paths
 from nntui.session.load import Loaded
 from nntui.session.report import restarts
 from nntui.session.snapshot import Head, MetricSummary, Snapshot, View
@@ -33,7 +33,7 @@ MARKS = {"pass": "✓", "warn": "▲", "fail": "✗", "error": "✗", "crash": "
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the run. Raises RunFolderError when there is none, UsageError for an unknown metric."""
-    loaded = Loaded(catalog.resolve(arguments.path))
+    loaded = Loaded(paths.resolve(arguments.path))
     snapshot = loaded.snapshot(_view(arguments))
     metrics = _plotted(snapshot, arguments.plot)
     if arguments.json:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from nntui.cli import FOUND, OK, STALE, put
 from nntui.finding import jsonable
 from nntui.runlog.errors import NotARun
-from nntui.session import catalog
+from nntui.session import paths
 from nntui.session.glance import Glance, Onlooker
 from nntui.tui import run_words as words
 from nntui.tui.safe import safe
@@ -31,7 +31,7 @@ _FIRST_WIDE = 0x1100
 
 def run(arguments: argparse.Namespace) -> int:
     """Print how the run is. Raises RunFolderError when there is none to read."""
-    path = catalog.resolve(arguments.path)
+    path = paths.resolve(arguments.path)
     now = time.monotonic()
     one = Onlooker(path).look(now, time.time())
     if one.problem:

@@ -29,10 +29,11 @@ from nntui.cli.notify import Notifier
 from nntui.cli.show import exit_code
 from nntui.finding import Finding, jsonable
 from nntui.runlog.errors import RunFolderError, RunNotFound
-from nntui.session import catalog
+from nntui.session import paths
 from nntui.session.alerts import Alerts, Change, key
 from nntui.session.feed import Feed
-from nntui.session.snapshot import EventRow, Snapshot, View
+from nntui.session.log import EventRow
+from nntui.session.snapshot import Snapshot, View
 from nntui.tui.safe import safe
 
 PATIENCE = 600.0
@@ -89,7 +90,7 @@ def _next(snapshots: queue.Queue[Snapshot], seconds: float) -> Snapshot | None:
 
 def _path(arguments: argparse.Namespace) -> Path:
     try:
-        return catalog.resolve(arguments.path)
+        return paths.resolve(arguments.path)
     except RunNotFound:
         if arguments.wait and arguments.path:
             return Path(arguments.path)

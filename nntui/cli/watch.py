@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from nntui.cli import OK, UsageError, put
 from nntui.runlog import layout
 from nntui.runlog.errors import RunNotFound
-from nntui.session import catalog
+from nntui.session import paths
 
 if TYPE_CHECKING:
     from nntui.session.snapshot import Head
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     stopped = _leave_on_sigterm()
     try:
-        with _answered(path or root or catalog.DEFAULT):
+        with _answered(path or root or paths.DEFAULT):
             from nntui.tui.app import NntuiApp
 
             app = NntuiApp(
@@ -118,10 +118,10 @@ def _places(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
     named = Path(arguments.path) if arguments.path is not None else None
     if named is not None and named.is_dir() and not layout.is_run(named):
         if not arguments.wait:
-            catalog.resolve(named)  # says what is wrong with a folder without a run
+            paths.resolve(named)  # says what is wrong with a folder without a run
         return None, named
     try:
-        path = catalog.resolve(named)
+        path = paths.resolve(named)
     except RunNotFound:
         if not (arguments.wait and named):
             raise
@@ -129,4 +129,4 @@ def _places(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
     layout.read_identity(path)
     if path.name in ("", ".."):  # the list of runs knows it by its name
         path = path.resolve()
-    return path, catalog.DEFAULT if named is None and path != catalog.DEFAULT else None
+    return path, paths.DEFAULT if named is None and path != paths.DEFAULT else None

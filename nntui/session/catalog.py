@@ -1,7 +1,7 @@
-"""Which runs lie below a folder, and which of them a path means.
+"""Which runs lie below a folder.
 
-Owns finding runs, and their order. Standard library only. Invariant: a path that is a run means that run; a folder means
-the run below it that was active last; what looks like a run but cannot be read is listed with what is wrong with it.
+Owns finding runs, and their order. Standard library only. Invariant: what looks like a run but cannot be read is listed with what
+is wrong with it.
 """
 
 from __future__ import annotations
@@ -14,46 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nntui.runlog import layout
-from nntui.runlog.errors import NotARun, RunNotFound
 from nntui.session.glance import Glance, Onlooker, alike
 
-DEFAULT = Path("runs")
 DEPTH = 2
 """Levels below a folder in which runs are looked for."""
 FOLDER_LIMIT = 20_000
 """Most folders that are looked into for runs."""
 SETTLED_AFTER = 3.0
 """Seconds after its last change from which a folder's time of change can tell a later one, on the coarsest of clocks."""
-
-
-def resolve(path: str | os.PathLike[str] | None) -> Path:
-    """The run folder meant by `path`; None means the latest run below `runs`.
-
-    Raises RunNotFound or NotARun with a line for the user.
-    """
-    root = Path(path) if path is not None else DEFAULT
-    if layout.is_run(root) or not root.is_dir():
-        if path is None and not root.exists():
-            raise RunNotFound(
-                f"{root}: no such folder here; expected runs below it. Name a run, or record one with nntui.init('runs/NAME')."
-            )
-        layout.read_identity(root)
-        return root
-    listing = Catalog(root).look()
-    found = listing.runs
-    if listing.problem:
-        raise NotARun(listing.problem)
-    if not found:
-        raise NotARun(
-            f"{root}: found {nothing_in(root)}; expected a run or a folder of runs. "
-            f"Record one with nntui.init('{root}/NAME')."
-        )
-    return next((one.path for one in found if not one.problem), found[0].path)
-
-
-def above(path: Path | None) -> Path:
-    """The folder of runs that holds a run; of none the one that is looked into where nothing is said."""
-    return DEFAULT if path is None else path.parent
 
 
 def _unlistable(root: Path) -> str:

@@ -8,7 +8,7 @@ for another view or where something was recorded that it is made of; what no vie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,17 +30,6 @@ from nntui.session.weights import Context, Lines, Shape, Tensors, Weights, Weigh
 
 SHAPES = 16
 """Shapes of inputs that are kept in mind."""
-
-
-class Fields(TypedDict):
-    """The fields of a Snapshot that are made here."""
-
-    predictions: Predictions
-    dependencies: Dependencies
-    data: Data
-    layers: Layers
-    weights: Weights
-    samples: Samples
 
 
 class Inside:
@@ -90,16 +79,22 @@ class Inside:
             self._watched = (row["wall_time_ns"], Watched.of(row["data"]))
             self.watched = object_of(row["data"])
 
-    def shown(self, view: View, lines: Lines, series: Mapping[str, Series], points: object) -> Fields:
-        """What the view asks for. series: of the training; points: another value whenever there may be other ones."""
-        return {
-            "predictions": self._said(view.predictions, lines) if view.predictions else Predictions(),
-            "dependencies": self._reaching(view.dependencies) if view.dependencies else Dependencies(),
-            "data": self._chosen(view.data, lines) if view.data else NOTHING,
-            "layers": self._depth(view.layers, series, points) if view.layers else Layers(),
-            "weights": self._pictured(view.weights, lines) if view.weights else Weights(),
-            "samples": self._entering(view.samples, lines) if view.samples else Samples(),
-        }
+    def shown(self, view: View, lines: Lines, series: Mapping[str, Series], points: object) -> dict[str, Any]:
+        """The parts that the view asks for. series: of the training; points: another value whenever there may be other ones."""
+        parts: dict[str, Any] = {}
+        if view.predictions:
+            parts["predictions"] = self._said(view.predictions, lines)
+        if view.dependencies:
+            parts["dependencies"] = self._reaching(view.dependencies)
+        if view.data:
+            parts["data"] = self._chosen(view.data, lines)
+        if view.layers:
+            parts["layers"] = self._depth(view.layers, series, points)
+        if view.weights:
+            parts["weights"] = self._pictured(view.weights, lines)
+        if view.samples:
+            parts["samples"] = self._entering(view.samples, lines)
+        return parts
 
     def answers(self, lines: Lines) -> dict[str, Answers]:
         """What rules are told of every fixed batch."""

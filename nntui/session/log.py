@@ -58,6 +58,9 @@ class Log:
     """Lines without a filter."""
 
 
+NOTHING = Log()
+
+
 class Journal:
     """All that was said in one run."""
 

@@ -15,9 +15,9 @@ from nntui.analysis import ticks
 from nntui.analysis.series import Series
 from nntui.finding import Finding
 from nntui.session.columns import Lineage
-from nntui.session.log import CHECKPOINT
+from nntui.session.log import CHECKPOINT, EventRow
 from nntui.session.plotting import MARK_LIMIT
-from nntui.session.snapshot import EventRow, Mark, XAxis
+from nntui.session.snapshot import Mark, XAxis
 from nntui.session.tracks import XScale
 
 LR_JUMP = 1.9

@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nntui.analysis import ticks
 from nntui.analysis.downsampling import Columns, bridge
 from nntui.analysis.ranges import beyond, in_steps, reaching, without_outliers, y_range
 from nntui.session.columns import Lineage
-from nntui.session.snapshot import Floats, Mark, MetricSummary, PlotData, PlottedSeries, PlotView, Reference, XAxis
+from nntui.session.snapshot import Mark, MetricSummary, PlotData, PlottedSeries, PlotView, Reference, XAxis
 from nntui.session.tracks import Answer, Asked, Track, Tracks, XScale
 
 COLUMNS_PER_X_TICK, LEAST_X_TICKS = 24, 4
@@ -178,7 +179,14 @@ def _series(view: PlotView, run: Drawn, number: int, asked: Asked, dense: float)
 
 
 def _plotted(
-    metric: str, answer: Answer, *, superseded: bool, last: float, at: Floats, value: Floats, run: int
+    metric: str,
+    answer: Answer,
+    *,
+    superseded: bool,
+    last: float,
+    at: NDArray[np.float64],
+    value: NDArray[np.float64],
+    run: int,
 ) -> PlottedSeries:
     raw, line = answer.raw, bridge(answer.smooth.mean)
     line[(raw.count == 0) & (raw.nonfinite > 0)] = np.nan  # no line leads through what is not finite

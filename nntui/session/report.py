@@ -15,7 +15,8 @@ import numpy as np
 from nntui.analysis import roles
 from nntui.analysis.series import Series
 from nntui.finding import Finding
-from nntui.session.snapshot import EventRow, Head, Snapshot
+from nntui.session.log import EventRow
+from nntui.session.snapshot import Head, Snapshot
 
 TROUBLE = ("fail", "warn", "error", "crash")
 EVENTS = 12

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from nntui.session.drawing import Along, Drawing
 from nntui.session.inside import Inside
 from nntui.session.launches import Launches
 from nntui.session.liveness import OVER, State
-from nntui.session.log import Journal, Log
+from nntui.session.log import Journal
 from nntui.session.machines import Machines
 from nntui.session.marks import marks
 from nntui.session.references import references
@@ -44,7 +44,7 @@ from nntui.session.snapshot import (
 )
 from nntui.session.sparing import Sparing
 from nntui.session.spill import SPILL
-from nntui.session.system import NOTHING, pace
+from nntui.session.system import pace
 from nntui.session.tracks import XScale
 
 ALERT_INTERVAL = 1.0
@@ -168,12 +168,24 @@ class RunState:
             alerts=alerts,
             stages=recipe.stages(checks),
             events=tuple(sorted(self._journal.events, key=lambda event: event.wall_time)),
-            log=self._journal.shown(view.log, alerts, moment) if view.log else Log(),
-            system=self._machines.shown(view.system, self._launches, self._recorded) if view.system else NOTHING,
-            **self._inside.shown(
-                view, self._launches.lines, training, (self._recorded.points, self._launches.everything_cut)
-            ),
+            parts=self._parts(view, training, alerts, moment),
         )
+
+    def _parts(
+        self,
+        view: View,
+        training: Mapping[str, Series],
+        alerts: tuple[Finding, ...],
+        moment: Callable[[int], float],
+    ) -> dict[str, Any]:
+        """What single screens show, as far as the view asks for it."""
+        points = (self._recorded.points, self._launches.everything_cut)
+        parts = self._inside.shown(view, self._launches.lines, training, points)
+        if view.log:
+            parts["log"] = self._journal.shown(view.log, alerts, moment)
+        if view.system:
+            parts["system"] = self._machines.shown(view.system, self._launches, self._recorded)
+        return parts
 
     def _checked(self) -> list[Finding]:
         """The newest outcome of each check, and what is judged by what was recorded since."""

@@ -2,35 +2,37 @@
 
 Owns the dataclasses that cross from the feed thread to the screen. Every derived number is already in them.
 Invariant: a Snapshot and everything in it never changes after it was made; absence is an empty value or NaN,
-never None.
+never None. numpy and the modules of parts are not imported here, so that a screen can be painted before they are.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from nntui.finding import Finding
-from nntui.session import data, dependencies, layers, predictions, samples, system, weights
-from nntui.session.data import Data, DataView
-from nntui.session.dependencies import Dependencies, DependenciesView
-from nntui.session.layers import Layers, LayersView
-from nntui.session.liveness import State as State
-from nntui.session.log import EventRow as EventRow
-from nntui.session.log import Log, LogView
-from nntui.session.predictions import Predictions, PredictionsView
-from nntui.session.samples import Samples, SamplesView
-from nntui.session.system import System, SystemView
-from nntui.session.weights import Weights, WeightsView
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nntui.session.data import Data, DataView
+    from nntui.session.dependencies import Dependencies, DependenciesView
+    from nntui.session.layers import Layers, LayersView
+    from nntui.session.liveness import State as State
+    from nntui.session.log import EventRow as EventRow
+    from nntui.session.log import Log, LogView
+    from nntui.session.predictions import Predictions, PredictionsView
+    from nntui.session.samples import Samples, SamplesView
+    from nntui.session.system import System, SystemView
+    from nntui.session.weights import Weights, WeightsView
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 PIN_LIMIT = 7
 """Most runs drawn along: with the open one as many as there are colours."""
@@ -99,6 +101,18 @@ class View:
 # --- what the screen gets ---------------------------------------------------------------------
 
 
+def _no_numbers() -> Floats:
+    import numpy as np
+
+    return np.empty(0)
+
+
+def _no_counts() -> Ints:
+    import numpy as np
+
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class PlottedSeries:
     """One metric, prepared per raster column. All arrays have shape (columns,); NaN where a column has no point."""
@@ -121,9 +135,9 @@ class PlottedSeries:
     """Which of the runs drawn together: 0 the open one, then from 1 on as in `Snapshot.pins`."""
     ranks: int = 0
     """Of the band of other ranks: how many they are. Such a series has no line and no value."""
-    at: Floats = field(default_factory=lambda: np.empty(0))
+    at: Floats = field(default_factory=_no_numbers)
     """x of the newest point at or before the right edge of each part that the view reads; NaN before the first."""
-    value: Floats = field(default_factory=lambda: np.empty(0))
+    value: Floats = field(default_factory=_no_numbers)
     """Its value, as logged."""
 
 
@@ -207,7 +221,7 @@ class MetricSummary:
     sparkline: Floats
     """Shape (sparkline_columns,): column means over the whole run; NaN where there is no point. Shape (0,) when the view does
     not list the metric."""
-    broken: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    broken: Ints = field(default_factory=_no_counts)
     """Of the same shape: number of values that are not finite."""
 
 
@@ -293,22 +307,8 @@ class Snapshot:
     stages: tuple[Stage, ...] = ()
     events: tuple[EventRow, ...] = ()
     """Newest last, at most a few thousand."""
-    predictions: Predictions = predictions.NOTHING
-    """Empty unless the view asks for them."""
-    dependencies: Dependencies = dependencies.NOTHING
-    """Empty unless the view asks for them."""
-    data: Data = data.NOTHING
-    """Empty unless the view asks for it."""
-    layers: Layers = layers.NOTHING
-    """Empty unless the view asks for them."""
-    system: System = system.NOTHING
-    """Empty unless the view asks for it."""
-    weights: Weights = weights.NOTHING
-    """Empty unless the view asks for them."""
-    samples: Samples = samples.NOTHING
-    """Empty unless the view asks for them."""
-    log: Log = field(default_factory=Log)
-    """Empty unless the view asks for it."""
+    parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What single screens show, by the module of this package that makes it; as far as the view asks for it."""
     pins: tuple[Pin, ...] = ()
     """The runs drawn along, as the view asks for them."""
     called: str = ""
@@ -322,6 +322,50 @@ class Snapshot:
     def unread(self) -> bool:
         """Whether more may be recorded than is here: nothing was told yet, or not all was read."""
         return not self.problem and (not self.complete or (self.number == 0 and self.head.state == "waiting"))
+
+    @property
+    def predictions(self) -> Predictions:
+        """Empty unless the view asks for them."""
+        return self._part("predictions")
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """Empty unless the view asks for them."""
+        return self._part("dependencies")
+
+    @property
+    def data(self) -> Data:
+        """Empty unless the view asks for it."""
+        return self._part("data")
+
+    @property
+    def layers(self) -> Layers:
+        """Empty unless the view asks for them."""
+        return self._part("layers")
+
+    @property
+    def system(self) -> System:
+        """Empty unless the view asks for it."""
+        return self._part("system")
+
+    @property
+    def weights(self) -> Weights:
+        """Empty unless the view asks for them."""
+        return self._part("weights")
+
+    @property
+    def samples(self) -> Samples:
+        """Empty unless the view asks for them."""
+        return self._part("samples")
+
+    @property
+    def log(self) -> Log:
+        """Empty unless the view asks for it."""
+        return self._part("log")
+
+    def _part(self, name: str) -> Any:
+        """A part, or what its module has for none: whoever looks at a part has imported that already, and others need not."""
+        return self.parts[name] if name in self.parts else importlib.import_module(f"{__package__}.{name}").NOTHING
 
 
 EMPTY = Snapshot()

@@ -9,17 +9,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.reactive import reactive
 
-from nntui.session.catalog import Listing, above
 from nntui.session.feed import Feed
-from nntui.session.runs import Runs
+from nntui.session.paths import above
 from nntui.session.snapshot import EMPTY, PIN_LIMIT, Snapshot
-from nntui.session.watchman import Watchman
-from nntui.tui import exporting
 from nntui.tui.bell import Bell, call
 from nntui.tui.following import Following
 from nntui.tui.messages import RunsReady, SnapshotReady
@@ -27,8 +25,10 @@ from nntui.tui.options import Options
 from nntui.tui.safe import safe
 from nntui.tui.said import Said
 from nntui.tui.screens import name_of
-from nntui.tui.screens.browse import AlertsScreen
 from nntui.tui.shell import Shell
+
+if TYPE_CHECKING:
+    from nntui.session.runs import Runs
 
 AGE_INTERVAL = 1.0
 
@@ -50,11 +50,11 @@ class NntuiApp(Shell):
         light: bool = False,
         quiet: bool = False,
         feed: Callable[..., Any] = Feed,
-        watchman: Callable[..., Any] = Watchman,
+        watchman: Callable[..., Any] | None = None,
     ) -> None:
         """path: the run to open; None begins with the runs below root. root: by default the folder above the run.
 
-        quiet: new alerts ring no bell. feed, watchman: what makes them; tests give some that do nothing.
+        quiet: new alerts ring no bell. feed, watchman: what makes them, by default the session; tests give some that do nothing.
         """
         super().__init__(glyphs=glyphs, light=light)
         self.quiet = quiet
@@ -63,12 +63,12 @@ class NntuiApp(Shell):
         self._bell = Bell()
         if path is not None:
             self.following.open(path, wait=wait)
-        self.runs = Runs(Listing(root or above(path)))
+        self.root = root or above(path)
         self.pins: tuple[Path, ...] = ()
         """Runs that are drawn along with whichever is open."""
         self.looked = False
         """Whether the folder of runs was looked at."""
-        self.watchman = watchman(self.runs.listing.root, lambda runs: self.post_message(RunsReady(runs)))
+        self._make_watchman = watchman
 
     @property
     def path(self) -> Path | None:
@@ -79,6 +79,21 @@ class NntuiApp(Shell):
     def newest(self) -> Snapshot:
         """The newest snapshot, shown or not."""
         return self.following.newest
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The newest list of runs."""
+        from nntui.session.catalog import Listing
+        from nntui.session.runs import Runs
+
+        return Runs(Listing(self.root))
+
+    @cached_property
+    def watchman(self) -> Any:
+        """Looks at the folder of runs; made, and imported, when a screen first wants that."""
+        from nntui.session.watchman import Watchman
+
+        return (self._make_watchman or Watchman)(self.root, lambda runs: self.post_message(RunsReady(runs)))
 
     def first_screen(self) -> str:
         """The overview, or the runs where none is open."""
@@ -96,7 +111,8 @@ class NntuiApp(Shell):
 
     def on_unmount(self) -> None:
         """Let the threads go."""
-        self.watchman.stop()
+        if "watchman" in vars(self):
+            self.watchman.stop()
         self.following.stop()
 
     def open_run(self, path: Path) -> None:
@@ -178,13 +194,15 @@ class NntuiApp(Shell):
 
     def action_next_alert(self) -> None:
         """The alerts; on that screen, the next one. The crosshair of the plots goes where it began."""
-        place = self.front.next() if isinstance(self.front, AlertsScreen) else 0
+        place = self.front.next() if self.front is not None and self.shows("alerts") else 0
         if place < len(self.snapshot.alerts):
             self.options = self.options.at(self.snapshot.alerts[place], self.snapshot)
         self.action_show_screen("alerts")
 
     def action_export(self) -> None:
         """The screen as a picture and its plots as numbers; the notice says where they are, for a while."""
+        from nntui.tui import exporting
+
         place, run = exporting.folder(os.environ), self.newest.head.name
         picture = self.export_screenshot(title=f"nntui watch {safe(self.newest.head.path)}")
         plots = {} if self.front is None else self.snapshot.plots

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from nntui.analysis.downsampling import ABOVE, BELOW, NAN
 from nntui.session.snapshot import PlotData, PlottedSeries
+from nntui.tui.glyphs import DOTS
 
 Cells = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-DOTS: dict[str, tuple[int, int]] = {"braille": (2, 4), "block": (1, 2), "ascii": (1, 1)}
-"""Dots per cell, across and down."""
 
 # Bit of each dot of a braille cell, [row, column], as Unicode numbers them.
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])

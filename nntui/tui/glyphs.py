@@ -77,6 +77,9 @@ _UNICODE = {
     "series": "─·╌┄┈",
 }
 
+DOTS: dict[str, tuple[int, int]] = {"braille": (2, 4), "block": (1, 2), "ascii": (1, 1)}
+"""Dots per cell, across and down, by kind."""
+
 SETS: dict[str, Glyphs] = {
     "braille": Glyphs("braille", **_UNICODE),
     "block": Glyphs("block", **_UNICODE),

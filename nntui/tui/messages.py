@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from nntui.session.runs import Runs
 from nntui.session.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from nntui.session.runs import Runs
 
 
 class SnapshotReady(Message):

@@ -19,7 +19,6 @@ from nntui.tui.screens import kind_of, load, name_of
 from nntui.tui.screens.base import RunScreen
 from nntui.tui.themes import DARK, LIGHT
 from nntui.tui.thrift import Terminal
-from nntui.tui.widgets.palette import PaletteScreen
 
 LOADED_AFTER = 1.0
 """Seconds until the screens are there that were not shown first."""
@@ -154,5 +153,7 @@ class Shell(App[None]):
 
     def action_command_palette(self) -> None:
         """Ask for an action by name."""
+        from nntui.tui.widgets.palette import PaletteScreen
+
         if self.front is not None:
             self.push_screen(PaletteScreen(self.paint, self.front.KIND), self.front.run_named)

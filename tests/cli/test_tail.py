@@ -14,7 +14,8 @@ from nntui.cli.notify import Notifier
 from nntui.cli.tail import Teller
 from nntui.finding import Finding, Severity
 from nntui.session.alerts import HOLD
-from nntui.session.snapshot import EventRow, Head, Snapshot
+from nntui.session.log import EventRow
+from nntui.session.snapshot import Head, Snapshot
 
 
 @pytest.fixture

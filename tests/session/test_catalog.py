@@ -13,7 +13,7 @@ import nntui
 from nntui.runlog import layout
 from nntui.runlog.errors import NotARun, RunNotFound
 from nntui.runlog.layout import End
-from nntui.session import catalog
+from nntui.session import catalog, paths
 from nntui.session.catalog import Catalog
 from nntui.session.glance import Glance, Onlooker
 
@@ -37,7 +37,7 @@ def test_runs_still_going_come_first_and_then_by_last_activity(small_run: Make, 
     listing = Catalog(tmp_path).look()
     assert names(listing) == ["live-new", "group/live-old", "ended-late", "killed", "ended-early"]
     assert [one.state for one in listing.runs] == ["live", "live", "ended", "crashed", "ended"]
-    assert catalog.resolve(tmp_path) == tmp_path / "live-new"
+    assert paths.resolve(tmp_path) == tmp_path / "live-new"
 
 
 def test_a_copy_of_an_old_run_is_as_old_as_the_run(small_run: Make, tmp_path: Path) -> None:
@@ -45,15 +45,15 @@ def test_a_copy_of_an_old_run_is_as_old_as_the_run(small_run: Make, tmp_path: Pa
     folder = small_run(tmp_path / "mine", started=100.0, beat=90.0, end=End())
     for path in (folder, tmp_path / "mine"):
         os.utime(path, (0, 0))
-    assert catalog.resolve(tmp_path) == tmp_path / "mine"
+    assert paths.resolve(tmp_path) == tmp_path / "mine"
 
 
 def test_without_a_path_the_folder_of_runs_may_be_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunNotFound, match="no such folder here"):
-        catalog.resolve(None)
+        paths.resolve(None)
     nntui.init("runs").finish()
-    assert catalog.resolve(None) == Path("runs")
+    assert paths.resolve(None) == Path("runs")
 
 
 def test_without_a_path_a_file_in_place_of_the_folder_is_called_one(
@@ -62,7 +62,7 @@ def test_without_a_path_a_file_in_place_of_the_folder_is_called_one(
     monkeypatch.chdir(tmp_path)
     Path("runs").write_text("")
     with pytest.raises(NotARun, match="found a file"):
-        catalog.resolve(None)
+        paths.resolve(None)
 
 
 def test_a_clock_ahead_makes_no_run_the_latest_for_ever(small_run: Make, tmp_path: Path) -> None:
@@ -103,14 +103,14 @@ def test_a_hostile_or_half_written_folder_says_what_is_wrong_and_hides_no_other(
     for name, part in wrong.items():
         assert part in problems[name], name
         assert "\n" not in problems[name]
-    assert catalog.resolve(tmp_path) == tmp_path / "good", "the latest run that can be read"
+    assert paths.resolve(tmp_path) == tmp_path / "good", "the latest run that can be read"
 
 
 def test_a_folder_of_nothing_but_unreadable_runs_is_still_no_traceback(tmp_path: Path) -> None:
     hostile_folders(tmp_path)
-    assert catalog.resolve(tmp_path).parent == tmp_path
+    assert paths.resolve(tmp_path).parent == tmp_path
     with pytest.raises((NotARun, RunNotFound, layout.NewerFormat)):
-        layout.read_identity(catalog.resolve(tmp_path))
+        layout.read_identity(paths.resolve(tmp_path))
 
 
 @pytest.mark.parametrize("what", ["nothing", "file", "gone later"])

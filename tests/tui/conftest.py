@@ -29,11 +29,11 @@ from nntui.session.dependencies import Dependencies, Matrices
 from nntui.session.drawing import Drawing
 from nntui.session.examples import Moment, Shown
 from nntui.session.layers import Layers, Watched, layers
-from nntui.session.log import Journal, Log
+from nntui.session.log import EventRow, Journal, Log
 from nntui.session.marks import Jumps
 from nntui.session.predictions import Predictions, predictions
 from nntui.session.samples import Sample, Samples
-from nntui.session.snapshot import EventRow, Head, Lost, Mark, Pin, PlotData, PlotView, Snapshot, View, XAxis
+from nntui.session.snapshot import Head, Lost, Mark, Pin, PlotData, PlotView, Snapshot, View, XAxis
 from nntui.session.system import Process, System, SystemView, system
 from nntui.session.table import Known
 from nntui.session.weights import Context, Tensors, Weights
@@ -502,14 +502,16 @@ class CannedFeed:
             pins=tuple(Pin(path, path.name, "ended", self.trouble.get(path.name, "")) for path in self.view.pins),
             metrics=tuple(plotting.summary(Lineage(one), self.view.sparkline_columns) for one in self.curves),
             stages=self.base.stages or recipe.stages(self.base.checks),
-            predictions=self._predictions(),
-            dependencies=self._dependencies(),
-            data=self._data(),
-            layers=self._layers(),
-            weights=self._weights(),
-            system=self._system(),
-            log=self._log(),
-            samples=self._samples(),
+            parts={
+                "predictions": self._predictions(),
+                "dependencies": self._dependencies(),
+                "data": self._data(),
+                "layers": self._layers(),
+                "weights": self._weights(),
+                "system": self._system(),
+                "log": self._log(),
+                "samples": self._samples(),
+            },
         )
 
     def _log(self) -> Log:

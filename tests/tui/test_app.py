@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from nntui.finding import Finding
-from nntui.session.snapshot import EventRow
+from nntui.session.log import EventRow
 from nntui.tui.actions import ACTIONS
 from nntui.tui.app import NntuiApp
 from nntui.tui.canvas import DOTS

@@ -10,7 +10,8 @@ import pytest
 from rich.text import Text
 
 from nntui.finding import Finding
-from nntui.session.snapshot import EventRow, Head, Lost, MetricSummary, Snapshot
+from nntui.session.log import EventRow
+from nntui.session.snapshot import Head, Lost, MetricSummary, Snapshot
 from nntui.tui.glyphs import SETS, plain
 from nntui.tui.paint import Paint, fitted, spread
 from nntui.tui.panels.findings import finding_detail, finding_row, recipe_line, worst_check_line

@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
 from nntui.analysis.ticks import format_number
-from nntui.session.snapshot import Floats, MetricSummary
-from nntui.tui.canvas import spark
+from nntui.session.snapshot import MetricSummary
 from nntui.tui.paint import Paint, cut_line, joined, padded
 from nntui.tui.units import elided, fit, named
 
@@ -83,6 +81,8 @@ def _mark(metric: str, chosen: str, drawn: Sequence[str], paint: Paint) -> Text:
 
 def _metric_cell(metric: MetricSummary, width: int, name: int, figures: int, paint: Paint, mark: Text) -> Text:
     """Mark, name, sparkline, value, in exactly `width` cells; a name gives way to at least four bars."""
+    from nntui.tui.panels.sparkline import sparkline
+
     value = format_number(metric.last).rjust(figures)
     name = max(1, min(name, width - figures - LEAST_BARS - MARK - 3))
     bars = max(0, min(MOST_BARS, width - name - figures - MARK - 3))
@@ -90,38 +90,7 @@ def _metric_cell(metric: MetricSummary, width: int, name: int, figures: int, pai
     chosen = mark.plain[:1] != " "
     parts = [
         joined([mark, paint.text(fit(elided(named(metric.metric), name), name), "accent" if chosen else "quiet")], ""),
-        _sparkline(metric, bars, paint),
+        sparkline(metric, bars, paint),
         paint.text(value, meaning, bold=True),
     ]
     return padded(joined(parts, " "), width)
-
-
-def _held(metric: MetricSummary) -> Floats:
-    """The sparkline with what was known last where no point came since and one is to come: what is seldom measured has no gap."""
-    values = metric.sparkline
-    known = np.isfinite(values)
-    if len(metric.broken) == len(values):
-        known |= metric.broken > 0
-    places = np.flatnonzero(known)
-    if not len(places):
-        return values
-    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
-    last[places[-1] + 1 :] = -1
-    return np.where(last >= 0, values[last], np.nan)
-
-
-def _sparkline(metric: MetricSummary, bars: int, paint: Paint) -> Text:
-    """Bars; a sign where there were only values that are not finite."""
-    shown = spark(_held(metric), bars, paint.glyphs.bar)
-    line = paint.text(shown, "primary")
-    if metric.nonfinite and bars and len(metric.broken):
-        cells = list(shown)
-        for bar in range(bars):
-            place = min(bar * len(metric.broken) // bars, len(metric.broken) - 1)
-            if cells[bar] == " " and metric.broken[place]:
-                cells[bar] = paint.glyphs.nan
-        line.plain = "".join(cells)
-        for bar, char in enumerate(cells):
-            if char == paint.glyphs.nan:
-                line.stylize(paint.style("error", bold=True), bar, bar + 1)
-    return line

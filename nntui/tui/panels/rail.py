@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from nntui.finding import Finding
-from nntui.session.log import CHECKPOINT
-from nntui.session.snapshot import EventRow, Snapshot
+from nntui.session.log import CHECKPOINT, EventRow
+from nntui.session.snapshot import Snapshot
 from nntui.tui.paint import Paint, cut_line, joined, spread, wrapped
 from nntui.tui.panels.frame import READING
 from nntui.tui.panels.log import event_lines

@@ -9,8 +9,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -23,6 +21,9 @@ from nntui.tui.panels.frame import head_line, notice_line, status_line
 from nntui.tui.widgets.lines import Draw, Lines
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nntui.tui.app import NntuiApp
 
 
@@ -78,6 +79,10 @@ class RunScreen(Screen[None]):
 
     def open(self) -> None:
         """Enter was pressed."""
+
+    def next(self) -> int:
+        """Go to the next of what is listed; its place."""
+        return 0
 
     def back(self) -> bool:
         """Escape was pressed; True when there was something here to leave."""

@@ -23,7 +23,6 @@ from nntui.tui.panels.metrics import in_sight, metric_lines
 from nntui.tui.panels.pins import pins_line
 from nntui.tui.panels.rail import rail_lines
 from nntui.tui.screens.base import RunScreen
-from nntui.tui.widgets.filter import FilterScreen
 from nntui.tui.widgets.plot import inner_width, plot_lines
 
 MOST_INSIDE = 100
@@ -93,6 +92,8 @@ class LiveScreen(RunScreen):
 
     def action_filter(self) -> None:
         """Ask for letters that a metric's name must hold, and show at once what they leave."""
+        from nntui.tui.widgets.filter import FilterScreen
+
         before = self.options
 
         def answered(pattern: str | None) -> None:

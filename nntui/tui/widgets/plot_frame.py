@@ -1,6 +1,6 @@
-"""The frame of a plot: its edges, what was done to the data, labels, the axis.
+"""What stands in the edges of a plot: what was done to the data, labels, the axis.
 
-Owns what surrounds a plot. Pure. Invariant: every line is exactly as wide as asked.
+Owns the words around a plot. Pure. Invariant: every line is exactly as wide as asked.
 """
 
 from __future__ import annotations
@@ -16,22 +16,13 @@ from rich.text import Text
 from nntui.session.snapshot import PlotData
 from nntui.tui.canvas import column_of, row_of
 from nntui.tui.glyphs import power
-from nntui.tui.paint import Paint, joined
-from nntui.tui.units import cut, fit
+from nntui.tui.paint import Paint
+from nntui.tui.units import cut
+from nntui.tui.widgets.plot_edges import LABEL_WIDTH, lower_edge
 from nntui.tui.widgets.plot_legend import NOWHERE, UNITS, Crosshair, cursor_words
 
-LABEL_WIDTH = 6
 STRIDES = (1, 2, 5, 4, 3)
 """Which of the ticks of a linear axis have labels, the best first."""
-
-
-def blank_lines(width: int, height: int, paint: Paint, title: str, words: str) -> list[Text]:
-    """The frame of a plot without points, and why there are none."""
-    border, wall = paint.style("border"), paint.glyphs.wall
-    lines = [_framed(Text(" " * (width - 2)), border, wall) for _ in range(height - 2)]
-    lines[(height - 2) // 2] = _framed(paint.text(fit(f"  {words}", width - 2), "quiet"), border, wall)
-    edge = upper_edge(paint.text(f" {title} ", "quiet"), Text(), width, paint)
-    return [edge, *lines, _x_frame(Text(paint.glyphs.rule * (width - 2), border), paint)]
 
 
 def y_labels(data: PlotData, rows: int, paint: Paint) -> dict[int, str]:
@@ -78,21 +69,6 @@ def corner(data: PlotData, paint: Paint, untold: Sequence[str], width: int, *, c
     return paint.text(f" {' · '.join(words)} " if words else "", "quiet")
 
 
-def upper_edge(left: Text, right: Text, width: int, paint: Paint) -> Text:
-    """The upper edge with words in it."""
-    border = paint.style("border")
-    corners = "++" if paint.glyphs.kind == "ascii" else "╭╮"
-    if left.cell_len + right.cell_len + 4 > width:
-        right = Text()
-    left = left.copy()
-    left.truncate(max(0, width - 4), overflow="ellipsis")
-    fill = paint.glyphs.rule * max(0, width - 4 - left.cell_len - right.cell_len)
-    rule = paint.glyphs.rule
-    return joined(
-        [Text(corners[0] + rule, border), left, Text(fill, border), right, Text(rule + corners[1], border)], ""
-    )
-
-
 def x_axis(
     data: PlotData,
     width: int,
@@ -137,7 +113,7 @@ def x_axis(
         count = len(list(same))
         line.append("".join(cells[place : place + count]), style)
         place += count
-    return _x_frame(line, paint)
+    return lower_edge(line, paint)
 
 
 def _are_apart(places: Sequence[tuple[int, float, str]]) -> bool:
@@ -147,13 +123,3 @@ def _are_apart(places: Sequence[tuple[int, float, str]]) -> bool:
 
 def _is_decade(value: float) -> bool:
     return math.isclose(value, 10.0 ** round(math.log10(value)), rel_tol=1e-9)
-
-
-def _x_frame(line: Text, paint: Paint) -> Text:
-    border = paint.style("border")
-    corners = "++" if paint.glyphs.kind == "ascii" else "╰╯"
-    return joined([Text(corners[0], border), line, Text(corners[1], border)], "")
-
-
-def _framed(line: Text, border: Style, wall: str) -> Text:
-    return joined([Text(wall, border), line, Text(wall, border)], "")
