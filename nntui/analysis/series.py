@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+PACE_POINTS = 200
+"""Newest points from which the pace of a process is taken."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Series:
     """One metric of the shown lineage, in the order logged. All arrays have shape (n,)."""
@@ -98,3 +102,10 @@ class RunFacts:
             if name == intent and (not pattern or not layer or fnmatchcase(layer, pattern)):
                 return True
         return False
+
+
+def pace(points: Series) -> float:
+    """Steps per second over the newest points, pauses included; NaN when unknown."""
+    step, time = points.step[-PACE_POINTS:], points.wall_time[-PACE_POINTS:]
+    elapsed = float(time[-1] - time[0]) if len(time) > 1 else 0.0
+    return float(step[-1] - step[0]) / elapsed if elapsed > 0 and step[-1] > step[0] else math.nan

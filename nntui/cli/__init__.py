@@ -52,7 +52,7 @@ def put(text: str) -> None:
 
 
 def _run(words: list[str]) -> int:
-    parser = verbs.parser()
+    parser = verbs.parser(words[0] if words else "")
     known = {verb.name: verb for verb in verbs.VERBS}
     asked = known.get(words[0]) if words else None
     if asked is not None and asked.arguments is None:

@@ -53,8 +53,8 @@ class Verb:
     """Where its `run(arguments) -> exit code` is, below nntui.cli; empty: under its own name."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of every verb."""
+def parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """The parser of every verb. asked: the only one whose words will be parsed, so that what the others take is not made."""
     made = argparse.ArgumentParser(
         prog="nntui",
         description="Sanity checks, live plots and alerts for training neural networks.",
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = made.add_subparsers(dest="verb", metavar="{" + ",".join(verb.name for verb in VERBS) + "}")
     for verb in VERBS:
         one = verbs.add_parser(verb.name, help=verb.help, add_help=verb.arguments is not None)
-        if verb.arguments is not None:
+        if verb.arguments is not None and asked in (None, verb.name):
             verb.arguments(one)
     return made
 

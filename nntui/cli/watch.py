@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with _answered(path or root or paths.DEFAULT):
             from nntui.tui.app import NntuiApp
+            from nntui.tui.screens import kind_of
 
             app = NntuiApp(
                 path,
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
                 light=arguments.light,
                 quiet=arguments.quiet,
             )
+            kind_of(app.first_screen())
         app.run()
     except BaseException as error:
         put(GIVE_BACK)
@@ -75,7 +77,7 @@ def _answered(place: Path) -> Iterator[None]:
         raise KeyboardInterrupt
 
     handler = signal.signal(signal.SIGINT, interrupt)
-    gc.disable()  # nearly all of it stays: looking through it for garbage would take a tenth of the time
+    gc.disable()  # all of it stays: looking through it for garbage would take a tenth of the time, now or later
     try:
         put(f"{TAKE_SCREEN}{safe(place.name or place)}  opening")
         yield
@@ -83,6 +85,7 @@ def _answered(place: Path) -> Iterator[None]:
         if not interrupted:
             raise
     finally:
+        gc.freeze()
         gc.enable()
         signal.signal(signal.SIGINT, handler)
     if interrupted:

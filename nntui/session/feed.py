@@ -30,6 +30,8 @@ IDLE_INTERVAL = 1.0
 """Seconds between looks while nothing is known to have changed."""
 POLLING_INTERVAL = 0.25
 """Seconds between looks without file events."""
+FIRST_LOOK = 0.05
+"""Seconds in which the screen draws what it is told first, before the thread takes the processor again."""
 SNAPSHOT_INTERVAL = 0.25
 """Least seconds between two snapshots, unless the view changed."""
 SNAPSHOT_SHARE = 0.2
@@ -120,13 +122,25 @@ class Feed:
         self._pins = self._pins or Pins()
         reader = RunReader(self.path)
         state = RunState(reader.identity.name or self.path.name, self.path)
-        hints = _Hints(self.path, self._hinted)
         self._behind = True
+        if not self._number:
+            self._introduce(reader, state)
+        hints = _Hints(self.path, self._hinted)
         try:
             while not self._stopped:
                 self._turn(reader, state, self._pins, hints)
         finally:
             hints.stop()
+
+    def _introduce(self, reader: RunReader, state: RunState) -> None:
+        """Show what one poll brings before anything else is read, imported or judged: what there is, then the plots of it."""
+        state.fold(reader.poll(), time.monotonic(), time.time())
+        for _ in ("what there is", "what the screen asks for then") if state.any_points else ():
+            self._view_changed = False
+            self._asked.clear()
+            snapshot = state.snapshot(self._view, time.monotonic(), judged=False)
+            self._post(dataclasses.replace(snapshot, complete=False))
+            self._asked.wait(FIRST_LOOK)
 
     def _turn(self, reader: RunReader, state: RunState, pins: Pins, hints: _Hints) -> None:
         poll = reader.poll()
@@ -148,7 +162,7 @@ class Feed:
             self._view_changed = False
             self._dirty = False
             called, drawn_along = pins.told(self.path)
-            snapshot = state.snapshot(self._view, now, pins.drawn)
+            snapshot = state.snapshot(self._view, now, pins.drawn, judged=not self._behind)
             self._post(dataclasses.replace(snapshot, complete=not self._behind, called=called, pins=drawn_along))
             self._posting.done(now, time.thread_time() - begun)
             before, self._spent = self._spent, time.process_time()

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.writers import Writer, newest_sign_ns, of_first_rank
-from nntui.session.inside import Lines
 from nntui.session.liveness import OVER, Pulse, State, judge, leading
+
+if TYPE_CHECKING:
+    from nntui.session.weights import Lines
 
 
 class Launches:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nntui import names
 from nntui.analysis.series import Series
@@ -18,7 +18,9 @@ from nntui.runlog.writers import Writer
 from nntui.session.columns import Recorded
 from nntui.session.launches import Launches
 from nntui.session.rows import object_of
-from nntui.session.system import System, SystemView, process, system, wanted
+
+if TYPE_CHECKING:
+    from nntui.session.system import System, SystemView
 
 
 class Machines:
@@ -35,6 +37,8 @@ class Machines:
 
     def shown(self, view: SystemView, launches: Launches, recorded: Recorded) -> System:
         """What the view asks for."""
+        from nntui.session.system import process, system, wanted
+
         writers = launches.writers
         chosen = view.writer if view.writer in writers else launches.lead
         longest = {name: recorded.longest(name, _is_training) for name in writers}

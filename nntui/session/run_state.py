@@ -17,15 +17,15 @@ from typing import Any
 import pyarrow as pa
 
 from nntui import names
-from nntui.analysis import roles, rules
-from nntui.analysis.series import RunFacts, Series
+from nntui.analysis import roles
+from nntui.analysis.series import RunFacts, Series, pace
 from nntui.finding import PROGRESS, Finding
 from nntui.runlog import layout
 from nntui.runlog.reader import Damage, Poll
 from nntui.session import plotting, recipe
 from nntui.session.columns import Lineage, Recorded
 from nntui.session.drawing import Along, Drawing
-from nntui.session.inside import Inside
+from nntui.session.later import Later
 from nntui.session.launches import Launches
 from nntui.session.liveness import OVER, State
 from nntui.session.log import Journal
@@ -44,7 +44,6 @@ from nntui.session.snapshot import (
 )
 from nntui.session.sparing import Sparing
 from nntui.session.spill import SPILL
-from nntui.session.system import pace
 from nntui.session.tracks import XScale
 
 ALERT_INTERVAL = 1.0
@@ -65,7 +64,7 @@ class RunState:
         self._checks: dict[str, tuple[int, Finding]] = {}
         self._journal = Journal()
         self._wall = 0.0
-        self._inside = Inside()
+        self._later = Later()
         self._machines = Machines()
         self._lost_reported: dict[str, int] = {}
         self._damage = Damage()
@@ -83,6 +82,7 @@ class RunState:
         changed = bool(poll.batches) or poll.lost != self._damage
         changed |= self._launches.see(poll.writers, now, wall)
         self._damage, self._wall = poll.lost, wall
+        self._later.catch_up()  # what waits is of one poll, however long the run is
         newest: dict[str, float] = {}
         for batch in poll.batches:
             newest[batch.writer] = max(
@@ -112,7 +112,7 @@ class RunState:
             for row in rows_of(data):
                 self._fold_event(writer, row)
         else:
-            self._inside.fold(kind, writer, data)
+            self._later.fold(kind, writer, data)
         times = data.column("wall_time_ns")
         return float(times[-1].as_py() or 0) / 1e9 if len(times) else 0.0
 
@@ -123,7 +123,7 @@ class RunState:
 
     def _fold_event(self, writer: str, row: dict[str, Any]) -> None:
         self._journal.fold_event(writer, row)
-        self._inside.fold_event(row)
+        self._later.fold_event(row)
         self._machines.fold_event(writer, row)
         if row["event"] == "lost":
             points = object_of(row["data"]).get("points")
@@ -133,8 +133,11 @@ class RunState:
 
     # --- freezing -----------------------------------------------------------------------------
 
-    def snapshot(self, view: View, now: float, along: Along = lambda metrics: ()) -> Snapshot:
-        """Everything the view needs, as of now. along: what other runs give to a plot of these metrics."""
+    def snapshot(self, view: View, now: float, along: Along = lambda metrics: (), *, judged: bool = True) -> Snapshot:
+        """Everything the view needs, as of now. along: what other runs give to a plot of these metrics.
+
+        judged: whether the rules are asked; without them, and what they are told of the inside, a run is shown sooner.
+        """
         self._number += 1
         writers, cuts = self._launches.shown, self._launches.cuts
         lineages = {metric: self._recorded.lineage(metric, writers, cuts) for metric in self._recorded.metrics}
@@ -144,10 +147,10 @@ class RunState:
         ended = max((float(s.wall_time[-1]) for s in series.values()), default=math.nan)
         replaced = sum(len(one.replaced) for one in lineages.values())
         head = self._head(outside, ended, replaced)
-        alerts = self._find_alerts(training, head, now)
+        alerts = self._find_alerts(training, head, now) if judged else self._alerts
         moment = max(outside.values(), key=len, default=Series.empty()).when
         self._journal.hear(alerts, now, self._wall, moment, over=head.state in OVER)
-        checks = recipe.ordered(self._checked())
+        checks = recipe.ordered(self._checked(judged=judged))
         growing = head.state in ("live", "quiet")
         listed, inside = _listed(series, view)
         metrics = [self._drawing.summary(metric, lineages[metric], view, growing) for metric in listed]
@@ -180,17 +183,19 @@ class RunState:
     ) -> dict[str, Any]:
         """What single screens show, as far as the view asks for it."""
         points = (self._recorded.points, self._launches.everything_cut)
-        parts = self._inside.shown(view, self._launches.lines, training, points)
+        asked = (view.predictions, view.dependencies, view.data, view.layers, view.weights, view.samples)
+        parts = self._later.inside.shown(view, self._launches.lines, training, points) if any(asked) else {}
         if view.log:
             parts["log"] = self._journal.shown(view.log, alerts, moment)
         if view.system:
             parts["system"] = self._machines.shown(view.system, self._launches, self._recorded)
         return parts
 
-    def _checked(self) -> list[Finding]:
+    def _checked(self, *, judged: bool) -> list[Finding]:
         """The newest outcome of each check, and what is judged by what was recorded since."""
-        found, judged = [finding for _, finding in self._checks.values()], self._inside.finding(self._launches.lines)
-        return found if judged is None or judged.id in self._checks else [*found, judged]
+        found = [finding for _, finding in self._checks.values()]
+        layer = self._later.inside.finding(self._launches.lines) if judged else None
+        return found if layer is None or layer.id in self._checks else [*found, layer]
 
     def series(self, metric: str) -> Series:
         """The points of a metric that count."""
@@ -250,8 +255,10 @@ class RunState:
     def _find_alerts(self, series: Mapping[str, Series], head: Head, now: float) -> tuple[Finding, ...]:
         if not self._asking.due(now):
             return self._alerts
+        from nntui.analysis import rules
+
         begun = time.thread_time()
-        going, answers = head.state in ("live", "quiet"), self._inside.answers(self._launches.lines)
+        going, answers = head.state in ("live", "quiet"), self._later.inside.answers(self._launches.lines)
         checked = tuple(at for at, _ in self._checks.values())
         key = (self._recorded.points, head.state, self._launches.everything_cut, answers, checked)
         if going or key != self._alerts_key:
@@ -263,7 +270,7 @@ class RunState:
                 seconds_since_row=now - head.newest if going else math.nan,
                 last_step=head.step,
                 resumes=self._launches.resumes,
-                watched=self._inside.watched,
+                watched=self._later.inside.watched,
                 ranks=self._by_rank(),
                 checks={row: finding for row, (_, finding) in self._checks.items()},
                 answers=answers,
@@ -274,6 +281,8 @@ class RunState:
 
     def _by_rank(self) -> dict[int, dict[str, Series]]:
         """What each rank recorded of the metrics by which ranks are compared."""
+        from nntui.analysis import rules
+
         ranks = self._launches.ranks
         if len(ranks) < 2:
             return {}
@@ -287,6 +296,11 @@ class RunState:
     def state(self) -> State:
         """The state of the run as of the last poll."""
         return self._launches.state[0]
+
+    @property
+    def any_points(self) -> bool:
+        """Whether a metric was recorded."""
+        return self._recorded.points > 0
 
     @property
     def lost(self) -> Lost:

@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.downsampling import bridge, per_column
-from nntui.analysis.series import Series
+from nntui.analysis.series import Series, pace
 from nntui.runlog.layout import Code
 from nntui.runlog.writers import Writer
 from nntui.session.liveness import OVER, Pulse, State
 
 Floats = NDArray[np.float64]
 
-PACE_POINTS = 200
-"""Newest points from which the pace of a process is taken."""
 LATE = 2.0
 """Seconds of its own pace by which a rank may be behind the foremost: rows come every half second."""
 PROBED = (
@@ -187,13 +185,6 @@ def process(writer: Writer, judged: tuple[State, str], pulse: Pulse, longest: Se
         command=manifest.command,
         seed=manifest.seed,
     )
-
-
-def pace(points: Series) -> float:
-    """Steps per second over the newest points, pauses included; NaN when unknown."""
-    step, time = points.step[-PACE_POINTS:], points.wall_time[-PACE_POINTS:]
-    elapsed = float(time[-1] - time[0]) if len(time) > 1 else 0.0
-    return float(step[-1] - step[0]) / elapsed if elapsed > 0 and step[-1] > step[0] else math.nan
 
 
 def between(points: Series) -> Series:

@@ -93,7 +93,8 @@ class NntuiApp(Shell):
         """Looks at the folder of runs; made, and imported, when a screen first wants that."""
         from nntui.session.watchman import Watchman
 
-        return (self._make_watchman or Watchman)(self.root, lambda runs: self.post_message(RunsReady(runs)))
+        make: Callable[..., Any] = self._make_watchman or Watchman
+        return make(self.root, lambda runs: self.post_message(RunsReady(runs)))
 
     def first_screen(self) -> str:
         """The overview, or the runs where none is open."""
@@ -104,10 +105,10 @@ class NntuiApp(Shell):
         return self.path is not None or name in ("runs", "help")
 
     def on_mount(self) -> None:
-        """Begin to read."""
+        """Begin to read, once the first frame is there: what reads takes the processor from it."""
         self.set_interval(AGE_INTERVAL, self._tick)
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-        self.following.start()
+        self.call_after_refresh(self.following.start)
 
     def on_unmount(self) -> None:
         """Let the threads go."""

@@ -135,7 +135,7 @@ import logging, threading
 from pathlib import Path
 from nntui.session.feed import Feed
 seen = threading.Event()
-feed = Feed(Path({str(tmp_path / "run")!r}), lambda snapshot: seen.set())
+feed = Feed(Path({str(tmp_path / "run")!r}), lambda snapshot: snapshot.complete and seen.set())
 feed.start()
 assert seen.wait(20)
 logging.getLogger("watchdog.observers.inotify").error("called when the thread is inactive")
@@ -160,7 +160,7 @@ def test_nothing_is_posted_when_nothing_changed(tmp_path, watch) -> None:
     with nntui.init(tmp_path / "run") as run:
         run.log({"loss": 1.0})
     watcher = watch(tmp_path / "run")
-    watcher.until(lambda s: s.head.state == "ended")
+    watcher.until(lambda s: s.head.state == "ended" and s.complete)
     polls = []
     from nntui.runlog.reader import RunReader
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from nntui import names
-from nntui.analysis.series import Series
+from nntui.analysis.series import Series, pace
 from nntui.runlog.layout import Code, write_once
 from nntui.runlog.reader import Batch
 from nntui.session.run_state import RunState
 from nntui.session.snapshot import PlotView, View
-from nntui.session.system import Process, SystemView, between, compared, pace, system
+from nntui.session.system import Process, SystemView, between, compared, system
 
 NONE = Series.empty()
 
