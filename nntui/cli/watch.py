@@ -38,7 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with _answered(path or root or paths.DEFAULT):
             from nntui.tui.app import NntuiApp
-            from nntui.tui.screens import kind_of
 
             app = NntuiApp(
                 path,
@@ -48,7 +47,6 @@ def run(arguments: argparse.Namespace) -> int:
                 light=arguments.light,
                 quiet=arguments.quiet,
             )
-            kind_of(app.first_screen())
         app.run()
     except BaseException as error:
         put(GIVE_BACK)

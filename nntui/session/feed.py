@@ -30,8 +30,8 @@ IDLE_INTERVAL = 1.0
 """Seconds between looks while nothing is known to have changed."""
 POLLING_INTERVAL = 0.25
 """Seconds between looks without file events."""
-FIRST_LOOK = 0.05
-"""Seconds in which the screen draws what it is told first, before the thread takes the processor again."""
+FIRST_LOOK = 0.25
+"""Seconds for which the thread leaves the processor to the screen that draws what it was told first, unless that wakes it."""
 SNAPSHOT_INTERVAL = 0.25
 """Least seconds between two snapshots, unless the view changed."""
 SNAPSHOT_SHARE = 0.2

@@ -24,7 +24,7 @@ from nntui.tui.messages import RunsReady, SnapshotReady
 from nntui.tui.options import Options
 from nntui.tui.safe import safe
 from nntui.tui.said import Said
-from nntui.tui.screens import name_of
+from nntui.tui.screens import kind_of, name_of
 from nntui.tui.shell import Shell
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class NntuiApp(Shell):
         self.looked = False
         """Whether the folder of runs was looked at."""
         self._make_watchman = watchman
+        kind_of(self.first_screen())  # imported before the app runs, while an interrupt is still an interrupt
 
     @property
     def path(self) -> Path | None:
@@ -151,6 +152,8 @@ class NntuiApp(Shell):
         if words and not self.quiet:
             self.call_out(call(words, os.environ))
         self.snapshot = self.following.shown(paused=self.paused)
+        if not self.newest.complete:
+            self.call_after_refresh(self.following.drawn)
 
     def watch_snapshot(self) -> None:
         """Draw it on the screen in front."""

@@ -70,6 +70,11 @@ class Following:
         if self.feed is not None:
             self.feed.show(view)
 
+    def drawn(self) -> None:
+        """Let the feed go on: what it told first is on the screen."""
+        if self.feed is not None:
+            self.feed.wake()
+
     def take(self, message: SnapshotReady) -> bool:
         """Whether this is the newest of the run that is watched; it is then kept."""
         if message.source != self._source or message.snapshot.number < self.newest.number:

@@ -150,6 +150,6 @@ def test_an_interrupt_while_the_dashboard_takes_over_gives_the_screen_back(
 def test_an_interrupt_while_the_words_are_read_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(verbs, "parser", partial(signal.raise_signal, signal.SIGINT))
+    monkeypatch.setattr(verbs, "parser", lambda *_: signal.raise_signal(signal.SIGINT))
     assert main(["ls"]) == 130
     assert capsys.readouterr().err == "nntui ls: interrupted.\n"

@@ -42,7 +42,7 @@ def test_what_is_kept_is_what_would_be_made_anew(many: list[list[Text]]) -> None
                 app.shown = lines
                 app.theme = "nord" if at == 3 else app.theme  # another background under the same words
                 kept.redraw()
-                new.on_resize()
+                new.draw_anew()
                 rows = [(kept.render_line(y), new.render_line(y)) for y in range(HEIGHT)]
                 assert all(one == other for one, other in rows)
 

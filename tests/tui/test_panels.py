@@ -15,7 +15,7 @@ from nntui.session.snapshot import Head, Lost, MetricSummary, Snapshot
 from nntui.tui.glyphs import SETS, plain
 from nntui.tui.paint import Paint, fitted, spread
 from nntui.tui.panels.findings import finding_detail, finding_row, recipe_line, worst_check_line
-from nntui.tui.panels.frame import head_line, notice_line, status_line
+from nntui.tui.panels.frame import READING, head_line, notice_line, status_line
 from nntui.tui.panels.log import event_row
 from nntui.tui.panels.metrics import metric_lines
 from nntui.tui.panels.rail import rail_lines
@@ -75,7 +75,7 @@ def head(width: int, *, age: float = 0.4, paused: bool = False, **changes: Any) 
         "lr": 3e-4,
         "samples_per_second": 812.0,
     }
-    return head_line(Snapshot(head=Head(**(known | changes))), width, PAINT, age, paused).plain
+    return head_line(Snapshot(number=1, head=Head(**(known | changes))), width, PAINT, age, paused).plain
 
 
 def test_the_first_line_has_it_all_where_there_is_room() -> None:
@@ -123,7 +123,7 @@ def test_a_loss_that_is_nan_is_shown_as_nan() -> None:
 
 
 def notice(**changes: Any) -> str:
-    return notice_line(Snapshot(**changes), 100, PAINT).plain
+    return notice_line(Snapshot(**{"number": 1} | changes), 100, PAINT).plain
 
 
 ALERT = Finding("live.plateau", "info", "train/loss is flat")
@@ -140,6 +140,7 @@ def test_the_notice_is_the_most_urgent_thing() -> None:
     assert notice(head=Head(state="live", lost=Lost(ignored=2))) == "2 odd files ignored"
     assert notice(head=Head(state="crashed", state_reason="process 812 is gone")) == "✗ crashed: process 812 is gone"
     assert notice(head=Head(path="runs/x")) == "waiting for data in runs/x"
+    assert notice(head=Head(path="runs/x"), number=0) == READING, "nobody has looked yet"
     assert notice(head=Head(state="live")) == "✓ no alerts"
     assert notice(alerts=(ALERT,)).endswith("[a] 1 alert")
 

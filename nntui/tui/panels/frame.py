@@ -25,7 +25,7 @@ def head_line(snapshot: Snapshot, width: int, paint: Paint, data_age: float, pau
     """The run in one line, the age of the data at its right edge; what matters least is left out when it is narrow."""
     head = snapshot.head
     glyph, meaning = (paint.glyphs.failed, "error") if snapshot.problem else paint.state(head.state)
-    word = "problem" if snapshot.problem else head.state
+    word = "problem" if snapshot.problem else "opening" if untold(snapshot) else head.state
     t = paint.text
     progress = head.step >= 0 and head.total_steps > 0
     share = min(1.0, head.step / head.total_steps) if progress else 0.0
@@ -50,6 +50,11 @@ def head_line(snapshot: Snapshot, width: int, paint: Paint, data_age: float, pau
     return spread(fitted(parts, width - data.cell_len - 2 if data.cell_len else width), data, width)
 
 
+def untold(snapshot: Snapshot) -> bool:
+    """Whether nothing was told of the run yet, not even that there is none."""
+    return snapshot.unread and snapshot.head.state == "waiting"
+
+
 def notice_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
     """The one thing to know: a problem, the first alert, lost data, or that there is none of these."""
     head = snapshot.head
@@ -60,7 +65,7 @@ def notice_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
     lost = _lost(head.lost, paint)
     if lost.cell_len:
         return cut_line(lost, width)
-    if head.state == "waiting":
+    if head.state == "waiting" and not untold(snapshot):
         return cut_line(paint.text(f"waiting for data in {head.path}", "quiet"), width)
     if head.state_reason:
         glyph, meaning = paint.state(head.state)

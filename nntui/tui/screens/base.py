@@ -113,7 +113,7 @@ class RunScreen(Screen[None]):
     def restyle(self) -> None:
         """The colours changed."""
         for lines in self.query(Lines):
-            lines.on_resize()
+            lines.draw_anew()
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw a snapshot: lay out, ask for what fits, and every panel draws again and sends what changed."""

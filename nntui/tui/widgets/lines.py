@@ -41,6 +41,16 @@ class Lines(Widget):
 
     def redraw(self) -> None:
         """Ask for the lines again and refresh those that differ."""
+        before, height = self._strips, self.size.height
+        self._ask()
+        for row in range(height):
+            old = before[row] if row < len(before) else None
+            new = self._strips[row] if row < len(self._strips) else None
+            if old is not new and old != new:
+                self.refresh(Region(0, row, self.size.width, 1))
+
+    def _ask(self) -> None:
+        """Have the lines for the size that there is; what is as it was is not made anew."""
         self._drawn_for = self.size
         width, height = self.size.width, self.size.height
         if width < 1 or height < 1:
@@ -59,14 +69,14 @@ class Lines(Widget):
             known = (*rows[row : row + 1], elsewhere.get(text[0], ((), None)))
             kept = next((strip for made_of, strip in known if made_of == text), None)
             self._strips.append(self._strip(line, width, base) if kept is None else kept)
-        for row in range(height):
-            old = before[row] if row < len(before) else None
-            new = self._strips[row] if row < len(self._strips) else None
-            if old is not new and old != new:
-                self.refresh(Region(0, row, width, 1))
 
     def on_resize(self) -> None:
-        """A new size needs new lines."""
+        """A new size needs new lines, unless they were needed before it was told of."""
+        if self.size != self._drawn_for:
+            self.draw_anew()
+
+    def draw_anew(self) -> None:
+        """All lines, also those that say the same: they may look otherwise."""
         self._strips, self._texts = [], []
         self.redraw()
 
@@ -78,8 +88,15 @@ class Lines(Widget):
         """
         late = self.display and self.size != self._drawn_for
         if late:
-            self.on_resize()
+            self.draw_anew()
         return late
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Some of the lines. Textual paints a panel before it tells it of its first size: it is not to be empty then."""
+        if self.size != self._drawn_for:
+            self._strips, self._texts = [], []
+            self._ask()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """The line at y."""
