@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -20,15 +21,11 @@ _Kind = TypeVar("_Kind")
 
 def alive(kind: type[_Kind]) -> list[_Kind]:
     """Every object of a class that there is."""
-    fitting: dict[type, bool] = {}
-    found: list[Any] = []
-    for one in gc.get_objects():
-        mine = type(one)  # isinstance would ask a proxy what it stands for
-        if mine not in fitting:
-            fitting[mine] = issubclass(mine, kind)
-        if fitting[mine]:
-            found.append(one)
-    return found
+    objects = gc.get_objects()
+    fitting = {
+        mine for mine in set(map(type, objects)) if issubclass(mine, kind)
+    }  # isinstance would ask a proxy what it is for
+    return list(compress(objects, map(fitting.__contains__, map(type, objects))))
 
 
 def optimizers() -> list[Optimizer]:

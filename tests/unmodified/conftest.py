@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 import torch
 
 import nntui
-from nntui.unmodified import attach, course, models
 from nntui.unmodified.attach import Attachment
 
 Numbers = list[float]
@@ -46,17 +44,10 @@ class Recorded:
 
 @pytest.fixture
 def attachment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Attachment]:
-    """A fresh attachment to this process, whose tests use nntui themselves; what other tests left is none of its trainings."""
+    """A fresh attachment to this process, whose tests use nntui themselves; it sees nothing of what other tests left."""
     monkeypatch.setattr(Attachment, "_records_itself", False)
     gc.collect()
-    left = [weakref.ref(one) for one in models.optimizers()]
-
-    def own() -> list[torch.optim.Optimizer]:
-        return [one for one in plain() if not any(other() is one for other in left)]
-
-    plain = models.optimizers
-    for module in (attach, course):
-        monkeypatch.setattr(module, "optimizers", own)
+    gc.freeze()
     return lambda: Attachment(tmp_path / "runs" / "it", ["train.py", "--lr", "0.1"])
 
 
