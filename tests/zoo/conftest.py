@@ -46,14 +46,14 @@ def healthy(name: str) -> Task:
     return dataclasses.replace(task, train=Changed(task.train, lambda one, _: one, EXAMPLES))
 
 
-def short(name: str) -> Task:
-    """The same, with the text in shorter windows."""
+def short(name: str, characters: int = CHARACTERS) -> Task:
+    """The same, with the text in shorter windows; in very short ones some text comes twice."""
     task = healthy(name)
     if name != "stdlib-chars":
         return task
 
     def cut(window: dict[str, Tensor], _: int) -> dict[str, Tensor]:
-        return {key: value[:CHARACTERS] for key, value in window.items()}
+        return {key: value[:characters] for key, value in window.items()}
 
     return dataclasses.replace(task, train=Changed(task.train, cut), validation=Changed(task.validation, cut, EXAMPLES))
 
