@@ -20,7 +20,7 @@ from pathlib import Path
 from nntui import __version__
 from nntui.cli import FOUND, OK, put
 from nntui.cli.doctor_folder import folder
-from nntui.cli.doctor_terminal import terminal, tmux
+from nntui.cli.doctor_terminal import pictures, terminal, tmux
 from nntui.tui.safe import safe
 from nntui.tui.units import wrap
 
@@ -67,6 +67,8 @@ def _answers(path: Path | None) -> Iterator[tuple[str, ...]]:
     encoding = getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(False)
     yield from terminal(environment, sys.stdout.isatty(), (size.columns, size.lines), encoding)
     yield from tmux(environment)
+    if sys.stdout.isatty():
+        yield from pictures(environment)
     yield from _packages()
     yield from folder(path)
 

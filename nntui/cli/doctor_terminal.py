@@ -5,14 +5,13 @@ Owns what environment variables and tmux's options mean for the dashboard. Pure 
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+
+from nntui.tui import terminals
+from nntui.tui import tmux as multiplexer
 
 LEAST = (80, 24)
 """Columns and rows from which the dashboard shows plots and numbers together."""
-PATIENCE = 2.0
-"""Seconds for tmux to answer."""
 
 
 def terminal(
@@ -55,7 +54,7 @@ def _colours(environment: Mapping[str, str], term: str) -> tuple[str, ...]:
     return "look", "16", "A terminal of 256 colours tells series apart better: export TERM=xterm-256color"
 
 
-def tmux(environment: Mapping[str, str], ask: Callable[..., str] | None = None) -> Iterator[tuple[str, ...]]:
+def tmux(environment: Mapping[str, str], ask: multiplexer.Ask = multiplexer.ask) -> Iterator[tuple[str, ...]]:
     """(about, status, found, advice) of tmux, nothing outside of it. ask: gives what tmux answers to words, empty for nothing."""
     if not environment.get("TMUX"):
         if environment.get("STY"):
@@ -66,7 +65,6 @@ def tmux(environment: Mapping[str, str], ask: Callable[..., str] | None = None) 
                 "A new alert rings the bell only; tmux can notify the desktop too.",
             )
         return
-    ask = ask or _ask
     yield "tmux", "ok", ask("-V").removeprefix("tmux ") or "does not answer"
     through = ask("show-options", "-gqv", "allow-passthrough")
     if through in ("on", "all"):
@@ -82,8 +80,8 @@ def tmux(environment: Mapping[str, str], ask: Callable[..., str] | None = None) 
         yield "escape key", "look", f"waits {delay} ms (escape-time)", "tmux set -s escape-time 20"
 
 
-def _ask(*words: str) -> str:
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(["tmux", *words], capture_output=True, text=True, timeout=PATIENCE, check=False)
-        return done.stdout.strip()
-    return ""
+def pictures(environment: Mapping[str, str], ask: multiplexer.Ask = multiplexer.ask) -> Iterator[tuple[str, ...]]:
+    """(about, status, found, advice) of how the dashboard shows pictures. ask: as above."""
+    found = terminals.pictures(environment, ask=ask)
+    how = "with all their pixels" if found.kitty else "two pixels to a cell"
+    yield "pictures", "look" if found.advice else "ok", f"{how}: {found.why}", *filter(None, [found.advice])

@@ -86,6 +86,12 @@ def _watch(watch: argparse.ArgumentParser) -> None:
     watch.add_argument(
         "--glyphs", choices=("braille", "block", "ascii"), default="braille", help="what plots are made of"
     )
+    watch.add_argument(
+        "--pictures",
+        choices=("auto", "kitty", "blocks"),
+        default="auto",
+        help="with all their pixels by kitty's protocol, or two to a cell (default: as nntui doctor finds)",
+    )
     watch.add_argument("--quiet", action="store_true", help="ring no bell when an alert is new")
     watch.add_argument("--light", action="store_true", help="for a light background")
 

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
                 root=root,
                 wait=arguments.wait,
                 glyphs=arguments.glyphs,
+                pictures=arguments.pictures,
                 light=arguments.light,
                 quiet=arguments.quiet,
             )

@@ -27,7 +27,7 @@ EXAMPLES = 64
 """Examples that are kept of a step."""
 STEPS = 16
 """Steps that are kept of one writer, at most; of more every other one is dropped."""
-LARGEST = 1 << 15
+LARGEST = 1 << 18
 """Numbers of an input that are kept."""
 NUMBERS = 1 << 22
 """Numbers that are kept in all: steps between the first and the newest make room; what still has none is known by its text."""

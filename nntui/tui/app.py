@@ -47,6 +47,7 @@ class NntuiApp(Shell):
         root: Path | None = None,
         wait: bool = False,
         glyphs: str = "braille",
+        pictures: str = "blocks",
         light: bool = False,
         quiet: bool = False,
         feed: Callable[..., Any] = Feed,
@@ -54,9 +55,10 @@ class NntuiApp(Shell):
     ) -> None:
         """path: the run to open; None begins with the runs below root. root: by default the folder above the run.
 
-        quiet: new alerts ring no bell. feed, watchman: what makes them, by default the session; tests give some that do nothing.
+        pictures: auto | kitty | blocks. quiet: new alerts ring no bell. feed, watchman: what makes them, by default the
+        session; tests give some that do nothing.
         """
-        super().__init__(glyphs=glyphs, light=light)
+        super().__init__(glyphs=glyphs, light=light, pictures=pictures)
         self.quiet = quiet
         self.said = Said()
         self.following = Following(feed, self.post_message)
@@ -184,6 +186,7 @@ class NntuiApp(Shell):
             self.front.show(self.snapshot)
 
     def _tick(self) -> None:
+        self.catch_up()
         if self.said.ended():
             self._redraw()
         if self.front is not None and self.front.is_mounted:

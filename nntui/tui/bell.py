@@ -12,6 +12,7 @@ from nntui.session.alerts import Alerts
 from nntui.session.liveness import OVER
 from nntui.session.snapshot import Snapshot
 from nntui.tui.safe import safe
+from nntui.tui.tmux import through
 from nntui.tui.units import cut
 
 BELL = "\a"
@@ -29,7 +30,7 @@ def call(words: str, environment: Mapping[str, str]) -> str:
         return BELL
     notification = f"\x1b]9;nntui: {cut(safe(words), LONGEST)}\a"
     if environment.get("TMUX"):
-        notification = "\x1bPtmux;" + notification.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+        notification = through(notification)
     return BELL + notification
 
 

@@ -13,11 +13,23 @@ from textual.theme import Theme
 
 from nntui.tui.glyphs import Glyphs
 from nntui.tui.safe import safe
+from nntui.tui.shelf import Shelf
 from nntui.tui.themes import series_style, style_of
 from nntui.tui.units import wrap
 
 LOUD = frozenset({"warning", "error"})
 SOFT = frozenset({"faint", "border"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """How a terminal shows pictures with all their pixels."""
+
+    shelf: Shelf
+    cell: tuple[int, int] = (10, 20)
+    """Width and height of a cell, in its pixels."""
+    turned: int = 0
+    """How often pictures were let go: what was drawn before may show none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,8 @@ class Paint:
     """Whether the terminal may be sent colours; without them (NO_COLOR) what matters is bold and what does not is dim."""
     exact: bool = False
     """Whether it says that it shows any colour (COLORTERM), not the nearest of 256 or 16."""
+    pixels: Pixels | None = None
+    """None where pictures are drawn in characters."""
 
     def style(self, meaning: str, *, bold: bool = False) -> Style:
         """foreground | quiet | faint | border | primary | accent | success | warning | error."""

@@ -1,7 +1,8 @@
-"""Recorded arrays as pictures: two pixels per cell, in the colours that a terminal has.
+"""Recorded arrays as pictures: two pixels per cell, in the colours that a terminal has, or all pixels where it can.
 
-Owns which arrays are pictures and how their numbers become shades. Invariant: shades are entries of xterm's own palette, so that
-no terminal mixes its own, unless it says that it shows any colour; in ASCII and without colours they are characters.
+Owns which arrays are pictures, how large they are drawn and how their numbers become shades. Invariant: shades are entries of
+xterm's own palette, so that no terminal mixes its own, unless it says that it shows any colour; in ASCII and without colours they
+are characters.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from nntui.tui.paint import Paint
+from nntui.tui import kitty
+from nntui.tui.paint import Paint, Pixels
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +24,10 @@ LARGEST = 4
 """Dots along a pixel, at most."""
 LEAST = 3
 """Rows and columns from which an array is a picture and not a row of numbers."""
+ENLARGED = 256
+"""Pixels along a side up to which a small picture is enlarged before it is sent."""
+WIDTHS = (32, 28, 24, 20, 16, 12, 10, 8, 6, 4, 3, 2)
+"""Cells across that a picture may have among others where all its pixels are shown."""
 
 
 def as_picture(shape: tuple[int, ...], data: Floats) -> Floats | None:
@@ -50,6 +56,8 @@ def picture_lines(pixels: Floats, width: int, height: int, paint: Paint) -> list
     rows, columns = pixels.shape[:2]
     if width < 1 or height < 1:
         return []
+    if paint.pixels is not None:
+        return _placed(pixels, width, height, paint.pixels)
     plain = _is_plain(paint)
     across, down = (2 * columns, rows) if plain else (columns, rows / 2)  # cells at one cell or half a cell per pixel
     scale = min(width / across, height / down, float(LARGEST))
@@ -70,6 +78,37 @@ def cells(rows: int, columns: int, scale: int, paint: Paint) -> tuple[int, int]:
     if _is_plain(paint):
         return 2 * columns * scale, rows * scale
     return columns * scale, -(-rows * scale // 2)
+
+
+def sizes(rows: int, columns: int, paint: Paint) -> list[tuple[int, int]]:
+    """Width and height in cells that a picture may have among others, the largest first."""
+    if paint.pixels is None:
+        return [cells(rows, columns, scale, paint) for scale in range(LARGEST, 0, -1)]
+    wide, high = paint.pixels.cell
+    shape = rows / columns * wide / high
+    most = max(WIDTHS[-1], LARGEST * columns)
+    return [(across, max(1, round(across * shape))) for across in WIDTHS if across <= most]
+
+
+def _placed(pixels: Floats, width: int, height: int, shown: Pixels) -> list[Text]:
+    """The picture with all its pixels: characters in whose place the terminal shows it, in at most height lines of width cells.
+
+    The terminal keeps its proportions. What has more pixels than the cells is averaged, and what has fewer is enlarged, so
+    that a terminal that blends pixels when it enlarges does not blur them.
+    """
+    (rows, columns), (wide, high) = pixels.shape[:2], shown.cell
+    width, height = min(width, kitty.MOST), min(height, kitty.MOST)
+    scale = min(width * wide / columns, height * high / rows, float(LARGEST * wide))
+    across = min(width, max(1, round(columns * scale / wide)))
+    down = min(height, max(1, round(rows * scale / high)))
+    if scale < 1:
+        pixels = _sampled(pixels, max(1, round(rows * scale)), max(1, round(columns * scale)))
+    data = (pixels * 255).round().astype(np.uint8)
+    data = data if data.ndim == 3 else np.repeat(data[..., None], 3, axis=2)
+    each = max(1, min(int(scale), ENLARGED // max(rows, columns)))
+    data = data.repeat(each, axis=0).repeat(each, axis=1)
+    lines = shown.shelf.put(data.tobytes(), (data.shape[1], data.shape[0]), (across, down))
+    return [Text(line, no_wrap=True, end="") for line in lines]
 
 
 def _is_plain(paint: Paint) -> bool:

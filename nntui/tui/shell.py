@@ -5,23 +5,32 @@ Owns the stack of screens. Knows no feed. Invariant: the terminal is sent what i
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import os
+import sys
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.filter import NoColor
 from textual.screen import Screen
 
+from nntui.tui import terminals, tmux
 from nntui.tui.actions import ACTIONS
 from nntui.tui.glyphs import SETS
-from nntui.tui.paint import Paint
+from nntui.tui.paint import Paint, Pixels
 from nntui.tui.screens import kind_of, load, name_of
 from nntui.tui.screens.base import RunScreen
+from nntui.tui.shelf import Shelf
 from nntui.tui.themes import DARK, LIGHT
-from nntui.tui.thrift import Terminal
+from nntui.tui.thrift import Runs, Terminal
 
 LOADED_AFTER = 1.0
 """Seconds until the screens are there that were not shown first."""
+
+LOOK = 5
+"""Seconds after which it is asked whether another terminal shows the pictures."""
 
 
 class Shell(App[None]):
@@ -37,7 +46,7 @@ class Shell(App[None]):
         for key in action.keys
     ]
 
-    def __init__(self, *, glyphs: str, light: bool) -> None:
+    def __init__(self, *, glyphs: str, light: bool, pictures: str) -> None:
         super().__init__(ansi_color=False)
         self.animation_level = "none"
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
@@ -46,7 +55,18 @@ class Shell(App[None]):
             self.register_theme(theme)
         self.theme = LIGHT.name if light else DARK.name
         self.glyphs = SETS[glyphs]
-        self._terminal = Terminal()
+        self._shelf = self._made_shelf(pictures)
+        self._terminal = Terminal(self._shelf)
+        self._ticks = 0
+        self._cell = terminals.cell(sys.__stderr__) if sys.__stderr__ else terminals.CELL
+
+    def _made_shelf(self, pictures: str) -> Shelf | None:
+        """What the terminal is handed over where it shows pictures with all their pixels."""
+        if self.glyphs.kind == "ascii" or not terminals.pictures(os.environ, pictures).kitty:
+            return None
+        if not os.environ.get("TMUX"):
+            return Shelf()
+        return Shelf(tmux.through, partial(tmux.around, os.environ))
 
     def on_mount(self) -> None:
         """Have the other screens ready once the first is there."""
@@ -63,7 +83,9 @@ class Shell(App[None]):
     @property
     def paint(self) -> Paint:
         """What panels draw with."""
-        return Paint(self.current_theme, self.glyphs, not self.no_color, self.console.color_system == "truecolor")
+        pixels = self._shelf and Pixels(self._shelf, self._cell, self._shelf.turned)
+        exact = self.console.color_system == "truecolor"
+        return Paint(self.current_theme, self.glyphs, not self.no_color, exact, pixels)
 
     @property
     def front(self) -> RunScreen | None:
@@ -84,14 +106,58 @@ class Shell(App[None]):
         return kind_of(self.first_screen())()
 
     def call_out(self, signals: str) -> None:
-        """Send the terminal what calls for a person."""
-        if self._driver is not None and not self.is_headless:
+        """Send the terminal what draws nothing: what calls for a person, pictures that are shown later."""
+        if signals and self._driver is not None and not self.is_headless:
             self._driver.write(signals)
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        """Send what the terminal does not show yet, in place of whole regions."""
-        sent = self._running and not self._closed and not self._batch_count
-        super()._display(screen, self._terminal.changes(renderable, self.size) if sent else renderable)
+        """Send what the terminal does not show yet, in place of whole regions; before it, pictures that it does not have."""
+        if not self._running or self._closed or self._batch_count:
+            super()._display(screen, renderable)
+            return
+        changes = self._terminal.changes(renderable, self.size)
+        if self._shelf is not None and isinstance(changes, Runs):
+            self.call_out(self._shelf.sent(changes.pictures()))
+        super()._display(screen, cast("Any", changes))
+        if self._shelf is not None and self._shelf.is_full:
+            self.call_out(self._shelf.spared(self._terminal.pictures()))
+
+    def _build_driver(self, *arguments: Any, **named: Any) -> Driver:
+        """The driver, which deletes pictures before it gives the terminal back, for whatever reason it does."""
+        driver = super()._build_driver(*arguments, **named)
+        give_back = driver.stop_application_mode
+
+        def stop() -> None:
+            if self._shelf is not None:
+                self.call_out(self._shelf.cleared())
+            give_back()
+
+        driver.stop_application_mode = stop
+        return driver
+
+    def on_resize(self) -> None:
+        """Other letters have other cells."""
+        if sys.__stderr__:
+            self._cell = terminals.cell(sys.__stderr__)
+
+    def catch_up(self) -> None:
+        """Show the pictures that could not be sent while tmux showed something else, or were sent before somebody attached."""
+        self._ticks += 1
+        if self._shelf is not None and self._shelf.is_behind(look=self._ticks % LOOK == 0):
+            self._draw_anew()
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """The screen as SVG: in blocks, because a file has no pictures of the terminal."""
+        shelf, front = self._shelf, self.front
+        if shelf is None or front is None:
+            return super().export_screenshot(title=title, simplify=simplify)
+        self._shelf = None
+        try:
+            front.redraw()
+            return super().export_screenshot(title=title, simplify=simplify)
+        finally:
+            self._shelf = shelf
+            front.redraw()
 
     def _fatal_error(self) -> None:
         """Leave without Textual's traceback: whoever ran the app says in a line what `failure` is."""
@@ -105,6 +171,11 @@ class Shell(App[None]):
 
     def action_redraw(self) -> None:
         """Draw everything anew, whatever the terminal shows."""
+        if self._shelf is not None:
+            self.call_out(self._shelf.cleared())
+        self._draw_anew()
+
+    def _draw_anew(self) -> None:
         self._terminal.forget()
         self.refresh(layout=True)
 

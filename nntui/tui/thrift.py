@@ -19,6 +19,8 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
+from nntui.tui.shelf import FIRST, Shelf
+
 GAP = 4
 """Equal cells between two changed ones that cost less than moving the cursor over them."""
 
@@ -32,8 +34,13 @@ NOTHING: Codes = ("", "", "")
 class Runs(CompositorUpdate):
     """Pieces of lines at their places, from top to bottom."""
 
-    def __init__(self, pieces: list[tuple[int, int, Strip]]) -> None:
+    def __init__(self, pieces: list[tuple[int, int, Strip]], shelf: Shelf) -> None:
         self.pieces = pieces
+        self._shelf = shelf
+
+    def pictures(self) -> set[int]:
+        """Numbers of the pictures of which something is sent."""
+        return {number for _, _, strip in self.pieces for number in self._shelf.numbers(strip.text)}
 
     def render_segments(self, console: Console) -> str:
         """Everything that is sent: of a style what differs from the one before, and the cursor moves as little as it can."""
@@ -44,8 +51,10 @@ class Runs(CompositorUpdate):
             sent.append(f"\x1b[{x - cursor[0]}C" if near else Control.move_to(x, y).segment.text)
             for segment in strip:
                 wanted = _codes(segment.style or _PLAIN, colours)
-                sent += (_change(said, wanted), segment.text)
-                said = wanted
+                for colour, text in self._shelf.shown(segment.text):
+                    shown = (wanted[0], colour or wanted[1], wanted[2])
+                    sent += (_change(said, shown), text)
+                    said = shown
             cursor = (x + strip.cell_length, y)
         return "".join([*sent, _change(said, NOTHING)])
 
@@ -72,7 +81,8 @@ def _change(before: Codes, after: Codes) -> str:
 class Terminal:
     """The cells of one terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        self._shelf = shelf or Shelf()
         self._rows: list[list[Cell]] = []
         self._size = Size(0, 0)
 
@@ -91,7 +101,11 @@ class Terminal:
         self._fit(size)
         strips = _strips(update) if isinstance(update, ChopsUpdate) else _all_strips(update)
         pieces = [piece for x, y, strip in strips for piece in self._differing(x, y, strip)]
-        return Runs(pieces) if pieces else None
+        return Runs(pieces, self._shelf) if pieces else None
+
+    def pictures(self) -> set[int]:
+        """Numbers of the pictures on the screen."""
+        return self._shelf.numbers("".join(cell[0] for row in self._rows for cell in row if cell))
 
     def _fit(self, size: Size) -> None:
         """Of a terminal of another size nothing is known."""
@@ -116,7 +130,7 @@ class Terminal:
 
 
 def _is_one_cell(char: str) -> bool:
-    return char.isprintable() and cell_len(char) == 1
+    return char >= FIRST or (char.isprintable() and cell_len(char) == 1)
 
 
 def _strips(update: ChopsUpdate) -> Iterator[tuple[int, int, Strip]]:

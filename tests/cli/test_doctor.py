@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nntui.cli.doctor_folder import folder
-from nntui.cli.doctor_terminal import terminal, tmux
+from nntui.cli.doctor_terminal import pictures, terminal, tmux
 
 SIZE = (100, 30)
 
@@ -52,6 +52,15 @@ def test_no_terminal_an_encoding_without_braille_and_a_small_size_are_worth_a_lo
     assert "--glyphs ascii" in found["characters"][1]
     assert found["size"][0] == "look"
     assert told(terminal({"TERM": "xterm-256color"}, True, (80, 24), "UTF-8"))["size"] == ("ok", "80 columns, 24 rows")
+
+
+def test_how_pictures_are_shown_is_said_with_its_reason() -> None:
+    assert told(pictures({"TERM": "xterm-kitty"})) == {"pictures": ("ok", "with all their pixels: TERM is xterm-kitty")}
+    assert told(pictures({"TERM": "xterm-256color"}))["pictures"][0] == "ok"
+    answers = {"allow-passthrough": "off", "#{client_termname} #{client_termtype}": "xterm-kitty kitty(0.41.1)"}
+    status, words = told(pictures({"TMUX": "/x"}, lambda *words: answers[words[-1]]))["pictures"]
+    assert status == "look"
+    assert words.endswith("tmux set -g allow-passthrough on")
 
 
 def test_tmux_is_asked_for_what_alerts_and_keys_need() -> None:

@@ -16,7 +16,7 @@ from nntui.analysis.ticks import format_number
 from nntui.session.examples import Shown
 from nntui.session.samples import Samples
 from nntui.tui.paint import Paint, cut_line, joined, padded, spread
-from nntui.tui.pictures import LARGEST, as_picture, cells, picture_lines
+from nntui.tui.pictures import as_picture, cells, picture_lines, sizes
 from nntui.tui.safe import safe
 from nntui.tui.units import fit, wrap
 
@@ -26,6 +26,12 @@ ENOUGH = 24
 """Pictures for which room is made before they are made larger."""
 FEW = 6
 """The same before they are made smaller than they are."""
+MANY = 48
+"""The same as ENOUGH where pictures have all their pixels: they can be smaller and still be read."""
+CLEAR = 8
+"""Cells across from which such a picture can be read."""
+DETAILED = 64
+"""Pixels across beyond which it takes twice as many."""
 SMALLER = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 """Parts of its own size in which a large picture is drawn."""
 NUMBER = 9
@@ -68,17 +74,25 @@ class Plan:
             lines = 1 if len(given.data) and not given.text else 2
             return cls(max(1, width), lines, 1, max(0, height // lines), False)
         rows, columns = pixels.shape[:2]
-        whole = cells(rows, columns, 1, paint)
-        sizes = [(*cells(rows, columns, scale, paint), ENOUGH) for scale in range(LARGEST, 0, -1)]
-        sizes += [(-(-whole[0] // part), -(-whole[1] // part), FEW) for part in (1, *SMALLER)]
         found: list[Plan] = []
-        for wide, high, enough in sizes:
+        for wide, high, enough in _wanted(rows, columns, paint):
             card = min(max(wide, LEAST_WIDTH), max(1, width))
             across = max(1, (width + 1) // (card + 1))
             found.append(cls(card, high + 1, across, max(0, height // (high + 1)), True, (min(wide, card), high)))
             if found[-1].most >= min(max(1, count), enough):
                 break
         return found[-1]
+
+
+def _wanted(rows: int, columns: int, paint: Paint) -> list[tuple[int, int, int]]:
+    """Width and height of a picture, the larger first, each with how many must have room for it to be taken."""
+    known = sizes(rows, columns, paint)
+    if paint.pixels is not None:
+        clear = CLEAR if max(rows, columns) <= DETAILED else 2 * CLEAR
+        return [(wide, high, MANY if wide > clear else FEW) for wide, high in known]
+    whole = cells(rows, columns, 1, paint)
+    smaller = [(-(-whole[0] // part), -(-whole[1] // part), FEW) for part in (1, *SMALLER)]
+    return [*((wide, high, ENOUGH) for wide, high in known), *smaller]
 
 
 def gallery(cards: Sequence[Card], plan: Plan, paint: Paint, chosen: int = -1) -> list[Text]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nntui.session.weights import Floats, Weights
 from nntui.tui.paint import Paint, cut_line, fitted, joined, spread, wrapped
-from nntui.tui.pictures import LARGEST, cells, picture_lines
+from nntui.tui.pictures import picture_lines, sizes
 from nntui.tui.safe import safe
 
 EMPTY = (
@@ -44,10 +44,10 @@ def grid(pictures: tuple[Floats, ...], width: int, height: int, paint: Paint) ->
     rows, columns = pictures[0].shape[:2]
     if len(pictures) == 1:
         return picture_lines(pictures[0], width, height, paint), 1
-    sizes = [cells(rows, columns, scale, paint) for scale in range(LARGEST, 0, -1)]
-    room = [((width + 1) // (wide + 1), (height + 1) // (high + 1)) for wide, high in sizes]
+    known = sizes(rows, columns, paint)
+    room = [((width + 1) // (wide + 1), (height + 1) // (high + 1)) for wide, high in known]
     best = next((at for at, (across, down) in enumerate(room) if across * down >= len(pictures)), len(room) - 1)
-    (wide, high), (across, down) = sizes[best], room[best]
+    (wide, high), (across, down) = known[best], room[best]
     wide, high, across, down = min(wide, width), min(high, height), max(1, across), max(1, down)
     lines: list[Text] = []
     for first in range(0, min(len(pictures), across * down), across):

@@ -119,6 +119,10 @@ class RunScreen(Screen[None]):
         """Draw a snapshot: lay out, ask for what fits, and every panel draws again and sends what changed."""
         self._lay_out()
         self.run_app.ask()
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Every panel draws what it shows again, and sends what changed."""
         for lines in self.query(Lines):
             lines.redraw()
 
