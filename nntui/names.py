@@ -6,6 +6,9 @@ Invariant: a name, once recorded by a released version, keeps its meaning.
 
 from __future__ import annotations
 
+STANDARD_ERROR = "_stderr"
+"""How the name of a metric's standard error ends: `val/loss_stderr`."""
+
 LAYER = "layer/"
 """How a metric of one layer begins: `layer/<layer>/<statistic>`."""
 

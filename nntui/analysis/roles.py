@@ -24,7 +24,7 @@ _TRAIN = frozenset({"train", "training"})
 _VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev", "holdout"})
 
 
-@functools.lru_cache(maxsize=20_000)  # asked of every metric at every snapshot
+@functools.lru_cache(maxsize=1 << 17)  # asked of every metric at every snapshot
 def words(metric: str) -> tuple[str, ...]:
     """The parts of a name: `train/loss_stderr` is train, loss, stderr."""
     return tuple(part for part in _SPLIT.split(metric.lower()) if part)

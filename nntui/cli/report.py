@@ -49,12 +49,13 @@ def page(told: Report) -> Iterator[Line]:
     if not told.findings:
         checks = f"{told.passed:,} checks passed" if told.passed else "no check was run"
         yield "paragraph", f"Nothing: {checks}, and no alert of a warning or more stands."
+    advised: set[str] = set()
     for one in told.findings:
-        yield from _finding(one)
+        yield from _finding(one, advised)
     if told.notes:
         yield "heading", "Worth a look"
         for one in told.notes:
-            yield from _finding(one)
+            yield from _finding(one, advised)
     if told.events:
         yield "heading", "Warnings and errors in the log"
         for event in told.events:
@@ -104,15 +105,17 @@ def _score(score: Score) -> str:
     return f"{score.metric} {format_number(score.value)}{error}"
 
 
-def _finding(told: Told) -> Iterator[Line]:
+def _finding(told: Told, advised: set[str]) -> Iterator[Line]:
+    """advised: what to try that the page has said already, of another metric of the same cause; it grows."""
     one = told.finding
     clock = f" ({_clock(told.wall_time)})" if math.isfinite(told.wall_time) else ""
     yield "item", f"{where(one)}{clock}: {one.status} {one.id}. {one.message}"
     expected, measured = quantity(one.expected, one.unit), quantity(one.measured, one.unit)
     if (expected, measured) != ("–", "–"):
         yield "detail", f"expected {expected}, measured {measured}"
-    if one.advice:
+    if one.advice and one.advice not in advised:
         yield "detail", f"try: {one.advice}"
+        advised.add(one.advice)
 
 
 def _clock(moment: float) -> str:

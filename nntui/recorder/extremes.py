@@ -19,8 +19,6 @@ METRIC_LIMIT = 64
 """Most metrics that are told of; the first ones logged."""
 GROUP_LIMIT = 256
 """Most sets of metrics logged together for which it is remembered which of them count."""
-ERROR = "_stderr"
-"""What the name of a metric's standard error has at its end."""
 POINTS, LAST, LOW, HIGH = 0, 1, 3, 6
 """Where in the list of a metric its numbers begin."""
 
@@ -67,7 +65,9 @@ class Extremes:
                 counts = not names.is_inside(metric) and not metric.startswith(PROGRESS)
                 if counts and (metric in self._known or len(self._known) < METRIC_LIMIT):
                     self._known.setdefault(metric, [0, math.nan, -1, *[math.nan, -1, math.nan] * 2])
-                    error = metrics.index(metric + ERROR) if metric + ERROR in metrics else -1
+                    error = (
+                        metrics.index(metric + names.STANDARD_ERROR) if metric + names.STANDARD_ERROR in metrics else -1
+                    )
                     counted.append((row, metric, error))
             if len(self._counted) < GROUP_LIMIT:
                 self._counted[metrics] = counted

@@ -147,7 +147,7 @@ def read_identity(path: Path) -> Identity:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
-        message = f"{path}: no such run; expected a run folder. List runs with `ls {path.parent}`."
+        message = f"{path}: no such run; expected a run folder. List runs with `nntui ls {path.parent}`."
         raise RunNotFound(message) from None
     except OSError as error:
         raise NotARun(f"{path}: cannot be opened ({error.strerror}); expected a readable run folder.") from None

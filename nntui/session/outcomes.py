@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.series import Series
 from nntui.session import plotting
@@ -31,7 +32,6 @@ OPEN_LIMIT = 16
 """Most runs that go on and are kept open."""
 LIVE_INTERVAL, UNSEEN_INTERVAL = 5.0, 60.0
 """Seconds between looks at one that goes on: in sight, and not."""
-ERROR = "_stderr"
 
 
 class Outcomes:
@@ -119,7 +119,9 @@ def of_series(series: Mapping[str, Series]) -> Outcome:
     """The outcome of the points that count."""
     loss = roles.pick(series, "train_loss") or roles.outcome(series)
     curve = tuple(plotting.summary(Lineage(series[loss]), CURVE_COLUMNS).sparkline.tolist()) if loss else ()
-    return Outcome({metric: _extent(one, series.get(metric + ERROR)) for metric, one in series.items()}, curve)
+    return Outcome(
+        {metric: _extent(one, series.get(metric + names.STANDARD_ERROR)) for metric, one in series.items()}, curve
+    )
 
 
 def _extent(series: Series, errors: Series | None) -> Extent:

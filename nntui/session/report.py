@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.series import Series
 from nntui.finding import Finding
@@ -125,9 +126,11 @@ def _scores(validation: str, metrics: list[str], series: Callable[[str], Series]
     if losses is None or not len(losses):
         return ()
     step = int(losses.step[int(np.argmin(losses.value))])
-    rest = [m for m in metrics if m != validation and roles.is_validation(m) and not m.endswith("_stderr")]
+    rest = [m for m in metrics if m != validation and roles.is_validation(m) and not m.endswith(names.STANDARD_ERROR)]
     found = [(m, _value(series(m), step)) for m in (validation, *rest)]
-    return tuple(Score(m, v, _value(series(f"{m}_stderr"), step), step) for m, v in found if math.isfinite(v))
+    return tuple(
+        Score(m, v, _value(series(f"{m}{names.STANDARD_ERROR}"), step), step) for m, v in found if math.isfinite(v)
+    )
 
 
 def _value(series: Series, step: int) -> float:

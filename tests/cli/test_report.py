@@ -43,3 +43,14 @@ def test_a_report_tells_what_came_first_and_what_to_try(nntui, tmp_path, form) -
     assert page.index("skeleton.dependency. ") < page.index("live.nonfinite. ")
     for words in ("try: look for a view", "best validation: val/loss 0.02439 ± 0.01 at step 40", "data lost: none"):
         assert words in page
+
+
+def test_what_to_try_is_said_once_of_metrics_that_share_it(nntui, tmp_path) -> None:
+    with package.init(tmp_path / "run") as run:
+        for step in range(30):
+            value = 1.0 if step < 20 else float("nan")
+            run.log({"train/loss": value, "val/loss": value}, step=step)
+    page = " ".join(nntui("report", tmp_path / "run").stdout.split())
+    assert "live.nonfinite. train/loss is NaN" in page
+    assert "live.nonfinite. val/loss is NaN" in page
+    assert page.count("try: ") == 1

@@ -242,6 +242,24 @@ def test_the_rail_says_what_to_try_where_it_has_room_for_all_of_it() -> None:
     assert "try: Look at a first." in "".join(line.plain for line in rail_lines(snapshot, 44, 13, PAINT))
 
 
+def test_the_rail_says_what_to_try_of_checks_where_alerts_and_log_leave_room() -> None:
+    checks = (
+        Finding("data.x", "warn", "odd", advice="Look at the data. " * 3),
+        Finding("skeleton.y", "fail", "wrong", advice="Look at the model. " * 3),
+    )
+    events = tuple(EventRow(float(k), k, "info", "note", f"event {k}", "w") for k in range(30))
+    told = set()
+    for height in range(1, 40):
+        text = [line.plain for line in rail_lines(Snapshot(checks=checks, events=events), 44, height, PAINT)]
+        words = " ".join(text)
+        assert len(text) <= height
+        model, data = "try: Look at the model." in words, "try: Look at the data." in words
+        assert model or not data, "what failed is told first"
+        assert not model or sum("event" in line for line in text) >= 3
+        told.add((model, data))
+    assert told == {(False, False), (True, False), (True, True)}
+
+
 def test_what_the_rail_has_no_room_for_ends_in_an_ellipsis() -> None:
     alert = Finding("live.nonfinite", "error", "so it is " * 60)
     check = Finding("skeleton.blind", "warn", "so it is " * 60, 1.0, 2.0)

@@ -137,7 +137,7 @@ def _contradiction(points: Series, series: Mapping[str, Series]) -> list[Finding
     found: list[Finding] = []
     for metric, one in series.items():
         parts = frozenset(roles.words(metric))
-        if not parts & SCORES or not roles.is_validation(metric) or metric.endswith("_stderr"):
+        if not parts & SCORES or not roles.is_validation(metric) or metric.endswith(names.STANDARD_ERROR):
             continue
         score = fresh(one.finite())
         if min(len(score), len(points)) < LEAST:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.readings import fresh
 from nntui.analysis.series import Floats, RunFacts, Series
@@ -69,7 +70,7 @@ def _are_kths(values: Floats, k: int) -> bool:
 def _uncertain(series: Mapping[str, Series]) -> list[Finding]:
     name = roles.pick(series, "validation_loss")
     points = fresh(series[name].finite()) if name else Series.empty()
-    recorded = series.get(f"{points.metric}_stderr")
+    recorded = series.get(f"{points.metric}{names.STANDARD_ERROR}")
     if recorded is None or len(recorded.finite()) < ERRORS or len(points) < LEAST:
         return []
     error = float(np.median(recorded.finite().value))

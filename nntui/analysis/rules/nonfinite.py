@@ -94,9 +94,11 @@ def _finding(
     value = series.value[-streak] if streak else series.value[index[0]]
     kind = "NaN" if np.isnan(value) else "infinite"
     if streak:
-        message = f"{series.metric} is {kind} since step {since:,} ({streak} points in a row)."
+        message = f"{series.metric} is {kind} since step {since:,} ({streak:,} points in a row)."
     else:
-        message = f"{series.metric} was {kind} at {len(index)} of {len(series)} points, first at step {since:,}; it "
+        message = (
+            f"{series.metric} was {kind} at {len(index):,} of {len(series):,} points, first at step {since:,}; it "
+        )
         message += "recovered." if severity == "info" else "comes again and again."
     if first[0] and first[0] != series.metric and streak:
         message += f" First to turn: {first[0]} at step {first[1]:,}."

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.readings import fresh, spread
 from nntui.analysis.series import RunFacts, Series
@@ -94,7 +95,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 
 def _error(series: Mapping[str, Series], name: str, points: Series) -> float:
     """Standard error of an evaluation: as recorded, or from how much neighbours differ."""
-    recorded = series.get(f"{name}_stderr")
+    recorded = series.get(f"{name}{names.STANDARD_ERROR}")
     if recorded is not None and len(recorded.finite()):
         return float(np.median(recorded.finite().value))
     return spread(np.diff(points.value)) / np.sqrt(2)

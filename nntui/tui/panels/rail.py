@@ -6,7 +6,7 @@ Owns their order and how many lines each may have. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.text import Text
 
@@ -23,6 +23,8 @@ RAIL_LINES = 5
 """Most lines of one finding beside the plots."""
 EVENT_LINES = 2
 """Most lines of one event there."""
+LOG_LINES = 6
+"""Lines that the log keeps from what to try of checks."""
 QUIET = ("pass", "skip")
 """Verdicts that call for nobody."""
 
@@ -30,17 +32,18 @@ QUIET = ("pass", "skip")
 def rail_lines(snapshot: Snapshot, width: int, height: int, paint: Paint) -> list[Text]:
     """Alerts, checks and what happened, each with the worst or newest first.
 
-    Of checks that passed the measured value alone; no more than their number where what to try of the first alert needs the room.
+    Of checks that passed the measured value alone; no more than their number where what to try needs the room: of the first
+    alert, then of checks that did not pass, failed ones first.
     """
     told: set[str] = set()
     found: list[tuple[list[Text], list[Text]]] = []
     for one in snapshot.alerts:  # several metrics may tell of one cause
         found.append(_alert(one, "" if one.advice in told else one.advice, width, paint))
         told.add(one.advice)
-    checks = _checks(snapshot.checks, width, paint, unread=snapshot.unread)
-    needed = sum(len(words) for words, _ in found) + sum(len(tries) for _, tries in found[:1]) + 1
-    if found and needed + len(checks) > height:
-        checks = min(checks, _checks(snapshot.checks, width, paint, brief=True), key=len)
+    room = (
+        height - sum(len(words) for words, _ in found) - sum(len(tries) for _, tries in found[:1]) - (1 if found else 2)
+    )
+    checks = _checks(snapshot, width, room, paint)
     lines = [*_alerts(found, height - len(checks), paint), *checks]
     if not found:
         none = paint.text(f"{paint.glyphs.passed} none", "success")
@@ -58,25 +61,44 @@ def _told(events: Sequence[EventRow]) -> list[EventRow]:
     return [event for event in reversed(events) if event.event != CHECKPOINT or event is newest]
 
 
-def _checks(
-    checks: Sequence[Finding], width: int, paint: Paint, *, brief: bool = False, unread: bool = False
-) -> list[Text]:
-    """Checks in their order. brief: of those that passed or do not apply only how many they are. unread: more may come."""
-    lines = [Text(), paint.text("checks", "quiet", bold=True)]
-    counted = Counter(one.status for one in checks if brief and one.status in QUIET)
-    for one in checks:
-        lines += [] if one.status in counted else _check(one, width, paint)
-    if counted:
-        words = [paint.text(f"{paint.verdict(s)[0]} {n} {s}", paint.verdict(s)[1]) for s, n in counted.items()]
-        lines.append(spread(joined(words), paint.text("[2] all", "quiet"), width))
-    return lines if checks else [*lines, paint.text(READING if unread else "none were recorded", "faint")]
+def _checks(snapshot: Snapshot, width: int, room: int, paint: Paint) -> list[Text]:
+    """Checks in their order, in `room` lines where that can be; with what to try of as many as the log leaves room for."""
+    head = [Text(), paint.text("checks", "quiet", bold=True)]
+    if not snapshot.checks:
+        return [*head, paint.text(READING if snapshot.unread else "none were recorded", "faint")]
+    blocks = [
+        (one.status in QUIET, _check(one, width, paint), _tries(one.advice, width, paint)) for one in snapshot.checks
+    ]
+    counts = Counter(one.status for one in snapshot.checks if one.status in QUIET)
+    words = [paint.text(f"{paint.verdict(s)[0]} {n} {s}", paint.verdict(s)[1]) for s, n in counts.items()]
+    total = [spread(joined(words), paint.text("[2] all", "quiet"), width)] if counts else []
+    troubled = [at for at, (quiet, _, _) in enumerate(blocks) if not quiet]
+    troubled.sort(key=lambda at: snapshot.checks[at].status != "fail")
+
+    def listed(advised: Collection[int], *, brief: bool) -> list[Text]:
+        lines = [*head]
+        for at, (quiet, found, tries) in enumerate(blocks):
+            lines += [] if quiet and brief else [*found, *(tries if at in advised else [])]
+        return [*lines, *total] if brief else lines
+
+    spare = room - (LOG_LINES if snapshot.events else 0)
+    for count in range(len(troubled), 0, -1):
+        for brief in (False, True):
+            lines = listed(troubled[:count], brief=brief)
+            if len(lines) <= spare:
+                return lines
+    whole, short = listed((), brief=False), listed((), brief=True)
+    return short if snapshot.alerts and len(short) < len(whole) > room else whole
 
 
 def _alert(one: Finding, advice: str, width: int, paint: Paint) -> tuple[list[Text], list[Text]]:
     """What was found, and what to try."""
     glyph, meaning = paint.verdict(one.status)
-    tries = wrapped(f"try: {advice}", width, paint, "quiet", indent=2) if advice else []
-    return hanging(glyph, one.message, width, paint, meaning), tries
+    return hanging(glyph, one.message, width, paint, meaning), _tries(advice, width, paint)
+
+
+def _tries(advice: str, width: int, paint: Paint) -> list[Text]:
+    return wrapped(f"try: {advice}", width, paint, "quiet", indent=2) if advice else []
 
 
 def _alerts(found: Sequence[tuple[list[Text], list[Text]]], height: int, paint: Paint) -> list[Text]:
