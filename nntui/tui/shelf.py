@@ -78,8 +78,7 @@ class Shelf:
             return self._pictures[number].lines
         if len(self._shown) + room[0] * room[1] > sum(map(len, CELLS)):
             return [" " * room[0]] * room[1]
-        number = self._numbers[key] = kitty.number(self._next)
-        self._next += 1
+        number = self._numbers[key] = self._number()
         self._bytes += len(pixels)
         picture = self._pictures[number] = _Picture(key)
         for row in range(room[1]):
@@ -88,6 +87,13 @@ class Shelf:
             for column, character in enumerate(characters):
                 self._shown[character] = number, kitty.character(number, row, column)
         return picture.lines
+
+    def _number(self) -> int:
+        """The next that is free: some are after all have been given."""
+        while (number := kitty.number(self._next)) in self._pictures:
+            self._next += 1
+        self._next += 1
+        return number
 
     def numbers(self, text: str) -> set[int]:
         """The pictures that the text shows."""

@@ -305,6 +305,17 @@ def test_only_so_many_are_kept_and_none_that_is_on_the_screen_goes(monkeypatch) 
     assert not known.is_full
 
 
+def test_a_number_in_use_is_given_to_no_other(monkeypatch) -> None:
+    monkeypatch.setattr(kitty, "NUMBERS", 4)
+    monkeypatch.setattr(shelf, "MOST", 3)
+    known = Shelf(first=0)
+    first, *_ = (known.put(bytes([k] * 3), (1, 1), (1, 1))[0] for k in range(4))
+    known.spared(known.numbers(first))
+    (other,) = known.put(bytes(6), (2, 1), (1, 1))
+    assert known.numbers(other)
+    assert known.numbers(other).isdisjoint(known.numbers(first))
+
+
 def test_pixels_and_cells_have_a_bound_too(monkeypatch) -> None:
     for name, most in (("MOST_BYTES", 20), ("MOST_CELLS", 20)):
         with monkeypatch.context() as patched:
