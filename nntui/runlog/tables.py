@@ -142,6 +142,11 @@ def _groups(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     yield from _table(group).to_batches() if group else []
 
 
+def joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """The same rows in as few batches as there can be; of one, that very one."""
+    return batches if len(batches) == 1 else _table(batches).to_batches()
+
+
 def _table(batches: list[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches).combine_chunks()
 

@@ -7,7 +7,8 @@ appended is never changed, so a Series handed out stays true while the columns g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -170,26 +171,14 @@ class Recorded:
 
         A row that is no rectangle of metrics and steps is left out.
         """
-        newest = 0.0
-        columns = batch.columns
-        if any(column.null_count or column.values.null_count for column in columns):  # no recorder of ours writes any
-            columns = rectangles(batch).columns
-        for row in range(len(columns[0])):
-            names, steps, times, values = (column[row].values for column in columns)
-            step = steps.to_numpy()
-            time = times.to_numpy() / 1e9
-            newest = float(time[-1]) if len(time) else newest
-            ends = values.offsets.to_numpy()
-            if len(names) != len(values) or len(time) != len(step) or (ends[1:] - ends[:-1] != len(step)).any():
-                continue
-            numbers = values.values[ends[0] : ends[-1]]  # `flatten` would import pyarrow.compute, which takes longer
-            flat = numbers.to_numpy(zero_copy_only=False)  # a value that is null is NaN
-            clock, group = self._group(writer, tuple(names.to_pylist()))
+        newest = batch.column(2).values
+        for names, step, time, values in _together(batch):
+            clock, group = self._group(writer, names)
             clock.append(step, time)
-            for one, value in zip(group, flat.reshape(len(names), len(step)), strict=True):
+            for one, value in zip(group, values, strict=True):
                 one.append(clock, value)
-            self.points += len(flat)
-        return newest
+            self.points += values.size
+        return float(newest[-1].as_py() or 0) / 1e9 if len(newest) else 0.0
 
     def _group(self, writer: str, names: tuple[str, ...]) -> tuple[Clock, list[Columns]]:
         """The clock of these metrics, and the columns of each."""
@@ -225,6 +214,37 @@ class Recorded:
         sizes = {m: by[writer].size for m, by in self._columns.items() if writer in by and wanted(m)}
         metric = max(sizes, key=lambda name: sizes[name], default="")
         return self._columns[metric][writer].series(metric) if metric else Series.empty()
+
+
+def _together(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, ...], Ints, Floats, Floats]]:
+    """Names, steps, times, and values of shape (names, steps), of rows one after the other that have the same names.
+
+    A row that has a name twice stands alone: the points of that name keep their order.
+    """
+    if any(column.null_count or column.values.null_count for column in batch.columns):  # no recorder of ours writes any
+        batch = pa.RecordBatch.from_pylist(rectangles(batch).to_pylist(), schema=batch.schema)
+    columns = batch.columns
+    names, steps, times, values = columns
+    series = values.values  # `flatten` would import pyarrow.compute, which takes longer
+    flat = series.values.to_numpy(zero_copy_only=False)  # a value that is null is NaN
+    name, step, time = names.values.to_pylist(), steps.values.to_numpy(), times.values.to_numpy() / 1e9
+    ends = series.offsets.to_numpy()
+    lengths = ends[1:] - ends[:-1]
+    same: tuple[str, ...] = ()
+    pieces: list[Floats] = []
+    begun = left = (0, 0)
+    edges = zip(*(itertools.pairwise(column.offsets.to_numpy().tolist()) for column in columns), strict=True)
+    for (n, m), (first, last), (sooner, later), (low, high) in edges:
+        key, count = tuple(name[n:m]), last - first
+        fits = m - n == high - low and later - sooner == count and not (lengths[low:high] != count).any()
+        if pieces and not (fits and key == same and len(set(key)) == len(key)):
+            yield same, step[begun[0] : left[0]], time[begun[1] : left[1]], np.concatenate(pieces, axis=1)
+            pieces = []
+        if fits:
+            same, begun, left = key, begun if pieces else (first, sooner), (last, later)
+            pieces.append(flat[ends[low] : ends[high]].reshape(m - n, count))
+    if pieces:
+        yield same, step[begun[0] : left[0]], time[begun[1] : left[1]], np.concatenate(pieces, axis=1)
 
 
 def _part(series: Series, cut: int, *, past: bool = False) -> Series:

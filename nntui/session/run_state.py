@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from nntui.analysis.series import RunFacts, Series, pace
 from nntui.finding import PROGRESS, Finding
 from nntui.runlog import layout
 from nntui.runlog.reader import Damage, Poll
+from nntui.runlog.tables import joined
 from nntui.session import plotting, recipe
 from nntui.session.columns import Lineage, Recorded
 from nntui.session.drawing import Along, Drawing
@@ -46,6 +47,8 @@ from nntui.session.sparing import Sparing
 from nntui.session.spill import SPILL
 from nntui.session.tracks import XScale
 
+POINTS = ("metrics", "system")
+"""Kinds of files that hold points."""
 ALERT_INTERVAL = 1.0
 ALERT_SHARE = 0.03
 """Of the viewer's time that the rules may take on a run of many points."""
@@ -84,10 +87,10 @@ class RunState:
         self._damage, self._wall = poll.lost, wall
         self._later.catch_up()  # what waits is of one poll, however long the run is
         newest: dict[str, float] = {}
-        for batch in poll.batches:
-            newest[batch.writer] = max(
-                newest.get(batch.writer, 0.0), self._fold_batch(batch.kind, batch.writer, batch.data)
-            )
+        for (kind, writer), group in groupby(poll.batches, lambda batch: (batch.kind, batch.writer)):
+            batches = [batch.data for batch in group]
+            for data in joined(batches) if kind in POINTS else batches:
+                newest[writer] = max(newest.get(writer, 0.0), self._fold_batch(kind, writer, data))
         for name, at in newest.items():
             if at > 0:
                 self._launches.see_row(name, at, now, wall, behind=self._behind)
@@ -97,7 +100,7 @@ class RunState:
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:
         """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""
-        newest = self._recorded.fold(writer, data) if kind in ("metrics", "system") else 0.0
+        newest = self._recorded.fold(writer, data) if kind in POINTS else 0.0
         if kind == "output":
             for row in rows_of(data):
                 self._journal.fold_output(writer, row)
