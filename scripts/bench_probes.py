@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """What looking inside a model costs its training: `nntui.watch` at its default settings, beside others, in one run.
 
-    .venv/bin/python scripts/bench_probes.py [--seconds 60] [--block 0.03] [--only tiny,mlp,conv,transformer,wide]
-        [--systems nntui,torch,wandb] [--peers /path/to/python]
+    .venv/bin/python scripts/bench_probes.py [--seconds 60] [--block 6] [--only tiny,mlp,conv,transformer,wide]
+        [--systems nothing,nntui,torch,wandb] [--peers /path/to/python]
 
-One model is trained in one process. Short blocks of updates in which it is watched and blocks in which every hook is taken off
-take turns, so that whatever else the machine does meets both; which comes first changes too. What is shown is the time of
-all watched blocks divided by that of all others, less one, in percent, with an interval of 95 % from a bootstrap over the pairs:
-by the time that the training thread had a processor, which other programs disturb less, and by the clock. Beside it stand the
-looks of a thousand updates, and what the probes say of themselves (`probe/overhead`, mean of the last half). The first
-looks are denser on purpose: --warm seconds of training before the first pair are not counted.
+One model is trained in one process. A few updates in which it is watched and a few in which every hook is taken off take turns,
+so that whatever else the machine does meets both; which comes first changes too. Most updates are as cheap as can be. Of these
+the fastest of a block is divided by the fastest of the bare block beside it, since other programs only ever make an update
+slower, and of such pairs the middle half is taken. Updates in which something happened (a look, a glance), and the one AFTER,
+whose caches are cold, are few and dear: what each took more than those of the bare block beside it is summed, and nothing is
+left out. What is shown is how much longer an update takes with both, in percent, with an interval of 95 % from a bootstrap over
+the pairs: by the time that the training thread had a processor, which other programs disturb less, and by the clock. Beside it
+stand the part that comes of what happened (by the processor), the seconds of a processor that all other threads took in a
+hundred (the one that writes), the looks of a thousand updates, and what the probes say of themselves (`probe/overhead`, over the
+last half). The first looks are denser on purpose: --warm seconds of training before the first pair are not counted.
 
+nothing: nobody looks in either block. This shows what is left to chance on this machine; less than that cannot be told.
 torch: the norm of all gradients at every update, read at every hundredth, as a plain loop does it. wandb: `wandb.watch(model)`
 offline with its defaults (a histogram of each gradient at every thousandth update). --peers: a Python with torch, wandb and
 numpy, in which that one runs.
@@ -37,8 +42,10 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-Watched = tuple[Callable[[], dict[str, float]], Callable[[], object]]
-"""What a system says of itself at the end, and what it is told after a pause."""
+Watched = tuple[Callable[[], dict[str, float]], Callable[[], object], Callable[[], object]]
+"""What a system says of itself at the end, what it is told after a pause, and what changes when something happens."""
+AFTER = 1
+"""Updates after one in which something happened that are slower for it."""
 EVERY = 100
 """Updates from one reading of a plain loop's own norm to the next."""
 
@@ -116,10 +123,11 @@ def _nntui(training: Training, folder: Path) -> Watched:
         run.finish()
         metrics = nntui.read(folder / "run").metrics.to_pylist()
         told = [(row["step"], row["value"]) for row in metrics if row["metric"] == names.OVERHEAD]
-        last = [value for _, value in told[len(told) // 2 :]]
-        return {"looks": len(told) / (told[-1][0] + 1), "says": 100 * statistics.mean(last)}
+        steps, values = np.array(told).T
+        weights = np.where(steps[1:] > steps[-1] / 2, np.diff(steps), 0)  # each is that since the look before it
+        return {"looks": len(told) / (told[-1][0] + 1), "says": 100 * float(weights @ values[1:] / weights.sum())}
 
-    return said, probes.rested
+    return said, probes.rested, lambda: probes._guard.total
 
 
 def _torch(training: Training, folder: Path) -> Watched:
@@ -132,7 +140,7 @@ def _torch(training: Training, folder: Path) -> Watched:
             read.append(float(found))
 
     training.after = norm
-    return lambda: {"looks": 1.0}, lambda: None
+    return lambda: {"looks": 1.0}, lambda: None, lambda: training.count // EVERY
 
 
 def _wandb(training: Training, folder: Path) -> Watched:
@@ -146,10 +154,19 @@ def _wandb(training: Training, folder: Path) -> Watched:
         run.finish()
         return {"looks": 1e-3}
 
-    return said, lambda: None
+    return said, lambda: None, lambda: training.count // EVERY
 
 
-SYSTEMS: dict[str, Callable[[Training, Path], Watched]] = {"nntui": _nntui, "torch": _torch, "wandb": _wandb}
+def _nothing(training: Training, folder: Path) -> Watched:
+    return lambda: {"looks": 0.0}, lambda: None, lambda: 0
+
+
+SYSTEMS: dict[str, Callable[[Training, Path], Watched]] = {
+    "nothing": _nothing,
+    "nntui": _nntui,
+    "torch": _torch,
+    "wandb": _wandb,
+}
 
 
 @contextmanager
@@ -171,42 +188,68 @@ def _bare(training: Training) -> Iterator[None]:
             place.update(hooks)
 
 
-def _measure(case: str, system: str, seconds: float, block: float, warm: float) -> dict[str, Any]:
-    """Times of pairs of blocks, the seconds of an update, and what the system says."""
+def _measure(case: str, system: str, seconds: float, block: int, warm: float) -> dict[str, Any]:
+    """Times of the updates of pairs of blocks, the seconds of an update, and what the system says."""
     torch.manual_seed(0)
     training = CASES[case]()
     training.updates(10)
-    one = _timed(training, 50)[1] / 50
+    one = statistics.median(wall for _, wall, _ in _timed(training, 50, lambda: 0))
     with tempfile.TemporaryDirectory() as folder:
-        said, after = SYSTEMS[system](training, Path(folder))
+        said, after, happened = SYSTEMS[system](training, Path(folder))
         training.updates(max(10, round(warm / one)))
-        count, pairs = max(1, round(block / one)), []
-        ends = time.perf_counter() + seconds
-        while time.perf_counter() < ends or len(pairs) < 2:
-            times = {True: [0.0, 0.0], False: [0.0, 0.0]}
+        pairs = []
+        begun, others = time.perf_counter(), time.process_time() - time.thread_time()
+        while time.perf_counter() < begun + seconds or len(pairs) < 2:
+            pair = {}
             for watched in (True, False) if len(pairs) % 2 else (False, True):
                 if watched:
-                    times[True] = _timed(training, count)
+                    pair[watched] = _timed(training, block, happened)
                     continue
                 with _bare(training):
-                    times[False] = _timed(training, count)
+                    pair[watched] = _timed(training, block, lambda: 0)
                 after()
-            pairs.append([*times[True], *times[False]])
-        return {"pairs": pairs, "one": sum(pair[2] for pair in pairs) / len(pairs) / count, **said()}
+            pairs.append([pair[True], pair[False]])
+        others = (time.process_time() - time.thread_time() - others) / (time.perf_counter() - begun)
+        return {"pairs": pairs, "one": one, "others": others, **said()}
 
 
-def _timed(training: Training, count: int) -> list[float]:
-    """Seconds of so many updates: of the training thread on a processor, and by the clock."""
-    begun = time.thread_time(), time.perf_counter()
-    training.updates(count)
-    return [time.thread_time() - begun[0], time.perf_counter() - begun[1]]
+def _timed(training: Training, count: int, happened: Callable[[], object]) -> list[tuple[float, float, bool]]:
+    """Of so many updates the seconds of the training thread on a processor, and by the clock, and whether something happened."""
+    found, since = [], AFTER
+    for _ in range(count):
+        before, begun = happened(), (time.thread_time(), time.perf_counter())
+        training.updates(1)
+        took = time.thread_time() - begun[0], time.perf_counter() - begun[1]
+        since = 0 if happened() != before else since + 1
+        found.append((*took, since <= AFTER))
+    return found
 
 
-def _interval(watched: np.ndarray, plain: np.ndarray) -> str:
-    """How much longer all watched blocks took, and its interval, in percent."""
-    chosen = np.random.default_rng(0).integers(0, len(plain), (2000, len(plain)))
-    low, high = np.percentile(100 * (watched[chosen].sum(axis=1) / plain[chosen].sum(axis=1) - 1), [2.5, 97.5])
-    return f"{100 * (watched.sum() / plain.sum() - 1):+7.2f} [{low:+.2f}, {high:+.2f}]"
+class Added:
+    """What was added to the time of updates."""
+
+    def __init__(self, watched: np.ndarray, bare: np.ndarray, rare: np.ndarray) -> None:
+        """Each (pairs, updates): times of updates, and in which of the watched ones something happened."""
+        quiet = ~rare.any(axis=1)
+        self._ratios = np.where(quiet, watched.min(axis=1) / bare.min(axis=1) - 1, np.nan)
+        self._more = np.where(rare, watched - bare.mean(axis=1, keepdims=True), 0.0).sum(axis=1)
+        self._whole = bare.sum(axis=1)
+
+    def shares(self, chosen: np.ndarray) -> tuple[float, float]:
+        """Of all, and of what happened. chosen: indices of pairs."""
+        ratios = np.sort(self._ratios[chosen])
+        ratios = ratios[np.isfinite(ratios)]
+        quiet = ratios[len(ratios) // 4 : -(len(ratios) // 4) or None].mean() if len(ratios) else 0.0
+        happened = self._more[chosen].sum() / self._whole[chosen].sum()
+        return quiet + happened, happened
+
+    def words(self) -> tuple[str, str]:
+        """In percent, the first with its interval."""
+        count = len(self._whole)
+        share, happened = self.shares(np.arange(count))
+        drawn = np.random.default_rng(0).integers(0, count, (1000, count))
+        low, high = np.percentile([self.shares(chosen)[0] for chosen in drawn], [2.5, 97.5])
+        return f"{100 * share:+7.2f} [{100 * low:+.2f}, {100 * high:+.2f}]", f"{100 * happened:.2f}"
 
 
 def _asked(options: argparse.Namespace, case: str, system: str) -> dict[str, Any] | str:
@@ -223,7 +266,7 @@ def main() -> int:
     """Measure every model with every system and print the table."""
     parser = argparse.ArgumentParser(description="What looking inside a model costs its training.")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of a measurement (default 60)")
-    parser.add_argument("--block", type=float, default=0.03, help="seconds of a block (default 0.03)")
+    parser.add_argument("--block", type=int, default=6, help="updates of a block (default 6)")
     parser.add_argument("--warm", type=float, default=2.0, help="seconds of training before the first pair (default 2)")
     parser.add_argument("--only", default=",".join(CASES), help="models to measure, separated by commas")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="what watches, separated by commas")
@@ -240,19 +283,26 @@ def main() -> int:
         if unknown:
             parser.error(f"{unknown[0]!r} is not known; expected some of {', '.join(known)}")
     print(f"what is added to the time of training, in percent; {options.seconds:g} s each\n")
-    print(f"{'':<22}{'an update':>11}{'of the processor':>25}{'by the clock':>25}{'looks/1000':>12}{'says':>8}")
+    columns = f"{'of the processor':>25}{'happened':>10}{'by the clock':>25}{'others':>8}{'looks/1000':>12}{'says':>8}"
+    print(f"{'':<22}{'an update':>11}{columns}")
     for case in options.only.split(","):
         for system in options.systems.split(","):
             found = _asked(options, case, system)
             if isinstance(found, str):
                 print(f"  {case:<12}{system:<8} not measured ({found})", flush=True)
                 continue
-            times = np.array(found["pairs"])
-            processor, clock = (_interval(times[:, k], times[:, 2 + k]) for k in range(2))
-            share = times[:, 1].sum() / times[:, [1, 3]].sum()  # of the time between two looks it was watched for that
+            pairs = np.array(
+                found["pairs"]
+            )  # (pairs, watched or bare, updates, two times and whether something happened)
+            share = (
+                pairs[:, 0, :, 1].sum() / pairs[..., 1].sum()
+            )  # of the time between two looks it was watched for that
+            rare = pairs[:, 0, :, 2] > 0
+            (processor, happened), (clock, _) = (Added(*pairs[..., k].swapaxes(0, 1), rare).words() for k in range(2))
             looks, says = 1e3 * found["looks"], f"{found['says'] / share:.2f}" if "says" in found else ""
             line = (
-                f"  {case:<12}{system:<8}{1e3 * found['one']:8.2f} ms{processor:>25}{clock:>25}{looks:12.1f}{says:>8}"
+                f"  {case:<12}{system:<8}{1e3 * found['one']:8.2f} ms{processor:>25}{happened:>10}{clock:>25}"
+                f"{100 * found['others']:8.2f}{looks:12.1f}{says:>8}"
             )
             print(line, flush=True)
     return 0

@@ -41,13 +41,13 @@ class _Units:
         self._blocks: deque[tuple[int, Tensor]] = deque()
 
     def take(self, output: Tensor, axis: int, limits: tuple[float, float] | None) -> None:
+        """output: with more than one axis; none is negative where there are no limits. axis: that of the units."""
         others = [k for k in range(output.dim()) if k != axis % output.dim()]
-        if limits is None:
-            each = output != 0
+        if limits is None:  # 0 where all are; to count those that are not would take ten times as long
+            seen = output.amax(dim=others).float()
         else:
             low, high = limits
-            each = torch.minimum(output - low, high - output) / (high - low)
-        seen = each.sum(dim=others, dtype=torch.float32) if others else each.float()
+            seen = (torch.minimum(output - low, high - output) / (high - low)).sum(dim=others, dtype=torch.float32)
         inputs = output.numel() // max(1, seen.numel())
         self.enough = inputs >= ENOUGH
         blocks = self._blocks
@@ -93,7 +93,8 @@ class Activations:
             name: _Units(names.SATURATED_FRACTION if bounds(module) is not None else names.DEAD_FRACTION)
             for name, module in functions.items()
         }
-        self._moments: dict[str, list[Tensor]] = {}
+        self._moments: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
+        """Means of the outputs and of their squares, of each forward call."""
         self._broken: dict[str, list[Tensor]] = {}
         self.hunting = False
         """Whether numbers that are not finite are counted."""
@@ -132,14 +133,17 @@ class Activations:
     def readings(self) -> dict[str, Tensor]:
         """What was seen since the last reading, and of units with it: by metric, numbers on the device."""
         found: dict[str, Tensor] = {}
-        for name, moments in self._moments.items():
-            mean = torch.stack(moments).mean(dim=0)
-            found[names.layer(name, names.ACTIVATION_MEAN)] = mean[0]
-            found[names.layer(name, names.ACTIVATION_STD)] = (mean[1] - mean[0] ** 2).clamp(min=0).sqrt()
+        for home in {moments[0].device for moments, _ in self._moments.values()}:  # all of them in one piece
+            here = [name for name, (means, _) in self._moments.items() if means[0].device == home]
+            means, squares = (torch.stack([_mean(self._moments[name][which]) for name in here]) for which in range(2))
+            spreads = (squares - means * means).clamp(min=0).sqrt()
+            for name, mean, spread in zip(here, means.unbind(), spreads.unbind(), strict=True):
+                found[names.layer(name, names.ACTIVATION_MEAN)] = mean
+                found[names.layer(name, names.ACTIVATION_STD)] = spread
         for name, shares in self._broken.items():
-            found[names.layer(name, names.NONFINITE)] = torch.stack(shares).mean()
+            found[names.layer(name, names.NONFINITE)] = _mean(shares)
         for name, gaps in self._gaps.items():
-            found[names.layer(name, names.NORM_GAP)] = torch.stack(gaps).mean()
+            found[names.layer(name, names.NORM_GAP)] = _mean(gaps)
         self._moments, self._broken, self._gaps = {}, {}, {}
         for name, units in self._units.items():
             reading = units.reading()
@@ -161,15 +165,22 @@ class Activations:
             wide = given.float()
             if self.hunting:
                 self._broken.setdefault(name, []).append((~wide.isfinite()).float().mean())
-            self._moments.setdefault(name, []).append(torch.stack([wide.mean(), (wide * wide).mean()]))
+            means, squares = self._moments.setdefault(name, ([], []))
+            means.append(wide.mean())
+            squares.append((wide * wide).mean())
         if name in self._normalizations and isinstance(module, _BatchNorm):
             known = gap(module, local(inputs[0])) if inputs and isinstance(inputs[0], Tensor) else None
             if known is not None:
                 self._gaps.setdefault(name, []).append(known)
         if name in self._units and given.dim() > 1:
             second = given.dim() >= 4 or (given.dim() == 3 and self._channels_second)
-            limits = None if isinstance(module, RECTIFIERS) else bounds(module)
-            self._units[name].take(given, 1 if second else -1, limits)
+            rectifies = isinstance(module, RECTIFIERS)
+            given = given.abs() if isinstance(module, nn.Threshold) else given
+            self._units[name].take(given, 1 if second else -1, None if rectifies else bounds(module))
+
+
+def _mean(numbers: list[Tensor]) -> Tensor:
+    return numbers[0] if len(numbers) == 1 else torch.stack(numbers).mean()
 
 
 def _first(output: Any) -> Tensor | None:

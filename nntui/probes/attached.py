@@ -1,8 +1,8 @@
 """Which hooks there are: all of them, or the few of a stretch of updates in which nothing is measured.
 
 Owns taking hooks on and off a model and optimizers, and counting the updates of a stretch. Invariants: in a stretch an update
-costs one call of `Count`, and one more where an evaluation would tell something; whatever is not the next update of the optimizer
-that is counted is passed on at once; `remove` leaves no hook.
+costs one call of `Count`, and one more where an evaluation would tell something and there is time for it; whatever is not the
+next update of the optimizer that is counted is passed on at once; `remove` leaves no hook.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from nntui.probes.hooks import Clocked, Guard, Hook, calling, fastest
+from nntui.probes.hooks import COLD, Clocked, Guard, Hook, calling, fastest
 
-QUICK = 4e-3
-"""Seconds of an update above which a hook on the model costs nothing that matters."""
-ENOUGH, PATIENT, SELDOM = 10, 16, 8
-"""Where it does, evaluations are noticed until so many were, or so many stretches have passed; then in every eighth of them."""
+NOTICING = 0.001
+"""Of the time of training that noticing evaluations in stretches may take."""
+GRANT = 0.02
+"""Seconds of it that there are to begin with, when most mistakes show."""
 
 
 class Count:
@@ -71,7 +71,7 @@ def counting() -> float:
     """Seconds that counting an update takes."""
     count, counted = Count(_nobody), Count
     count.begin(_nobody, 1 << 62)
-    return fastest(lambda: count(counted, (), None))
+    return COLD * fastest(lambda: count(counted, (), None))
 
 
 class Evaluations(Clocked):
@@ -97,19 +97,18 @@ class Attached:
         self._now: list[RemovableHandle] = []
         self.resting = False
         """Whether this is a stretch in which nothing is measured."""
-        self.noticed = 0
-        """Evaluations that were noticed."""
-        self._stretches = 0
+        self._left = GRANT
 
     @property
     def passed(self) -> int:
         """Updates that have begun in this stretch."""
         return 0 if self._count is None else self._count.passed
 
-    @property
-    def toll(self) -> float:
-        """Seconds that an update of this stretch takes, whose hooks no guard clocks."""
-        return counting() + len(self._now) * calling()
+    def paid(self, step_seconds: float) -> float:
+        """Seconds that hooks took in this stretch, of which no guard knows; asked once. step_seconds: of an update."""
+        noticing = len(self._now) * calling()
+        self._left = min(GRANT, self._left + self.passed * (NOTICING * step_seconds - noticing))
+        return self.passed * (counting() + noticing)
 
     def enter(self, model: nn.Module) -> None:
         """Notice forward calls of this model as well."""
@@ -131,19 +130,18 @@ class Attached:
         self._now.append(register_optimizer_step_post_hook(ends))
         _LISTENING.append((weakref.ref(self), self._always, self._now))
 
-    def rest(self, optimizer: Callable[[], Any], updates: int, step_seconds: float) -> None:
+    def rest(self, optimizer: Callable[[], Any], updates: int, *, telling: bool) -> None:
         """Only count the updates of an optimizer, this one and so many in all.
 
-        step_seconds: an update takes, of a model whose calls without gradients are worth to be noticed; 0 where none are.
+        telling: calls of the model without gradients are worth to be noticed.
         """
         if self._count is None:
             return
-        if not self.resting:
-            self.resting, self._stretches = True, self._stretches + 1
+        begins, self.resting = not self.resting, True
+        if begins or self._left <= 0:
             self._quiet()
-            few = self.noticed < ENOUGH and self._stretches < PATIENT
-            noticing = step_seconds > QUICK or (step_seconds > 0 and (few or self._stretches % SELDOM == 0))
-            for model in self._there() if noticing else []:
+        if begins and telling and self._left > 0:
+            for model in self._there():
                 self._now.append(model.register_forward_pre_hook(Evaluations(self._guard, self._enters())))
         self._count.begin(optimizer, updates)
 

@@ -1,19 +1,20 @@
 """When to look: often at first, then as often as the overhead allows.
 
 Owns the time that probes take. Invariant: beyond the first looks, looking, glancing and what is watched between two looks each
-take at most their share of the time of training.
+take at most their share of the time that training takes by itself.
 """
 
 from __future__ import annotations
 
 import math
 
-SHARE = 0.002
-"""Of the time of training that looking may take; what is left of one percent is for the rest and for what no clock sees."""
+SHARE = 0.0025
+"""Of the time of training that looking may take, with the updates that are watched before it; what is left of one percent is for
+the rest, for the thread that writes, and for what no clock sees: the update that comes next finds its caches cold."""
 GLANCES = 0.0005
 """The same for glances: is the norm of the gradients finite?"""
 WATCHED = 0.0005
-"""The same for updates that are timed, and watched for evaluations, without being looked at."""
+"""The same for further updates that are timed, and watched for evaluations, without being looked at."""
 SMOOTH = 0.3
 """Weight of the newest measurement."""
 SAMPLE = 4
@@ -46,15 +47,17 @@ class Cadence:
             self._held = seconds / updates
 
     def looked(self, update: int, seconds: float, step_seconds: float) -> None:
-        """Take in what the look at this update took, and how long an update takes; decides on the next.
+        """Take in what the look at this update took, and how long one that is watched takes; decides on the next.
 
         The first looks are at updates 0, 1, 2, 4, 8, …: what goes wrong mostly does so at the beginning.
         """
         self._looks += 1
         if self._looks > 1:  # the first warms up caches and kernels
             self.cost = seconds if not self.cost else (1 - SMOOTH) * self.cost + SMOOTH * seconds
+        step_seconds -= min(self._held, step_seconds / 2)
         if self.every is None:
-            gap = self.cost / (self._share * step_seconds) if step_seconds > 0 else 1.0
+            cost = self.cost + SAMPLE * self._held
+            gap = cost / (self._share * step_seconds) if step_seconds > 0 else 1.0
             self.gap = max(1, round(gap + 0.5))
         ahead = self.gap if self.every is not None else max(1, min(update, self.gap))
         share = min(1.0, WATCHED * step_seconds / self._held) if self._held > 0 and step_seconds > 0 else 1.0

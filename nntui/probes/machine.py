@@ -20,8 +20,8 @@ _STATM = Path("/proc/self/statm")
 def memory(device: torch.device | None) -> dict[str, float]:
     """Resident bytes of the process and bytes of tensors on the device, as far as they can be known."""
     found: dict[str, float] = {}
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        found[names.MEMORY] = float(int(_STATM.read_text().split()[1]) * _PAGE)
+    with contextlib.suppress(OSError, ValueError, IndexError), _STATM.open("rb", buffering=0) as file:
+        found[names.MEMORY] = float(int(file.read(256).split()[1]) * _PAGE)
     if device is not None and device.type == "cuda":
         found[names.DEVICE_MEMORY] = float(torch.cuda.memory_allocated(device))
     return found

@@ -19,9 +19,17 @@ MOST = 1 << 16
 def norms(tensors: Sequence[Tensor]) -> Tensor:
     """L2 norms, (n,) float32, on the device of the first."""
     plain = [_plain(t) for t in tensors]
-    found = torch._foreach_norm(plain, 2, dtype=torch.float32)  # pyright: ignore[reportPrivateImportUsage]
-    home = found[0].device
-    return torch.stack([one.to(home, non_blocking=True) for one in found])
+    return gathered(torch._foreach_norm(plain, 2, dtype=torch.float32))  # pyright: ignore[reportPrivateImportUsage]
+
+
+def gathered(numbers: Sequence[Tensor], home: torch.device | None = None) -> Tensor:
+    """Single numbers, (n,) float32, on a device; None: that of the first."""
+    home = numbers[0].device if home is None else home
+    there = [
+        n if n.device == home and n.dtype == torch.float32 else n.to(home, torch.float32, non_blocking=True)
+        for n in numbers
+    ]
+    return torch.stack([n if not n.dim() else n.reshape(()) for n in there])
 
 
 def per_layer(values: Tensor, owners: Tensor, count: int) -> Tensor:

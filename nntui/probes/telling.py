@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nntui import names
 from nntui.probes.description import described
 from nntui.probes.layers import Layer
+from nntui.probes.parameters import gathered
 from nntui.probes.several import title
 from nntui.recorder.run import Run
 
@@ -39,8 +40,7 @@ def hand_over(run: Run, found: Mapping[str, Any], step: int, device: torch.devic
         run.observe([*plain], np.array([*plain.values()], np.float64), step)
     kept = {name: value for name, value in found.items() if isinstance(value, Tensor)}
     if kept:
-        moved = [value.detach().float().reshape(()).to(device, non_blocking=True) for value in kept.values()]
-        run.observe([*kept], torch.stack(moved), step)
+        run.observe([*kept], gathered([*kept.values()], device).detach(), step)
 
 
 def tell(

@@ -233,7 +233,6 @@ class Watch:
         passed = self._attached.passed
         if self._evaluated != self._update + passed and self._two_faced and self._run is not None:
             self._evaluated = self._update + passed
-            self._attached.noticed += 1
             step = max(self._step + passed, self._run.step)
             self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), step)
 
@@ -261,6 +260,7 @@ class Watch:
 
     def _before(self, optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:
         """An update begins."""
+        begun = time.perf_counter()
         if not self._nesting.begins(optimizer, ending=not self._attached.resting):
             return
         if self._lazy:
@@ -284,14 +284,14 @@ class Watch:
             self._first.look(self._run, self._activations.order, self._update, self._step)
             self._found |= self._updates.before(optimizer, closure=closure)
         elif first and self._run is not None:
-            self._glances.glance(self._update, self._updates, optimizer, self._pace.typical)
+            self._glances.glance(self._update, self._updates, optimizer, self._pace.typical, begun)
             self._rest_or_wake()
 
     def _catch_up(self) -> None:
         """Take in the updates of a stretch in which nothing was measured; one more begins."""
         passed = self._attached.passed
         self._update, self._step = self._update + passed, self._step + passed
-        self._counted += passed * self._attached.toll
+        self._counted += self._attached.paid(self._pace.typical)
         self._pace.passed(passed)
 
     def _rest_or_wake(self) -> None:
@@ -304,7 +304,7 @@ class Watch:
             return
         self._stale.quiet()
         until = min(self._cadence.wake, self._glances.next(self._update))
-        self._attached.rest(self._known[0], until - self._update, self._pace.typical if self._two_faced else 0.0)
+        self._attached.rest(self._known[0], until - self._update, telling=bool(self._two_faced))
 
     def _stop_listening(self, optimizer: torch.optim.Optimizer) -> None:
         """Forward and backward passes of this update are over."""
@@ -368,7 +368,7 @@ class Watch:
         self._spent, self._since = total, now
         self._hand_over(found)
         whole = self._guard.total + time.perf_counter() - begun
-        self._cadence.watched(self._mark - self._base, self._watched)
+        self._cadence.watched(self._mark - self._base - self._glances.taken(), self._watched)
         self._cadence.looked(self._update, whole - self._mark, self._pace.typical)
         self._base, self._watched = whole, 0
 

@@ -121,9 +121,22 @@ def test_the_mode_of_an_evaluation_is_told_in_a_stretch(recorded, loop, mlp, for
     assert found[names.EVALUATION_MODE] == dict.fromkeys(range(10, 121, 10), float(forgotten))
 
 
-def test_evaluations_of_a_quick_training_are_noticed_ever_less(recorded, loop, mlp, monkeypatch) -> None:
-    monkeypatch.setattr("nntui.probes.attached.ENOUGH", 3)
-    monkeypatch.setattr("nntui.probes.attached.QUICK", 1e9)
+@pytest.mark.parametrize(
+    ("grant", "share", "seen"),
+    [(90, 0.0, [0, 1, 2]), (0.5, 1.0, [*range(13)]), (0.0, 0.0, [0])],
+    ids=["until the grant is spent", "always where there is time", "never where there is none"],
+)
+def test_evaluations_in_stretches_are_noticed_while_there_is_time(
+    recorded, loop, mlp, monkeypatch, grant: float, share: float, seen: list[int]
+) -> None:
+    """The first 64 updates are no stretch yet: no look before has told how long one takes."""
+    call = 1e-9  # seconds
+    monkeypatch.setattr(
+        "nntui.probes.glances.GLANCES", 1e-9
+    )  # as few as can be: whether there is time is asked as often
+    monkeypatch.setattr("nntui.probes.attached.calling", lambda: call)
+    monkeypatch.setattr("nntui.probes.attached.GRANT", grant * call)
+    monkeypatch.setattr("nntui.probes.attached.NOTICING", share)
     model = nn.Sequential(mlp(), nn.Dropout(0.5))
     training = loop(model)
 
@@ -137,7 +150,7 @@ def test_evaluations_of_a_quick_training_are_noticed_ever_less(recorded, loop, m
             training.steps(13 * EVERY, after=evaluate)
 
     found, _ = recorded(run_it)
-    assert [(step - 1) // EVERY for step in found[names.EVALUATION_MODE]] == [0, 1, 2, 8]
+    assert [(step - 1) // EVERY for step in found.get(names.EVALUATION_MODE, {})] == seen
 
 
 def test_a_gradient_that_is_not_finite_is_seen_in_a_stretch(recorded, loop, mlp, monkeypatch) -> None:
