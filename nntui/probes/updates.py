@@ -93,6 +93,8 @@ class Updates:
             names.layer(self._layers[place].name, names.UPDATE_RATIO): ratio
             for place, ratio in zip(dict.fromkeys(places), ratios.unbind(), strict=True)
         }
+        wanting = {place for place, p in zip(places, own, strict=True) if p.requires_grad or p.grad is not None}
+        found |= {names.layer(self._layers[k].name, names.FROZEN): 1.0 for k in places if k not in wanting}
         self._ratios.append(ratios)
         keeping = [id(p) for p in own if optimizer.state.get(p)]  # LBFGS keeps all of its state at one parameter
         if keeping:

@@ -219,6 +219,25 @@ def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared
 
 
 @pytest.mark.parametrize(
+    ("ratios", "frozen", "found"),
+    [
+        ([0.0] * 12, range(12), "info"),  # for good, or until it is thawed
+        ([0.0] * 12, range(8), "warn"),  # thawed, and it does not move
+        ([0.0] * 12, range(9), ""),  # not for long enough to tell
+        ([0.0] * 8 + [1e-3] * 4, range(8), ""),
+        ([1e-3] * 6 + [0.0] * 6, range(6, 12), "info"),
+        ([1e-3] * 9 + [0.0] * 3, range(9, 12), ""),
+        ([0.0] * 4 + [1e-3] + [0.0] * 7, range(4), "warn"),  # how long it was frozen makes no rest of it longer
+    ],
+)
+def test_a_layer_that_wants_no_gradient_is_not_accused(ratios: list[float], frozen: range, found: str) -> None:
+    mark = line("layer/head/frozen", [1.0] * len(frozen), first=frozen.start)
+    parts = [line("layer/body/update_ratio", [1e-3] * 12), line("layer/head/update_ratio", ratios), mark]
+    assert told(updates, *parts) == ([("live.frozen", found)] if found else [])
+    assert not told(updates, *parts, watched={"declared": ["frozen:head"]})
+
+
+@pytest.mark.parametrize(
     ("other", "rests", "found"),
     [
         ("experts.1.0", 4, False),  # that one has waited as long, and was asked again

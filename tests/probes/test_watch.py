@@ -604,6 +604,24 @@ def test_gradients_that_an_optimizer_clips_as_it_updates_are_not_clipped_late(re
     assert set(found[names.LATE_CLIPPING].values()) == {1.0}
 
 
+def test_a_layer_that_is_to_be_thawed_later_is_told_as_frozen_until_then(recorded, loop, mlp) -> None:
+    model = mlp()
+    training = loop(model)  # whose optimizer holds all of it
+    model[0].requires_grad_(False)
+    model[2].bias.requires_grad_(False)
+
+    def thaw(step: int) -> None:
+        if step == 4:
+            model[0].requires_grad_(True)
+
+    found, _ = recorded(
+        lambda run: (nntui.watch(model, training.optimizer, run, every=1), training.steps(8, after=thaw))
+    )
+    assert found[names.layer("0", names.FROZEN)] == dict.fromkeys(range(5), 1.0)
+    assert [step for step, ratio in found[names.layer("0", names.UPDATE_RATIO)].items() if ratio] == [5, 6, 7]
+    assert not {names.layer(layer, names.FROZEN) for layer in "24"} & {*found}
+
+
 def test_what_was_frozen_after_it_had_a_gradient_is_not_unheld(recorded, loop, mlp) -> None:
     model = mlp()
     head = torch.optim.SGD(model[4].parameters(), 1e-2)

@@ -3,7 +3,9 @@
 Symptom: a rate that is far too high or low, or layers that never move. Tests, over the last READINGS readings of each layer:
 (1) exactly no movement of a layer that the optimizer holds, for STILL times as long as it, or a layer whose name differs in
 numbers alone, has rested before and moved again, while others move or, where none does, the rate is above zero: its weights are
-out of the graph or have no gradient. Or parameters that want a gradient, get one, and are in no optimizer that has made an
+out of the graph or have no gradient. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so,
+for a phase or for good, and which of them a run cannot tell before it ends; where all of the last ones are such, that is
+information. Or parameters that want a gradient, get one, and are in no optimizer that has made an
 update, with a norm that is the same to the last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update
 ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as
 far as a weight is large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median
@@ -49,10 +51,12 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not ratios:
         return unheld + thrown
     recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
-    still = _standing({layer: series[names.layer(layer, names.UPDATE_RATIO)].finite().value for layer in ratios})
+    still = _standing({layer: _asked(series, layer) for layer in ratios})
+    resting = [layer for layer, values in recent.items() if not values.any() and layer not in still]
     moving = {layer: float(np.median(values)) for layer, values in recent.items() if values.any()}
     frozen = [layer for layer in still if not facts.declares("frozen", layer)]
     found = [_frozen(series, frozen, len(ratios))] if frozen and (moving or _has_rate(series)) else unheld
+    found = found or _by_intention(series, facts, resting, len(ratios))
     sized = _size(series, moving) if moving else []
     return found + (sized or thrown)
 
@@ -96,12 +100,42 @@ def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Find
         expected="an update ratio above 0",
         measured=0.0,
         tolerance=0.0,
-        advice="Most likely they are not used in the forward pass, are cut off by detach() or no_grad(), or have "
-        "requires_grad=False. Refute: p.grad must not be None after backward(). If they are meant to stay, declare "
-        "'frozen:NAME'.",
+        advice="Most likely they are not used in the forward pass, or are cut off by detach() or no_grad(). Refute: p.grad must "
+        "not be None after backward(). If they are meant to stay, declare 'frozen:NAME'.",
         evidence={"layers": layers[:20], "since_step": step},
         step=step,
     )
+
+
+def _asked(series: Mapping[str, Series], layer: str) -> Floats:
+    """The update ratios of a layer where its weights were to be moved."""
+    points, marks = series[names.layer(layer, names.UPDATE_RATIO)].finite(), names.layer(layer, names.FROZEN)
+    return points.value[~np.isin(points.step, series[marks].step)] if marks in series else points.value
+
+
+def _by_intention(series: Mapping[str, Series], facts: RunFacts, resting: list[str], total: int) -> list[Finding]:
+    """At most one finding: layers in an optimizer that want no gradient."""
+    marks = of_layers(series, names.FROZEN, READINGS)
+    left = []
+    for layer in resting:
+        looks = series[names.layer(layer, names.UPDATE_RATIO)].finite().step[-READINGS:]
+        if layer in marks and np.array_equal(marks[layer].step, looks) and not facts.declares("frozen", layer):
+            left.append(layer)
+    if not left:
+        return []
+    step = min(_still_since(series, layer) for layer in left)
+    return [
+        Finding(
+            FROZEN,
+            "info",
+            f"The weights of {named(left, total)} want no gradient (requires_grad=False) and stay as they are, though an "
+            "optimizer holds them.",
+            advice="Nothing is wrong if they are to be thawed later, or meant to stay: then declare 'frozen:NAME'. Refute: where "
+            "learning is meant, requires_grad must be True (nn.Embedding.from_pretrained freezes by itself).",
+            evidence={"layers": left[:20], "since_step": step},
+            step=step,
+        )
+    ]
 
 
 def _unheld(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
