@@ -218,6 +218,14 @@ def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared
     assert told(updates, parts[0], line("layer/head/update_ratio", [1e-3, 0, 0, 1e-3, 1e-3, 1e-3, 1e-3, *[0.0] * 5]))
 
 
+@pytest.mark.parametrize("rare", [True, False])
+def test_a_layer_that_moves_between_looks_alone_is_not_accused(rare: bool) -> None:
+    norms = 3.0 + 1e-6 * (np.arange(12) // 3) * rare
+    parts = [line("layer/body/update_ratio", [1e-3] * 12), line("layer/branch/update_ratio", [0.0] * 12)]
+    found = told(updates, *parts, line("layer/branch/weight_norm", norms))
+    assert found == ([] if rare else [("live.frozen", "warn")])
+
+
 @pytest.mark.parametrize(
     ("ratios", "frozen", "found"),
     [

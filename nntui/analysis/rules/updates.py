@@ -3,7 +3,8 @@
 Symptom: a rate that is far too high or low, or layers that never move. Tests, over the last READINGS readings of each layer:
 (1) exactly no movement of a layer that the optimizer holds, for STILL times as long as it, or a layer whose name differs in
 numbers alone, has rested before and moved again, while others move or, where none does, the rate is above zero: its weights are
-out of the graph or have no gradient. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so,
+out of the graph or have no gradient. One that is asked now and then (a branch, an expert) moves between two looks, which the norm
+of its weights tells. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so,
 for a phase or for good, and which of them a run cannot tell before it ends; where all of the last ones are such, that is
 information. Or parameters that want a gradient, get one, and are in no optimizer that has made an
 update, with a norm that is the same to the last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update
@@ -20,13 +21,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.readings import named, of_layers, rate_left, since
-from nntui.analysis.series import Floats, RunFacts, Series
+from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
+
+Bools = NDArray[np.bool_]
 
 ID = "live.update_ratio"
 FROZEN = "live.frozen"
@@ -51,7 +55,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if not ratios:
         return unheld + thrown
     recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
-    still = _standing({layer: _asked(series, layer) for layer in ratios})
+    still = _standing({layer: _moves(series, layer)[~_frozen_at(series, layer)] for layer in ratios})
     resting = [layer for layer, values in recent.items() if not values.any() and layer not in still]
     moving = {layer: float(np.median(values)) for layer, values in recent.items() if values.any()}
     frozen = [layer for layer in still if not facts.declares("frozen", layer)]
@@ -107,20 +111,27 @@ def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Find
     )
 
 
-def _asked(series: Mapping[str, Series], layer: str) -> Floats:
-    """The update ratios of a layer where its weights were to be moved."""
-    points, marks = series[names.layer(layer, names.UPDATE_RATIO)].finite(), names.layer(layer, names.FROZEN)
-    return points.value[~np.isin(points.step, series[marks].step)] if marks in series else points.value
+def _moves(series: Mapping[str, Series], layer: str) -> Bools:
+    """At which readings a layer moved, or had moved since the one before."""
+    points, weights = series[names.layer(layer, names.UPDATE_RATIO)].finite(), names.layer(layer, names.WEIGHT_NORM)
+    moves = points.value != 0
+    if weights in series:
+        norms = series[weights].finite()
+        _, here, there = np.intersect1d(points.step, norms.step, return_indices=True)
+        moves[here[1:]] |= np.diff(norms.value[there]) != 0
+    return moves
+
+
+def _frozen_at(series: Mapping[str, Series], layer: str) -> Bools:
+    """At which of these readings it wanted no gradient."""
+    steps, marks = series[names.layer(layer, names.UPDATE_RATIO)].finite().step, names.layer(layer, names.FROZEN)
+    return np.isin(steps, series[marks].step) if marks in series else np.zeros(len(steps), bool)
 
 
 def _by_intention(series: Mapping[str, Series], facts: RunFacts, resting: list[str], total: int) -> list[Finding]:
     """At most one finding: layers in an optimizer that want no gradient."""
-    marks = of_layers(series, names.FROZEN, READINGS)
-    left = []
-    for layer in resting:
-        looks = series[names.layer(layer, names.UPDATE_RATIO)].finite().step[-READINGS:]
-        if layer in marks and np.array_equal(marks[layer].step, looks) and not facts.declares("frozen", layer):
-            left.append(layer)
+    frozen = [layer for layer in resting if _frozen_at(series, layer)[-READINGS:].all()]
+    left = [layer for layer in frozen if not facts.declares("frozen", layer)]
     if not left:
         return []
     step = min(_still_since(series, layer) for layer in left)
@@ -169,9 +180,9 @@ def _unheld(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     ]
 
 
-def _standing(ratios: Mapping[str, Floats]) -> list[str]:
+def _standing(moves: Mapping[str, Bools]) -> list[str]:
     """Layers that have not moved at the last READINGS readings, and for longer than those of their kind are used to."""
-    rests = {layer: _rests(values) for layer, values in ratios.items()}
+    rests = {layer: _rests(one) for layer, one in moves.items()}
     used: dict[str, int] = {}
     for layer, (_, before) in rests.items():
         kind = _kind(layer)
@@ -179,11 +190,11 @@ def _standing(ratios: Mapping[str, Floats]) -> list[str]:
     return [layer for layer, (now, _) in rests.items() if now >= max(READINGS, STILL * used[_kind(layer)])]
 
 
-def _rests(ratios: Floats) -> tuple[int, int]:
+def _rests(moves: Bools) -> tuple[int, int]:
     """At how many of the last readings a layer has not moved, and the longest such rest that is over."""
-    still = np.flatnonzero(np.diff(np.concatenate([[False], ratios == 0, [False]])))
+    still = np.flatnonzero(np.diff(np.concatenate([[False], ~moves, [False]])))
     spans = still[1::2] - still[::2]
-    now = int(spans[-1]) if len(spans) and ratios[-1] == 0 else 0
+    now = int(spans[-1]) if len(spans) and not moves[-1] else 0
     return now, int((spans[:-1] if now else spans).max(initial=0))
 
 
@@ -200,7 +211,7 @@ def _has_rate(series: Mapping[str, Series]) -> bool:
 
 def _still_since(series: Mapping[str, Series], layer: str) -> int:
     points = series[names.layer(layer, names.UPDATE_RATIO)].finite()
-    moved = np.flatnonzero(points.value)
+    moved = np.flatnonzero(_moves(series, layer))
     return int(points.step[min(len(points) - 1, int(moved[-1]) + 1 if len(moved) else 0)])
 
 
