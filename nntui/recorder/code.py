@@ -88,17 +88,18 @@ def uncommitted(here: Path) -> str:
 
 
 def _own(modules: Iterable[tuple[str, ModuleType | None]]) -> Iterator[tuple[str, Path]]:
-    python = [
-        f"{os.path.realpath(path)}{os.sep}" for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))
-    ]
+    paths = [path for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))]
+    python = tuple(f"{path}{os.sep}" for path in {*paths, *map(os.path.realpath, paths)})
     for name, module in modules:
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] == "nntui":
             continue
         if "\0" in file or any(f"{os.sep}{folder}{os.sep}" in file for folder in INSTALLED):
             continue
+        if file.startswith(python):  # before its links are followed, which takes longer than all else here
+            continue
         path = Path(os.path.realpath(file))
-        if any(str(path).startswith(folder) for folder in python):
+        if str(path).startswith(python):
             continue
         # `python train.py` is train, `python -m package` is package.__main__
         spec = getattr(module, "__spec__", None) if name == "__main__" else None
