@@ -90,6 +90,7 @@ def test_the_alert_key_moves_the_crosshair_to_where_the_alert_began(tui: SimpleN
         app = NntuiApp(Path("runs/exp42"), feed=tui.CannedFeed("failing"))
         seen: list[tuple[float, str]] = []
         async with app.run_test(size=(80, 24)) as pilot:
+            await tui.settle(pilot)
             for _ in range(2):
                 await pilot.press("a")
                 await tui.settle(pilot)
