@@ -136,11 +136,15 @@ class Feed:
         """Show what one poll brings before anything else is read, imported or judged: what there is, then the plots of it."""
         state.fold(reader.poll(), time.monotonic(), time.time())
         for _ in ("what there is", "what the screen asks for then") if state.any_points else ():
-            self._view_changed = False
-            self._asked.clear()
-            snapshot = state.snapshot(self._view, time.monotonic(), judged=False)
-            self._post(dataclasses.replace(snapshot, complete=False))
-            self._asked.wait(FIRST_LOOK)
+            self._sketch(state)
+
+    def _sketch(self, state: RunState) -> None:
+        """Show what was read before it is judged, and leave the processor to the screen until that is drawn."""
+        self._view_changed = False
+        self._asked.clear()
+        snapshot = state.snapshot(self._view, time.monotonic(), judged=False)
+        self._post(dataclasses.replace(snapshot, complete=False))
+        self._asked.wait(FIRST_LOOK)
 
     def _turn(self, reader: RunReader, state: RunState, pins: Pins, hints: _Hints) -> None:
         poll = reader.poll()
@@ -154,6 +158,8 @@ class Feed:
             self._dirty |= pins.turn()
         whole = self._behind and not poll.more
         if whole:
+            if poll.bytes_read and not (self._last.complete or self._view.pins):
+                self._sketch(state)
             self._behind = False
             state.listen()
         due = self._dirty and self._left(now) <= 0 and not (poll.more and self._number)

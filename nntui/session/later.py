@@ -1,3 +1,4 @@
+# pyright: standard
 """What goes on inside a run, folded when somebody wants to know.
 
 Owns what waits until then: the first look at a run needs none of it, and what folds it takes longer to import than that look.

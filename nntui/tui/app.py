@@ -96,8 +96,10 @@ class NntuiApp(Shell):
         """Looks at the folder of runs; made, and imported, when a screen first wants that."""
         from nntui.session.watchman import Watchman
 
-        make: Callable[..., Any] = self._make_watchman or Watchman
-        return make(self.root, lambda runs: self.post_message(RunsReady(runs)))
+        def found(runs: Runs) -> None:
+            self.post_message(RunsReady(runs))
+
+        return (self._make_watchman or Watchman)(self.root, found)
 
     def first_screen(self) -> str:
         """The overview, or the runs where none is open."""

@@ -1,6 +1,7 @@
 """The feed on real folders: what happens to them reaches the screen."""
 
 import itertools
+import math
 import shutil
 import subprocess
 import sys
@@ -194,3 +195,14 @@ def test_a_one_shot_look_sees_the_same(tmp_path) -> None:
     assert snapshot.head.state == "ended"
     assert snapshot.metrics[0].points == 10
     assert snapshot.plots["main"].series[0].low.shape == (8,)
+
+
+def test_what_is_read_first_is_shown_before_it_is_judged(tmp_path, watch) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        for step in range(20):
+            run.log({"train/loss": math.nan if step > 10 else 1.0}, step=step)
+    watcher = watch(tmp_path / "run")
+    watcher.until(lambda s: s.complete)
+    first, last = watcher.snapshots[0], watcher.snapshots[-1]
+    assert ([m.metric for m in first.metrics], first.unread, first.alerts) == (["train/loss"], True, ())
+    assert any(alert.id == "live.nonfinite" for alert in last.alerts)
