@@ -25,6 +25,7 @@ def recorded(tmp_path: Path) -> Callable[..., tuple[Recorded, list[dict[str, Any
         path = tmp_path / f"run{len([*tmp_path.iterdir()])}"
         with nntui.init(path, **options) as run:
             loop(run)
+            run.flush(60.0)  # a disk that others keep busy may need longer than the end of a run waits for it
         table = nntui.read(path)
         found: Recorded = {}
         for row in table.metrics.to_pylist():
