@@ -4,14 +4,14 @@ Symptom: a rate that is far too high or low, or layers that never move. Tests, o
 (1) exactly no movement of a layer that the optimizer holds, for STILL times as long as it, or a layer whose name differs in
 numbers alone, has rested before and moved again, while others move or, where none does, the rate is above zero: its weights are
 out of the graph or have no gradient. One that is asked now and then (a branch, an expert) moves between two looks, which the norm
-of its weights tells. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so,
-for a phase or for good, and which of them a run cannot tell before it ends; where all of the last ones are such, that is
-information. Or parameters that want a gradient, get one, and are in no optimizer that has made an
-update, with a norm that is the same to the last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update
-ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as
-far as a weight is large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median
-over layers was above THROWN, and of the AFTER training losses that follow one is above twice the one before; or it was above
-MOVED, as much as the weights themselves, and one is above FAR times the one before: the weights were thrown away, whatever is
+of its weights tells. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so, for a phase or
+for good, and which of the two a run cannot tell before it ends; where all of the last ones are such, that is information. Or
+parameters that want a gradient, get one, and are in no optimizer that has made an update, with a norm that is the same to the
+last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update ratio is above HIGH: a tenth of a weight in one
+update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight is large, while the rate is not on
+its way up or down (within half of its peak). (3) In one update the median over layers was above THROWN, and of the AFTER
+training losses that follow one is above twice the one before; or it was above MOVED, as much as the weights themselves, and
+one is above FAR times the one before: the weights were thrown away, whatever is
 made of them since. Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their
 ratio is large at first: the first SKIP readings are left out).
 """
