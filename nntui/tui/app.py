@@ -105,6 +105,10 @@ class NntuiApp(Shell):
         """The overview, or the runs where none is open."""
         return "runs" if self.path is None else "live"
 
+    def is_reading(self) -> bool:
+        """Until all that was recorded is on the screen."""
+        return self.path is not None and self.newest.unread
+
     def may_show(self, name: str) -> bool:
         """Without a run there are but two screens."""
         return self.path is not None or name in ("runs", "help")

@@ -27,7 +27,9 @@ from nntui.tui.themes import DARK, LIGHT
 from nntui.tui.thrift import Runs, Terminal
 
 LOADED_AFTER = 1.0
-"""Seconds until the screens are there that were not shown first."""
+"""Seconds until the screens are there that were not shown first, unless a run is still being read."""
+MOST_WAITS = 5
+"""How often that is waited for: a key that shows one of them then is answered at once, however long the run is."""
 
 LOOK = 5
 """Seconds after which it is asked whether another terminal shows the pictures."""
@@ -70,7 +72,14 @@ class Shell(App[None]):
 
     def on_mount(self) -> None:
         """Have the other screens ready once the first is there."""
-        self.set_timer(LOADED_AFTER, load)
+        self._load_later(MOST_WAITS)
+
+    def _load_later(self, waits: int) -> None:
+        self.set_timer(LOADED_AFTER, lambda: self._load_later(waits - 1) if waits > 1 and self.is_reading() else load())
+
+    def is_reading(self) -> bool:
+        """Whether something is read that is waited for."""
+        return False
 
     def first_screen(self) -> str:
         """Which screen lies below the others."""
