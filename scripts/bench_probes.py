@@ -203,6 +203,8 @@ def _measure(case: str, system: str, seconds: float, block: int, warm: float) ->
             pair = {}
             for watched in (True, False) if len(pairs) % 2 else (False, True):
                 if watched:
+                    with _bare(training):  # which leaves the caches as it does before a bare block
+                        pass
                     pair[watched] = _timed(training, block, happened)
                     continue
                 with _bare(training):
