@@ -17,7 +17,9 @@ def main() -> int:
 
     if heard:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    return run()
+    code = run()
+    exec("")  # noqa: S102 (Python remembers an interrupt that met an exec, as dataclasses do, and would end killed by SIGINT)
+    return code
 
 
 if __name__ == "__main__":

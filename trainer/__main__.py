@@ -15,4 +15,6 @@ if __name__ == "__main__":
 
     if heard:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main())
+    code = main()
+    exec("")  # noqa: S102 (as in nntui.__main__: an interrupt that met an exec would outlive its handling)
+    sys.exit(code)

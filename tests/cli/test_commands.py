@@ -155,6 +155,20 @@ main()
 """
 
 
+def test_an_interrupt_that_met_an_exec_leaves_the_exit_code_alone(tmp_path) -> None:
+    (tmp_path / "met.py").write_text(
+        "import sys, nntui.cli, nntui.__main__\n"
+        "def run():\n"
+        "    try:\n"
+        "        exec('raise KeyboardInterrupt')\n"
+        "    except KeyboardInterrupt:\n"
+        "        return 143\n"
+        "nntui.cli.main = run\n"
+        "sys.exit(nntui.__main__.main())\n"
+    )
+    assert subprocess.run([sys.executable, "-m", "met"], cwd=tmp_path, check=False).returncode == 143
+
+
 def test_an_interrupt_while_the_command_line_is_imported_shows_no_traceback() -> None:
     ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
