@@ -20,7 +20,7 @@ from nntui.runlog.errors import RunNotFound
 from nntui.session import paths
 
 if TYPE_CHECKING:
-    from nntui.session.snapshot import Head
+    from nntui.session.snapshot import Snapshot
 
 TAKE_SCREEN, GIVE_BACK = "\x1b[?1049h\x1b[H", "\x1b[?1049l"
 """What switches a terminal to its second screen, cursor at the top, and back."""
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     if app.failure is not None:
         raise app.failure
-    put(_goodbye(app.path, root, app.newest.head))
+    put(_goodbye(app.path, root, app.newest))
     return 128 + signal.SIGTERM if stopped else OK
 
 
@@ -91,14 +91,17 @@ def _answered(place: Path) -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _goodbye(path: Path | None, root: Path | None, head: Head) -> str:
-    """How the run was, and how to come back."""
+def _goodbye(path: Path | None, root: Path | None, newest: Snapshot) -> str:
+    """How the run was, as far as it was read, and how to come back."""
+    from nntui.tui.panels.frame import untold
     from nntui.tui.safe import safe
 
     if path is None:
         return f"Back to the runs with `nntui watch {safe(root)}`."
+    head = newest.head
     at = f", step {head.step:,}" if head.step >= 0 else ""
-    return f"{safe(path)}: {head.state}{at}. Back to it with `nntui watch {safe(path)}`."
+    state = "not read yet" if untold(newest) else head.state
+    return f"{safe(path)}: {state}{at}. Back to it with `nntui watch {safe(path)}`."
 
 
 def _leave_on_sigterm() -> list[int]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from typing import Any, ClassVar, cast
 
 from textual.app import App
@@ -68,7 +67,7 @@ class Shell(App[None]):
             return None
         if not os.environ.get("TMUX"):
             return Shelf()
-        return Shelf(tmux.through, partial(tmux.around, os.environ))
+        return Shelf(tmux.through, tmux.Around(os.environ))
 
     def on_mount(self) -> None:
         """Have the other screens ready once the first is there."""

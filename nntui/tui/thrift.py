@@ -121,7 +121,10 @@ class Terminal:
         row = self._rows[y]
         text = strip.text
         if len(text) != width or not all(_is_one_cell(char) for char in set(text)):
-            row[x : x + width] = [None] * width
+            kept: list[Cell] = [
+                (char, None) for char in text if char >= FIRST
+            ]  # somewhere, like nothing that is compared
+            row[x : x + width] = (kept + [None] * width)[:width]
             return [(x, y, strip)]
         cells = [cell for segment in strip for cell in _cells(segment.text, segment.style or _PLAIN)]
         found = [(x + a, y, strip.crop(a, b)) for a, b in _runs(row[x : x + width], cells)]

@@ -15,6 +15,7 @@ import pytest
 import nntui
 from nntui.cli import main, verbs
 from nntui.cli.watch import GIVE_BACK, TAKE_SCREEN
+from nntui.session.snapshot import EMPTY, Head, Snapshot
 from nntui.tui import app as app_module
 
 
@@ -57,7 +58,7 @@ def test_a_run_is_known_by_its_name_from_wherever_it_is_watched(
 
     def watched(path: Path, **_: Any) -> SimpleNamespace:
         opened.append(path)
-        newest = SimpleNamespace(head=SimpleNamespace(state="ended", step=0))
+        newest = Snapshot(head=Head(state="ended", step=0))
         return SimpleNamespace(path=path, newest=newest, failure=None, run=lambda: None)
 
     monkeypatch.setattr(app_module, "NntuiApp", watched)
@@ -67,6 +68,29 @@ def test_a_run_is_known_by_its_name_from_wherever_it_is_watched(
     assert path.name == "a"
     assert path.samefile(tmp_path / "a")
     assert f"nntui watch {path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("newest", "said"),
+    [
+        (EMPTY, "not read yet."),
+        (Snapshot(number=1, complete=True, head=Head(state="waiting")), "waiting."),
+        (Snapshot(number=1, complete=True, head=Head(state="ended", step=7)), "ended, step 7."),
+    ],
+)
+def test_who_leaves_is_told_how_the_run_was_if_it_was_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    newest: Snapshot,
+    said: str,
+) -> None:
+    nntui.init(tmp_path / "a").finish()
+    app = SimpleNamespace(path=tmp_path / "a", newest=newest, failure=None, run=lambda: None)
+    monkeypatch.setattr(app_module, "NntuiApp", lambda *_, **__: app)
+    at_a_terminal(monkeypatch)
+    assert main(["watch", str(tmp_path / "a")]) == 0
+    assert f"{tmp_path / 'a'}: {said} Back" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

@@ -20,6 +20,7 @@ from nntui.session.runs import UNREAD, Preview, PreviewView, Runs, RunsView
 from nntui.session.snapshot import PIN_LIMIT, PlotView, View
 from nntui.session.watchman import compare
 from nntui.tui.app import NntuiApp
+from nntui.tui.messages import RunsReady
 from nntui.tui.screens import runs as runs_screen
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.units import cell_len
@@ -243,6 +244,22 @@ def test_the_chosen_run_stays_chosen_while_others_come(play: Callable[..., Simpl
         assert any(line.startswith("▸ ✗ crashed  sweep/b") for line in shown)
 
     play(steps)
+
+
+def test_no_number_of_runs_is_told_before_the_folder_was_looked_at(tui: SimpleNamespace) -> None:
+    app = NntuiApp(None, root=ROOT, watchman=lambda *_: SimpleNamespace(show=str, watch=str, stop=str))
+
+    async def main() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await tui.settle(pilot)
+            before = tui.lines(app)
+            assert "Looking for runs …" in " ".join(before)
+            assert before[0].strip() == str(ROOT)
+            app.post_message(RunsReady(Runs(Listing(ROOT))))
+            await tui.settle(pilot)
+            assert tui.lines(app)[0].split()[-2:] == ["0", "runs"]
+
+    asyncio.run(main())
 
 
 def test_the_folder_is_looked_at_only_while_somebody_sees_the_list(play: Callable[..., SimpleNamespace]) -> None:

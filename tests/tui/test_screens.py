@@ -139,7 +139,7 @@ def test_a_screen_says_that_something_is_missing_once_it_was_asked_for(tui: Simp
             await tui.settle(pilot)
             words = " ".join(tui.lines(app))
             assert "reading …" in words or key in "78"
-            assert not any(missing in words for missing in (" recorded.", "no metrics", "no points", "no alerts"))
+            assert not any(missing in words for missing in (" recorded.", "no metric", "no points", "no alerts"))
             feed.post(complete=True)
             await tui.settle(pilot)
             assert "reading …" not in " ".join(tui.lines(app))

@@ -17,7 +17,9 @@ import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
+from textual._compositor import LayoutUpdate
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from nntui.session.examples import Shown
@@ -31,6 +33,7 @@ from nntui.tui.pictures import as_picture, picture_lines
 from nntui.tui.safe import safe
 from nntui.tui.shelf import Shelf
 from nntui.tui.themes import DARK
+from nntui.tui.thrift import Terminal
 
 INDEX = {colour: at for at, colour in enumerate(pyte.graphics.FG_BG_256) if at >= 16}
 SEQUENCE = re.compile(r"\x1b_G([^;\x1b]*);?([^\x1b]*)\x1b\\")
@@ -129,7 +132,7 @@ def test_a_terminal_has_every_picture_once_before_it_is_shown(tui, monkeypatch, 
     if around:
         monkeypatch.setenv("TMUX", "/x")
         monkeypatch.setattr(tmux, "ask", lambda *_: "812")
-        monkeypatch.setattr(tmux.around, "__defaults__", (tmux.ask,))
+        monkeypatch.setattr(tmux.Around.__init__, "__defaults__", (tmux.ask, lambda: 0.0))
     terminal = Kitty(100, 40, around=around)
 
     async def look(app, press, pilot) -> None:
@@ -303,6 +306,19 @@ def test_only_so_many_are_kept_and_none_that_is_on_the_screen_goes(monkeypatch) 
     assert known.numbers(extra)
     assert known.turned == 5
     assert not known.is_full
+
+
+def test_a_picture_beside_a_letter_of_two_cells_is_on_the_screen() -> None:
+    known = Shelf()
+    terminal = Terminal(known)
+    (line,) = known.put(bytes(3), (1, 1), (2, 1))
+    for text in (f"宽{line}", f"{line}é宽"):
+        strip = Strip([Segment(text)]).adjust_cell_length(8)
+        terminal.forget()
+        terminal.changes(LayoutUpdate([[strip]], Region(0, 0, 8, 1)), Size(8, 1))
+        assert terminal.pictures() == known.numbers(line)
+        sent = terminal.changes(LayoutUpdate([[strip]], Region(0, 0, 8, 1)), Size(8, 1))
+        assert sent.pieces == [(0, 0, strip)], "what may not be there is sent again"
 
 
 def test_a_number_in_use_is_given_to_no_other(monkeypatch) -> None:

@@ -25,6 +25,7 @@ ALONE = [
     ({"TERM": "xterm-kitty", "ZELLIJ": "0"}, False),
     ({"TERM": "screen.xterm-256color", "KITTY_WINDOW_ID": "1", "STY": "1.a"}, False),
     ({"TERM": "screen-256color", "KITTY_WINDOW_ID": "1"}, False),
+    ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "1", "TERMINAL_EMULATOR": "JetBrains-JediTerm"}, False),
 ]
 
 
@@ -52,6 +53,7 @@ def test_the_user_has_the_last_word_but_for_colours(environment) -> None:
         ("xterm-256color ghostty 1.1", "on", True),
         ("xterm-kitty ", "off", False),
         ("xterm-kitty ", "", False),
+        ("xterm-kitty kitty(0.26.5)", "on", False),
         ("xterm-256color XTerm(379)", "on", False),
         ("tmux-256color tmux 3.5", "on", False),
         ("", "on", False),
@@ -63,12 +65,46 @@ def test_inside_tmux_it_is_asked_for_the_terminal_around(client: str, through: s
 
     found = pictures({"TMUX": "/x", "TERM": "tmux-256color", "KITTY_WINDOW_ID": "1"}, ask=ask)
     assert found.kitty is shown
-    assert bool(found.advice) is (client.startswith("xterm-kitty") and not shown), "only what helps is advised"
+    assert bool(found.advice) is (client == "xterm-kitty " and not shown), "only what helps is advised"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("version: Version = Version(0, 26, 5)", False),
+        ("version: Version = Version(0, 28, 0)", True),
+        ("version: Version = Version(1, 0, 0)", True),
+        ("\0", True),
+    ],
+)
+@pytest.mark.parametrize("name", [{"TERM": "xterm-kitty"}, {"TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"}])
+def test_an_old_kitty_is_known_by_its_own_files(tmp_path, name, told: str, shown: bool) -> None:
+    (tmp_path / "kitty").mkdir()
+    (tmp_path / "kitty" / "constants.py").write_text(f"class Version(NamedTuple):\n    major: int\n\n{told}\n")
+    found = pictures(name | {"KITTY_INSTALLATION_DIR": str(tmp_path)})
+    assert found.kitty is shown
+    assert pictures(name | {"KITTY_INSTALLATION_DIR": str(tmp_path / "gone\0")}).kitty
+
+
+def test_a_tmux_that_answers_late_is_seldom_asked() -> None:
+    for takes, fewest, most in ((0.01, 600, 600), (2.0, 2, 3)):
+        now = [0.0]
+
+        def ask(*_: str, takes: float = takes, now: list[float] = now) -> str:
+            now[0] += takes
+            return "812"
+
+        where, told = tmux.Around({}, ask, lambda now=now: now[0]), []
+        for _ in range(600):
+            told.append(where())
+            now[0] += 0.1
+        assert fewest <= told.count("812") <= most, "a late one takes a few seconds of a minute"
+        assert set(told) <= {"812", ""}, "in between it is not known where pictures would go"
 
 
 def test_a_pane_is_asked_for_by_its_own_name() -> None:
     asked: list[tuple[str, ...]] = []
-    assert tmux.around({"TMUX_PANE": "%3"}, lambda *words: asked.append(words) or "812") == "812"
+    assert tmux.Around({"TMUX_PANE": "%3"}, lambda *words: asked.append(words) or "812")() == "812"
     assert asked[0][:4] == ("display-message", "-p", "-t", "%3")
     assert "-t" not in [word for words in asked[1:] for word in words]
 

@@ -37,13 +37,14 @@ def bars(bar: str) -> Callable[[tuple[float, ...], int], str]:
     return drawn
 
 
-def head_line(runs: Runs, width: int, paint: Paint) -> Text:
-    """The folder, and how many of its runs are in which state."""
+def head_line(runs: Runs, width: int, paint: Paint, *, looked: bool = True) -> Text:
+    """The folder, and how many of its runs are in which state. looked: whether it is known how many there are."""
     listing = runs.listing
+    known = "1 run" if len(listing.runs) == 1 else f"{len(listing.runs):,} runs"
     counts = Counter(map(run_words.state, listing.runs))
     parts = [
         (0, paint.text(cut(safe(listing.root), max(8, width // 3)), bold=True)),
-        (1, paint.text("1 run" if len(listing.runs) == 1 else f"{len(listing.runs):,} runs")),
+        (1, paint.text(known if looked else "")),
     ]
     for state, count in ((state, counts[state]) for state in run_words.GLYPHS):
         glyph, meaning = sign(state, paint)

@@ -183,7 +183,7 @@ class LiveScreen(RunScreen):
                 place.width,
                 place.height,
                 self.run_app.paint,
-                title=" · ".join(place.view.metrics) or "no metric",
+                title=" · ".join(place.view.metrics) or ("" if self.unread else "no metric"),
                 cursor=self.options.cursor,
                 steps=inner_width(places[0].width),
                 words=main,

@@ -292,7 +292,7 @@ class RunsScreen(BrowseScreen):
         return [joined([Text("  " if self.run_app.pins else ""), line], "")]
 
     def _head(self, width: int, height: int) -> list[Text]:
-        return [head_line(self.runs, width, self.run_app.paint)]
+        return [head_line(self.runs, width, self.run_app.paint, looked=self.run_app.looked)]
 
     def _notice(self, width: int, height: int) -> list[Text]:
         paint, app = self.run_app.paint, self.run_app

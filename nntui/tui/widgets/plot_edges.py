@@ -20,7 +20,7 @@ def blank_lines(width: int, height: int, paint: Paint, title: str, words: str) -
     border, wall = paint.style("border"), paint.glyphs.wall
     lines = [_framed(Text(" " * (width - 2)), border, wall) for _ in range(height - 2)]
     lines[(height - 2) // 2] = _framed(paint.text(fit(f"  {words}", width - 2), "quiet"), border, wall)
-    edge = upper_edge(paint.text(f" {title} ", "quiet"), Text(), width, paint)
+    edge = upper_edge(paint.text(f" {title} " if title else "", "quiet"), Text(), width, paint)
     return [edge, *lines, lower_edge(Text(paint.glyphs.rule * (width - 2), border), paint)]
 
 
