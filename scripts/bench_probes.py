@@ -296,11 +296,10 @@ def main() -> int:
             pairs = np.array(
                 found["pairs"]
             )  # (pairs, watched or bare, updates, two times and whether something happened)
-            share = (
-                pairs[:, 0, :, 1].sum() / pairs[..., 1].sum()
-            )  # of the time between two looks it was watched for that
-            rare = pairs[:, 0, :, 2] > 0
-            (processor, happened), (clock, _) = (Added(*pairs[..., k].swapaxes(0, 1), rare).words() for k in range(2))
+            watched, bare = pairs[:, 0], pairs[:, 1]
+            share = watched[..., 1].sum() / pairs[..., 1].sum()  # of the time between two looks it was watched for that
+            times = [Added(watched[..., k], bare[..., k], watched[..., 2] > 0).words() for k in range(2)]
+            (processor, happened), (clock, _) = times
             looks, says = 1e3 * found["looks"], f"{found['says'] / share:.2f}" if "says" in found else ""
             line = (
                 f"  {case:<12}{system:<8}{1e3 * found['one']:8.2f} ms{processor:>25}{happened:>10}{clock:>25}"
