@@ -110,8 +110,9 @@ class Feed:
                 self._report(
                     f"{self.path}: {type(error).__name__}: {error}. This is a defect of nntui; please report it."
                 )
-            self._asked.wait(RETRY_INTERVAL)
-            self._asked.clear()
+            if not self._stopped:
+                self._asked.wait(RETRY_INTERVAL)
+                self._asked.clear()
 
     def _follow(self) -> None:
         """Read the run from its beginning for as long as it is there."""

@@ -179,7 +179,8 @@ def test_nothing_is_posted_when_nothing_changed(tmp_path, watch) -> None:
     assert len(watcher.snapshots) == before
 
 
-def test_a_stopped_feed_is_gone(tmp_path, watch) -> None:
+def test_a_stopped_feed_is_gone_and_looks_for_no_run_first(tmp_path, watch, monkeypatch) -> None:
+    monkeypatch.setattr("nntui.session.feed.RETRY_INTERVAL", 3600.0)
     nntui.init(tmp_path / "run").finish()
     watcher = watch(tmp_path / "run")
     watcher.until(lambda s: s.number > 0)
