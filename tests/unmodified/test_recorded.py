@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from nntui import names
 from nntui.unmodified.functions import FUNCTIONS, OWNER
+from nntui.unmodified.models import alive
 
 from .programs import PROGRAMS, Generator, batches, net
 
@@ -192,6 +193,19 @@ def test_models_that_one_optimizer_updates_are_watched_together(record) -> None:
     found = record(program)
     layers = {names.layer_of(metric)[0] for metric in found.found if metric.endswith("/activation_std")}
     assert layers == {"Generator.body.0", "Generator.body.2", "Sequential.0", "Sequential.2"}
+
+
+def test_a_class_that_cannot_be_hashed_hides_no_model() -> None:
+    class Unhashable(type):
+        __hash__ = None  # as of a metaclass that defines __eq__ alone
+
+    class Odd(metaclass=Unhashable):
+        held: object = None
+
+    odd, model = Odd(), nn.Linear(1, 1)
+    odd.held = [odd]
+    assert any(one is model for one in alive(nn.Module))
+    assert all(isinstance(one, nn.Module) for one in alive(nn.Module))
 
 
 def test_a_view_of_a_part_is_no_model_of_its_own(record) -> None:
