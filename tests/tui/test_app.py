@@ -353,11 +353,13 @@ def test_a_paused_screen_freezes_its_plots_while_the_first_line_goes_on(
         before = tui.lines(app)
         await pilot.press("space")
         feed.curves = []
-        feed.post(head=dataclasses.replace(feed.base.head, step=4567))
+        alert = Finding("live.nonfinite", "error", "train/loss is NaN since step 4,500")
+        feed.post(head=dataclasses.replace(feed.base.head, step=4567), alerts=(alert,))
         await settle(pilot)
         paused = tui.lines(app)
         assert "paused" in paused[0]
         assert "step 4,567" in paused[0]
+        assert "train/loss is NaN since step 4,500" in paused[1]
         assert paused[2:] == before[2:]
         await pilot.press("space")
         await settle(pilot)

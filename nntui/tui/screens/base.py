@@ -1,12 +1,13 @@
 """What every screen of a run has: its first line, its notice, its last line.
 
-Owns the frame around a body. Invariant: the first line goes on while the rest is paused.
+Owns the frame around a body. Invariant: the first lines go on while the rest is paused: state and alerts.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -175,7 +176,10 @@ class RunScreen(Screen[None]):
         app = self.run_app
         if app.said.words:
             return [cut_line(app.paint.text(app.said.words, "accent", bold=True), width)]
-        return [notice_line(self.snapshot, width, app.paint)]
+        newest = replace(
+            self.snapshot, alerts=app.following.newest.alerts
+        )  # a paused screen does not say that all is well
+        return [notice_line(newest, width, app.paint)]
 
     def _footer(self, width: int, height: int) -> list[Text]:
         return [status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND, width))]
