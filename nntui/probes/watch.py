@@ -54,7 +54,7 @@ def watch(
     model: as it is called, wrapped or not, or a ModuleList or ModuleDict of several. optimizer: one, several, or None for
     any that updates the model, as they come; with several, the updates of the first are the steps. run: where to; None records
     nothing. scheduler: is named, no more. scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so
-    many updates; None looks often at first, then so often that all takes less than one percent of the time
+    many updates; None looks often at first, then so often that all takes about one percent of the time at most
     (`scripts/bench_probes.py`). declared: what is meant, as for `nntui.Task`.
 
     Metrics are those of `nntui.names`, at the step of the update (updates completed before it). NaN and infinities are
