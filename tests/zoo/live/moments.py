@@ -36,7 +36,7 @@ def moments(path: Path, shares: Sequence[float] = SHARES) -> Iterator[tuple[dict
     said = Examples()
     for batch in tables.predictions.to_batches():
         said.fold("", batch)
-    manifests = [writer.manifest for writer in read_writers(path)]
+    manifests = sorted((writer.manifest for writer in read_writers(path)), key=lambda one: one.started_ns)
     last = int(step.max())
     for share in shares:
         until = int(share * last)
