@@ -176,10 +176,8 @@ class RunScreen(Screen[None]):
         app = self.run_app
         if app.said.words:
             return [cut_line(app.paint.text(app.said.words, "accent", bold=True), width)]
-        newest = replace(
-            self.snapshot, alerts=app.following.newest.alerts
-        )  # a paused screen does not say that all is well
-        return [notice_line(newest, width, app.paint)]
+        alerts = app.following.newest.alerts  # also on a paused screen, which would say that all is well
+        return [notice_line(replace(self.snapshot, alerts=alerts), width, app.paint)]
 
     def _footer(self, width: int, height: int) -> list[Text]:
         return [status_line(self.snapshot.head, width, self.run_app.paint, footer_keys(self.KIND, width))]
