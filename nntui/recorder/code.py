@@ -11,7 +11,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -88,8 +87,8 @@ def uncommitted(here: Path) -> str:
 
 
 def _own(modules: Iterable[tuple[str, ModuleType | None]]) -> Iterator[tuple[str, Path]]:
-    paths = [path for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))]
-    python = tuple(f"{path}{os.sep}" for path in {*paths, *map(os.path.realpath, paths)})
+    library = str(Path(os.__file__).parent)  # sysconfig would import what it answers from, beside the user's loop
+    python = tuple(f"{path}{os.sep}" for path in {library, os.path.realpath(library)})
     for name, module in modules:
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] == "nntui":

@@ -408,6 +408,28 @@ def test_everything_is_imported_when_the_run_opens_and_nothing_in_the_loop(progr
     assert (result.code, result.out, result.err) == (0, "True []\n", "")
 
 
+def test_threads_of_a_run_import_nothing_beside_the_loop(program: Any) -> None:
+    result = program.run(
+        """
+        import threading
+        found = []
+        def heard(event, arguments):
+            if event == 'import' and threading.current_thread() is not threading.main_thread():
+                found.append((threading.current_thread().name, arguments[0]))
+        sys.addaudithook(heard)
+        with nntui.init(path) as run:
+            run.log({'a': 1.0})
+            run.predictions([[1.0]], targets=[1], output_texts=['x'])
+            print(run.flush())
+            for thread in threading.enumerate():
+                if thread.name == 'nntui-code':
+                    thread.join()
+        print(found)
+        """
+    )
+    assert (result.code, result.out, result.err) == (0, "True\n[]\n", "")
+
+
 def test_importing_nntui_starts_nothing(program: Any) -> None:
     result = program.run(
         """
