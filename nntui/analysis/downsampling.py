@@ -6,6 +6,7 @@ Owns how many points become few without hiding one. Invariant: the extreme of ev
 from __future__ import annotations
 
 import bisect
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 NAN, ABOVE, BELOW = 1, 2, 4
 """What of the values that are not finite a column holds: NaN, +inf, -inf."""
@@ -41,36 +43,64 @@ def per_column(x: Floats, value: Floats, x_range: tuple[float, float], columns: 
     x, value: shape (n,), x finite, in any order (a fast path serves sorted x). Raises ValueError for less than one column
     or an empty range.
     """
+    if (x[1:] < x[:-1]).any():
+        order = np.argsort(x, kind="stable")
+        x, value = x[order], value[order]
+    return of_stretches(value, stretches(x.__getitem__, len(x), x_range, columns))
+
+
+def stretches(x: Callable[[Ints], Floats], size: int, x_range: tuple[float, float], columns: int) -> Ints:
+    """Where each column begins among `size` sorted points, and where the last one ends. Shape (columns + 1,).
+
+    x: of the points at some places. It is asked for those alone by which the edges are found.
+    Raises ValueError for less than one column or an empty range.
+    """
     low, high = x_range
     if columns < 1 or not high > low:
         raise ValueError(f"columns were {columns} over {x_range!r}; expected at least 1 over a range with low < high.")
-    if len(x) > 1 and (np.diff(x) < 0).any():
-        order = np.argsort(x, kind="stable")
-        x, value = x[order], value[order]
-    start, stop = int(np.searchsorted(x, low, "left")), int(np.searchsorted(x, high, "right"))
-    x, value = x[start:stop], value[start:stop]
-    finite = np.isfinite(value)
-    bad, kinds = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
-    if not finite.all():
-        odd, place = value[~finite], _bin(x[~finite], low, high, columns)
-        np.add.at(bad, place, 1)
-        np.bitwise_or.at(kinds, place, np.where(np.isnan(odd), NAN, np.where(odd > 0, ABOVE, BELOW)))
-        x, value = x[finite], value[finite]
-    empty = np.full(columns, np.nan)
-    result = Columns(empty, empty.copy(), empty.copy(), np.zeros(columns, np.int64), bad, kinds)
-    if len(x):
-        # The bin of every point is non-decreasing, so each occupied bin is one contiguous stretch.
-        bins = _bin(x, low, high, columns)
-        starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
-        occupied = bins[starts]
-        counts = np.diff(np.r_[starts, len(x)])
-        result.low[occupied] = np.minimum.reduceat(value, starts)
-        result.high[occupied] = np.maximum.reduceat(value, starts)
-        # Divided before adding, so that the largest floats do not overflow; clipped against its rounding.
-        mean = np.add.reduceat(value / np.repeat(counts, counts), starts)
-        result.mean[occupied] = np.clip(mean, result.low[occupied], result.high[occupied])
-        result.count[occupied] = counts
+    number = np.arange(columns)
+
+    def reached(place: Ints) -> Bools:
+        at = x(place)
+        inside = np.clip(at, low, high)  # far outside a bin has no number
+        return np.append((at[:-1] >= low) & (_bin(inside[:-1], low, high, columns) >= number), at[-1:] > high)
+
+    return _first(reached, size, columns + 1)
+
+
+def of_stretches(value: Floats, edges: Ints) -> Columns:
+    """Column i is of the values from edges[i] to edges[i + 1]. edges: ascending, shape (columns + 1,)."""
+    columns = len(edges) - 1
+    empty, none = np.full(columns, np.nan), np.zeros(columns, np.int64)
+    result = Columns(empty, empty.copy(), empty.copy(), none, none.copy(), none.copy())
+    occupied = np.flatnonzero(edges[1:] > edges[:-1])
+    if not len(occupied):
+        return result
+    value, starts = value[: edges[-1]], edges[occupied]
+    counts = edges[occupied + 1] - starts
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.minimum.reduceat(value, starts), np.maximum.reduceat(value, starts)
+        mean = np.add.reduceat(value, starts) / counts
+    result.low[occupied], result.high[occupied], result.count[occupied] = low, high, counts
+    result.mean[occupied] = np.clip(mean, low, high)  # against its rounding
+    for column in occupied[~np.isfinite(mean)].tolist():  # what is not finite, or a sum of the largest floats
+        _with_care(result, column, value[edges[column] : edges[column + 1]])
     return result
+
+
+def _with_care(result: Columns, column: int, value: Floats) -> None:
+    """A column that holds values that are not finite, or whose sum is not."""
+    finite = np.isfinite(value)
+    kept, odd = value[finite], value[~finite]
+    above, below = odd == np.inf, odd == -np.inf
+    result.count[column], result.nonfinite[column] = len(kept), len(odd)
+    result.kinds[column] = NAN * (~above & ~below).any() + ABOVE * above.any() + BELOW * below.any()
+    if len(kept):
+        low, high = kept.min(), kept.max()
+        result.low[column], result.high[column] = low, high
+        result.mean[column] = np.clip((kept / len(kept)).sum(), low, high)
+    else:
+        result.low[column] = result.high[column] = result.mean[column] = np.nan
 
 
 def extended(before: Columns, since: int, x: Floats, value: Floats, x_range: tuple[float, float]) -> Columns:
@@ -88,12 +118,29 @@ def extended(before: Columns, since: int, x: Floats, value: Floats, x_range: tup
     return Columns(*(np.concatenate([old[:first], new[first:]]) for old, new in kept))
 
 
-def newest_before(x: Floats, x_range: tuple[float, float], columns: int) -> Ints:
-    """Place of the last point at or before the right edge of each column, -1 where there is none; x sorted. Shape (columns,)."""
+def newest_before(x: Callable[[Ints], Floats], size: int, x_range: tuple[float, float], columns: int) -> Ints:
+    """Place of the last point at or before the right edge of each column, -1 where there is none. Shape (columns,).
+
+    x: of the points at some places, of `size` sorted ones.
+    """
     low, high = x_range
     edges = low + (high - low) * (np.arange(columns) + 1) / max(1, columns)
     edges[columns - 1 :] = high
-    return np.searchsorted(x, edges, "right") - 1
+    return _first(lambda place: x(place) > edges, size, columns) - 1
+
+
+def _first(reached: Callable[[Ints], Bools], size: int, count: int) -> Ints:
+    """The first place at which each of `count` conditions holds, `size` where none does: bisections side by side.
+
+    reached: whether each holds at a place of its own; once one holds it does so at all later places.
+    """
+    first, last = np.zeros(count, np.int64), np.full(count, size)
+    while (open_ := first < last).any():
+        middle = (first + last) // 2
+        holds = reached(np.minimum(middle, size - 1))
+        last = np.where(open_ & holds, middle, last)
+        first = np.where(open_ & ~holds, middle + 1, first)
+    return first
 
 
 def bridge(line: Floats) -> Floats:

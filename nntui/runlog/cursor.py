@@ -7,6 +7,7 @@ Invariant: a frame is delivered at most once; `next_sequence - whole` frames of 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -93,6 +94,15 @@ class KindCursor:
             if total >= budget:
                 self.behind = True
                 return batches, total, True
+
+    def left(self, segments: Sequence[int]) -> int:
+        """Bytes of these segments behind what was read."""
+        total = 0
+        for segment in (number for number in segments if number >= self._segment):
+            with contextlib.suppress(OSError):  # gone
+                size = (self._folder / self._name(segment)).stat(follow_symlinks=False).st_size
+                total += max(0, size - (self._offset if segment == self._segment else 0))
+        return total
 
     def lost(self, promised: int = 0) -> int:
         """Frames known to have been written that were not read. promised: how many there are, according to end.json."""

@@ -65,6 +65,8 @@ class Poll:
     bytes_read: int = 0
     beats: int = 0
     """Writers whose beat or end changed since the last poll."""
+    left: int = 0
+    """Bytes of what was left."""
 
 
 class RunReader:
@@ -124,7 +126,9 @@ class RunReader:
         known = [cursor.writer for cursor in self._writers.values()]
         known.sort(key=lambda one: (one.manifest.started_ns, one.folder.name))
         writers = {one.folder.name: one for one in known}
-        return Poll(tuple(batches), writers, lost, more, total, beats)
+        behind = [(c, kind) for c in self._writers.values() for kind in c.kinds.values() if more and kind.behind]
+        left = sum(kind.left(cursor.segments[kind.kind]) for cursor, kind in behind)
+        return Poll(tuple(batches), writers, lost, more, total, beats, left)
 
     def _find_writers(self) -> int:
         ignored = 0

@@ -35,10 +35,11 @@ class Clock:
         self.size = 0
         self.first_step = NEVER
 
-    def append(self, step: Ints, time: Floats) -> None:
-        """Add n moments; arrays of shape (n,)."""
+    def append(self, step: Ints, time: Floats, coming: int = 0) -> None:
+        """Add n moments; arrays of shape (n,). coming: how many more are likely to follow soon, for which room is made."""
         end = self.size + len(step)
-        self.step, self.time = SPILL.grown(self.step, self.size, end), SPILL.grown(self.time, self.size, end)
+        self.step = SPILL.grown(self.step, self.size, end, coming)
+        self.time = SPILL.grown(self.time, self.size, end, coming)
         self.step[self.size : end] = step
         self.time[self.size : end] = time
         self.size = end
@@ -61,17 +62,17 @@ class Columns:
         """The least step; NEVER where there is none."""
         return self._clock.first_step
 
-    def append(self, clock: Clock, value: Floats) -> None:
-        """Add n values, of shape (n,), at the last n moments of a clock that is shared."""
-        n = len(value)
+    def append(self, clock: Clock, *values: Floats) -> None:
+        """Add n values, in pieces of shape (part of n,), at the last n moments of a clock that is shared."""
+        n = sum(map(len, values))
         if not self.size and clock.size == n:
             self._clock, self._own = clock, False
         elif self._own or self._clock is not clock or self.size + n != clock.size:
             self._part()
             self._clock.append(clock.step[clock.size - n : clock.size], clock.time[clock.size - n : clock.size])
         end = self.size + n
-        self._value = SPILL.grown(self._value, self.size, end)
-        self._value[self.size : end] = value
+        self._value = SPILL.grown(self._value, self.size, end, len(self._clock.step) - end)
+        np.concatenate(values, out=self._value[self.size : end])
         self.size = end
 
     def series(self, metric: str) -> Series:
@@ -166,18 +167,19 @@ class Recorded:
         self._lines: dict[tuple[str, int], _Line] = {}
         self.points = 0
 
-    def fold(self, writer: str, batch: pa.RecordBatch) -> float:
+    def fold(self, writer: str, batch: pa.RecordBatch, coming: float = 0.0) -> float:
         """Add a metrics batch; its last wall time, in Unix seconds, 0 for none.
 
-        A row that is no rectangle of metrics and steps is left out.
+        A row that is no rectangle of metrics and steps is left out. coming: how many times as many points as these are
+        likely to follow soon; where it is right, none is moved while they come.
         """
         newest = batch.column(2).values
-        for names, step, time, values in _together(batch):
+        for names, step, time, pieces in _together(batch):
             clock, group = self._group(writer, names)
-            clock.append(step, time)
-            for one, value in zip(group, values, strict=True):
-                one.append(clock, value)
-            self.points += values.size
+            clock.append(step, time, int(len(step) * coming))
+            for one, *values in zip(group, *pieces, strict=True):
+                one.append(clock, *values)
+            self.points += len(step) * len(group)
         return float(newest[-1].as_py() or 0) / 1e9 if len(newest) else 0.0
 
     def _group(self, writer: str, names: tuple[str, ...]) -> tuple[Clock, list[Columns]]:
@@ -216,8 +218,9 @@ class Recorded:
         return self._columns[metric][writer].series(metric) if metric else Series.empty()
 
 
-def _together(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, ...], Ints, Floats, Floats]]:
-    """Names, steps, times, and values of shape (names, steps), of rows one after the other that have the same names.
+def _together(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, ...], Ints, Floats, list[Floats]]]:
+    """Names, steps, times, and values in pieces of shape (names, part of the steps), of rows one after the other that have the
+    same names.
 
     A row that has a name twice stands alone: the points of that name keep their order.
     """
@@ -238,13 +241,13 @@ def _together(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, ...], Ints, Fl
         key, count = tuple(name[n:m]), last - first
         fits = m - n == high - low and later - sooner == count and not (lengths[low:high] != count).any()
         if pieces and not (fits and key == same and len(set(key)) == len(key)):
-            yield same, step[begun[0] : left[0]], time[begun[1] : left[1]], np.concatenate(pieces, axis=1)
+            yield same, step[begun[0] : left[0]], time[begun[1] : left[1]], pieces
             pieces = []
         if fits:
             same, begun, left = key, begun if pieces else (first, sooner), (last, later)
             pieces.append(flat[ends[low] : ends[high]].reshape(m - n, count))
     if pieces:
-        yield same, step[begun[0] : left[0]], time[begun[1] : left[1]], np.concatenate(pieces, axis=1)
+        yield same, step[begun[0] : left[0]], time[begun[1] : left[1]], pieces
 
 
 def _part(series: Series, cut: int, *, past: bool = False) -> Series:

@@ -30,6 +30,8 @@ IDLE_INTERVAL = 1.0
 """Seconds between looks while nothing is known to have changed."""
 POLLING_INTERVAL = 0.25
 """Seconds between looks without file events."""
+FIRST_READ = 0.6
+"""Seconds that may pass until a run is read to its end before anything of it is shown; millions of points take less."""
 FIRST_LOOK = 0.25
 """Seconds for which the thread leaves the processor to the screen that draws what it was told first, unless that wakes it."""
 SNAPSHOT_INTERVAL = 0.25
@@ -134,8 +136,14 @@ class Feed:
             hints.stop()
 
     def _introduce(self, reader: RunReader, state: RunState) -> None:
-        """Show what one poll brings before anything else is read, imported or judged: what there is, then the plots of it."""
-        state.fold(reader.poll(), time.monotonic(), time.time())
+        """Show what can be read in a moment before anything else is imported or judged: what there is, then the plots of it."""
+        begun, total, worthwhile = time.monotonic(), 0, True
+        while worthwhile and not self._stopped:
+            poll = reader.poll()
+            state.fold(poll, time.monotonic(), time.time())
+            total += poll.bytes_read
+            until_the_end = (time.monotonic() - begun) * (1 + poll.left / max(1, total))
+            worthwhile = poll.more and until_the_end < FIRST_READ
         for _ in ("what there is", "what the screen asks for then") if state.any_points else ():
             self._sketch(state)
 

@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from nntui.session.inside import Inside
 
 
+MOST = 4 << 20
+"""Bytes that wait at most, and what came with the last of them, however long a run is."""
+
+
 class Later:
     """An `Inside` that is made when it is first asked for."""
 
     def __init__(self) -> None:
         self._made: Inside | None = None
         self._waiting: list[Callable[[Inside], None]] = []
+        self._bytes = 0
 
     def fold(self, kind: str, writer: str, batch: pa.RecordBatch) -> None:
         """Take in a batch."""
+        self._bytes += batch.nbytes
         self._do(lambda inside: inside.fold(kind, writer, batch))
 
     def fold_event(self, row: Mapping[str, Any]) -> None:
@@ -40,12 +46,12 @@ class Later:
             self._made = Inside()
             for fold in self._waiting:
                 fold(self._made)
-            self._waiting = []
+            self._waiting, self._bytes = [], 0
         return self._made
 
     def catch_up(self) -> None:
-        """Let nothing wait any longer."""
-        if self._waiting:
+        """Let nothing wait any longer where it is much."""
+        if self._bytes > MOST:
             _ = self.inside
 
     def _do(self, fold: Callable[[Inside], None]) -> None:

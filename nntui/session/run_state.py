@@ -49,6 +49,8 @@ from nntui.session.tracks import XScale
 
 POINTS = ("metrics", "system")
 """Kinds of files that hold points."""
+MARGIN = 1.1
+"""Room that is made for the points which are known to follow: a little more than they take if they are like those that came."""
 ALERT_INTERVAL = 1.0
 ALERT_SHARE = 0.03
 """Of the viewer's time that the rules may take on a run of many points."""
@@ -85,12 +87,13 @@ class RunState:
         changed = bool(poll.batches) or poll.lost != self._damage
         changed |= self._launches.see(poll.writers, now, wall)
         self._damage, self._wall = poll.lost, wall
-        self._later.catch_up()  # what waits is of one poll, however long the run is
+        self._later.catch_up()
         newest: dict[str, float] = {}
+        coming = MARGIN * poll.left / poll.bytes_read if poll.bytes_read else 0.0
         for (kind, writer), group in groupby(poll.batches, lambda batch: (batch.kind, batch.writer)):
             batches = [batch.data for batch in group]
             for data in joined(batches) if kind in POINTS else batches:
-                newest[writer] = max(newest.get(writer, 0.0), self._fold_batch(kind, writer, data))
+                newest[writer] = max(newest.get(writer, 0.0), self._fold_batch(kind, writer, data, coming))
         for name, at in newest.items():
             if at > 0:
                 self._launches.see_row(name, at, now, wall, behind=self._behind)
@@ -98,9 +101,9 @@ class RunState:
         SPILL.relieve(now)
         return self._launches.judge(now, self._recorded.first_steps) or changed
 
-    def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch) -> float:
+    def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch, coming: float) -> float:
         """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""
-        newest = self._recorded.fold(writer, data) if kind in POINTS else 0.0
+        newest = self._recorded.fold(writer, data, coming) if kind in POINTS else 0.0
         if kind == "output":
             for row in rows_of(data):
                 self._journal.fold_output(writer, row)

@@ -62,11 +62,14 @@ class Spill:
         self.spilled = 0
         """Bytes of those that lie in the file."""
 
-    def grown(self, array: NDArray[_Number], size: int, end: int) -> NDArray[_Number]:
-        """The array, or where it has no room for `end` numbers a larger one with its first `size`; the rest may be anything."""
+    def grown(self, array: NDArray[_Number], size: int, end: int, coming: int = 0) -> NDArray[_Number]:
+        """The array, or where it has no room for `end` numbers a larger one with its first `size`; the rest may be anything.
+
+        coming: how many more than these are likely to follow soon; a larger one has room for them, too.
+        """
         if end <= len(array):
             return array
-        larger = self._room(max(end, len(array) * 3 // 2), array.dtype)
+        larger = self._room(max(end + coming, len(array) * 3 // 2), array.dtype)
         larger[:size] = array[:size]
         return larger
 

@@ -10,12 +10,12 @@ import bisect
 import dataclasses
 import math
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nntui.analysis.downsampling import Columns, extended, newest_before, per_column
+from nntui.analysis.downsampling import Columns, extended, newest_before, of_stretches, per_column, stretches
 from nntui.analysis.series import Series
 from nntui.analysis.smoothing import Ema
 from nntui.session.snapshot import XAxis
@@ -26,6 +26,8 @@ Ints = NDArray[np.int64]
 
 TRACK_LIMIT = 2048
 """Series remembered: those of more plots than any screen has."""
+BLOCK = 1 << 13
+"""Points taken in at once: what is computed of them is small enough to lie in memory that is used again."""
 ASKED_LIMIT = 2
 """Columns remembered of one series: those of a plot and of a sparkline."""
 
@@ -101,20 +103,23 @@ class Track:
         if era != self._era or len(series) < self.points:
             self._forget()
         self._era = era
-        if len(series) > self.points:
-            new = _part(series, self.points)
-            x = self._scale.values(new, self._axis)
-            in_order = len(x) < 2 or bool((np.diff(x) >= 0).all())
-            self.in_order = self.in_order and in_order and (not self.points or bool(x[0] >= self._last))
-            self._last = float(x[-1])
-            self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
-            positive = x[x > 0]
-            self.least = min(self.least, float(positive.min())) if len(positive) else self.least
-            steps = float(new.step.min()), float(new.step.max())
-            self._steps = min(self._steps[0], steps[0]), max(self._steps[1], steps[1])
-            self.points = len(series)
+        for start in range(self.points, len(series), BLOCK):
+            self._extend(_part(series, start, start + BLOCK))
         self._series = series
         return self
+
+    def _extend(self, new: Series) -> None:
+        """Take in some more points."""
+        x = self._scale.values(new, self._axis)
+        self.in_order = self.in_order and bool(x[0] >= self._last) and not (x[1:] < x[:-1]).any()
+        self._last = float(x[-1])
+        low, high = (x[0], x[-1]) if self.in_order else (x.min(), x.max())
+        self.low, self.high = min(self.low, float(low)), max(self.high, float(high))
+        if self.least > low:
+            positive = x[x > 0]
+            self.least = min(self.least, float(positive.min(initial=math.inf)))
+        self._steps = min(self._steps[0], float(new.step.min())), max(self._steps[1], float(new.step.max()))
+        self.points += len(new)
 
     @property
     def gap(self) -> float:
@@ -137,7 +142,7 @@ class Track:
         known, series = answer.read >= 0, self._points()
         place = answer.read[known]
         x, value = (np.full(len(known), np.nan) for _ in range(2))
-        one = Series(series.metric, series.step[place], series.wall_time[place], series.value[place])
+        one = _taken(series, place)
         x[known], value[known] = self._scale.values(one, self._axis), one.value
         return x, value
 
@@ -173,18 +178,18 @@ class Track:
         if not self.in_order:
             return self._of_all(asked, weight, smooth)
         if known is None or not known.seen:
-            first = self._search(asked.x_range[0], asked.least)
-            return self._of(asked, weight, smooth, first, self._search(asked.x_range[1], asked.least, past=True))
+            return self._of(asked, weight, smooth)
         if known.place[-1] < known.points - 1:  # the range ends before what is new
             return dataclasses.replace(known, points=self.points)
         return self._longer(asked, weight, smooth, known)
 
-    def _of(self, asked: Asked, weight: float, smooth: Floats, first: int, stop: int) -> Answer:
-        """The columns of the points from the first one in the range to the last."""
-        x, edges = self._x(asked.least, first, stop), asked.edges()
-        raw = per_column(x, self._points().value[first:stop], edges, asked.columns)
-        line = per_column(x, smooth[first:stop], edges, asked.columns) if weight else raw
-        place, read = (newest_before(x, edges, parts) + first for parts in (asked.columns, asked.readings))
+    def _of(self, asked: Asked, weight: float, smooth: Floats) -> Answer:
+        """The columns of points whose x never falls: only where a column begins and ends is x looked at."""
+        x, size, edges = self._x_at(asked.least), self.points, asked.edges()
+        begun = stretches(x, size, edges, asked.columns)
+        raw = of_stretches(self._points().value, begun)
+        line = of_stretches(smooth, begun) if weight else raw
+        place, read = (newest_before(x, size, edges, parts) for parts in (asked.columns, asked.readings))
         return Answer(raw, line, place, read, self.points)
 
     def _of_all(self, asked: Asked, weight: float, smooth: Floats) -> Answer:
@@ -193,7 +198,9 @@ class Track:
         order = np.argsort(x, kind="stable")
         raw = per_column(x[order], self._points().value[order], edges, asked.columns)
         line = per_column(x[order], smooth[order], edges, asked.columns) if weight else raw
-        place, read = (_through(order, newest_before(x[order], edges, n)) for n in (asked.columns, asked.readings))
+        x = x[order]
+        found = (newest_before(x.__getitem__, len(x), edges, parts) for parts in (asked.columns, asked.readings))
+        place, read = (_through(order, places) for places in found)
         return Answer(raw, line, place, read, self.points)
 
     def _longer(self, asked: Asked, weight: float, smooth: Floats, known: Answer) -> Answer:
@@ -204,8 +211,10 @@ class Track:
         since, x = max(0, known.points - start), self._x(asked.least, start)
         raw = extended(known.raw, since, x, self._points().value[start:], edges)
         line = extended(known.smooth, since, x, smooth[start:], edges) if weight else raw
-        place, read = (newest_before(x, edges, parts) for parts in (asked.columns, asked.readings))
-        place, read = (np.where(n >= 0, n + start, old) for n, old in ((place, known.place), (read, known.read)))
+        found = (newest_before(x.__getitem__, len(x), edges, parts) for parts in (asked.columns, asked.readings))
+        place, read = (
+            np.where(n >= 0, n + start, old) for n, old in zip(found, (known.place, known.read), strict=True)
+        )
         return Answer(raw, line, place, read, self.points)
 
     def _search(self, x: float, least: float, *, past: bool = False) -> int:
@@ -221,7 +230,15 @@ class Track:
 
     def _x(self, least: float, first: int = 0, stop: int | None = None) -> Floats:
         """x of the points as the axis has it."""
-        x = self._scale.values(_part(self._points(), first, stop), self._axis)
+        return self._x_of(_part(self._points(), first, stop), least)
+
+    def _x_at(self, least: float) -> Callable[[Ints], Floats]:
+        """x as the axis has it, of the points at some places."""
+        series = self._points()
+        return lambda place: self._x_of(_taken(series, place), least)
+
+    def _x_of(self, series: Series, least: float) -> Floats:
+        x = self._scale.values(series, self._axis)
         return np.log(np.maximum(x, least)) if least else x
 
     def _points(self) -> Series:
@@ -249,7 +266,7 @@ class Tracks:
 
     def follow(self, name: Hashable, series: Series, era: Hashable, scale: XScale, axis: XAxis) -> Track:
         """The track of a series, as it is now. name: what tells it from the others."""
-        key = (name, axis, scale)
+        key = (name, axis, None if axis == "step" else scale)  # steps are what they are on any scale
         track = self._known.setdefault(key, Track(scale, axis))
         self._known.move_to_end(key)
         while len(self._known) > TRACK_LIMIT:
@@ -260,6 +277,10 @@ class Tracks:
 def _part(series: Series, first: int, last: int | None = None) -> Series:
     part = slice(first, last)
     return Series(series.metric, series.step[part], series.wall_time[part], series.value[part])
+
+
+def _taken(series: Series, place: Ints) -> Series:
+    return Series(series.metric, series.step[place], series.wall_time[place], series.value[place])
 
 
 def _through(order: Ints, place: Ints) -> Ints:

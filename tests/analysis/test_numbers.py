@@ -100,10 +100,17 @@ def test_columns_say_what_is_not_finite_and_which_point_is_their_newest(value, c
         inside = [v for at, v in zip(x, value, strict=True) if min(int(at / high * columns), columns - 1) == column]
         kinds = {NAN: any(map(math.isnan, inside)), ABOVE: math.inf in inside, BELOW: -math.inf in inside}
         assert got.kinds[column] == sum(bit for bit, there in kinds.items() if there)
-    newest = newest_before(x, (0.0, high), columns)
+    newest = newest_before(x.__getitem__, len(x), (0.0, high), columns)
     for column, place in enumerate(newest):
         edge = high * (column + 1) / columns
         assert place == sum(at <= edge for at in x) - 1
+
+
+def test_the_largest_floats_have_a_mean() -> None:
+    largest = float(np.finfo(float).max)
+    got = per_column(np.arange(4.0), np.array([largest, largest, 1.0, math.nan]), (0.0, 4.0), 2)
+    np.testing.assert_array_equal(got.mean, [largest, 1.0])
+    np.testing.assert_array_equal(got.count, [2, 1])
 
 
 def test_points_outside_the_range_are_in_no_column() -> None:

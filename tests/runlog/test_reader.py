@@ -144,6 +144,23 @@ def test_a_poll_is_bounded_in_bytes_and_the_files_take_turns(tmp_path, make):
     assert len(early) >= 4
 
 
+def test_a_poll_says_how_many_bytes_it_left(tmp_path, make):
+    folder = WriterFolder.create(tmp_path / "run", segment_limit=4000)
+    for step in range(60):
+        folder.append("metrics", make.metrics({"loss": [1.0]}, [step]))
+        folder.append("events", make.event(step))
+    sizes = {one: one.stat().st_size for one in (tmp_path / "run").glob("w-*/*.arrows")}
+    assert len(sizes) > 5
+    reader, left = RunReader(tmp_path / "run"), [sum(sizes.values())]
+    while left[-1]:
+        poll = reader.poll(max_bytes=1, max_seconds=1e9)
+        left.append(poll.left)
+        assert poll.more or not poll.left
+        assert left[-2] >= left[-1]
+    assert len(left) > 3
+    assert left[1] >= left[0] - poll.bytes_read - (128 << 10)
+
+
 def test_a_poll_is_bounded_in_time_and_goes_on_with_the_file_it_had_no_time_for(tmp_path, make):
     class Slow:
         now = 0.0

@@ -11,6 +11,7 @@ import time
 import pytest
 
 import nntui
+from nntui.runlog.reader import RunReader
 from nntui.session.feed import Feed
 from nntui.session.load import load
 from nntui.session.snapshot import PlotView, View
@@ -207,3 +208,20 @@ def test_what_is_read_first_is_shown_before_it_is_judged(tmp_path, watch) -> Non
     first, last = watcher.snapshots[0], watcher.snapshots[-1]
     assert ([m.metric for m in first.metrics], first.unread, first.alerts) == (["train/loss"], True, ())
     assert any(alert.id == "live.nonfinite" for alert in last.alerts)
+
+
+@pytest.mark.parametrize(("patience", "read"), [(math.inf, "all"), (0.0, "some")])
+def test_a_run_that_is_soon_read_is_shown_once_it_is(tmp_path, watch, monkeypatch, patience, read) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        for step in range(3000):
+            run.log({f"metric/{name}": float(step) for name in range(10)}, step=step)
+            if step % 100 == 99:
+                run.flush()
+    monkeypatch.setattr("nntui.session.feed.FIRST_READ", patience)
+    monkeypatch.setattr(RunReader, "poll", lambda self, poll=RunReader.poll: poll(self, max_bytes=1))
+    watcher = watch(tmp_path / "run")
+    watcher.until(lambda s: s.complete)
+    points = [one.metrics[0].points for one in watcher.snapshots]
+    assert (points[0] == 3000) is (read == "all")
+    assert points[-1] == 3000
+    assert points == sorted(points)

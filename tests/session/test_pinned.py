@@ -133,8 +133,8 @@ def test_what_is_drawn_of_a_run_that_is_over_is_computed_once(tmp_path: Path, mo
     pins.want([record(tmp_path / "other")])
     read_all(pins)
     computed: list[int] = []
-    counted = tracks.per_column
-    monkeypatch.setattr(tracks, "per_column", lambda *a: computed.append(len(a[0])) or counted(*a))
+    counted = tracks.of_stretches
+    monkeypatch.setattr(tracks, "of_stretches", lambda *a: computed.append(a[1][-1] - a[1][0]) or counted(*a))
     view = PlotView("main", ("train/loss",), 32)
     for _ in range(5):
         plotting.plot(view, [plotting.Drawn.nothing(), *pins.drawn(view.metrics)], [])

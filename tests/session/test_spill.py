@@ -216,6 +216,23 @@ def test_columns_in_the_file_are_those_of_before(small, monkeypatch) -> None:
     np.testing.assert_array_equal(series.value, np.sqrt(steps))
 
 
+def test_points_that_were_said_to_come_are_not_moved(small, monkeypatch) -> None:
+    monkeypatch.setattr("nntui.session.columns.SPILL", small)
+    clock, columns, others = Clock(), Columns(), Columns()
+    steps = np.arange(40_000)
+    for first, part in enumerate(np.array_split(steps, 4)):
+        clock.append(part, part / 10, 0 if first else 30_000)
+        columns.append(clock, np.sqrt(part[:100]), np.sqrt(part[100:]))
+        others.append(clock, -np.sqrt(part))
+        if not first:
+            begun = columns.series("loss")
+    series = columns.series("loss")
+    for before, now in ((begun.step, series.step), (begun.wall_time, series.wall_time), (begun.value, series.value)):
+        assert np.shares_memory(before, now)
+    np.testing.assert_array_equal(series.value, np.sqrt(steps))
+    np.testing.assert_array_equal(others.series("loss").value, -np.sqrt(steps))
+
+
 RESIDENT = """
 import sys
 import numpy as np
