@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import warnings
 import weakref
@@ -374,6 +373,68 @@ def test_an_evaluation_is_the_mean_over_its_examples(record, kind: str) -> None:
     assert [*found.found["val/loss"]] == [4, 8, 12]
 
 
+def padded(y):
+    """Labels of which every fifth does not count."""
+    return y.masked_fill(torch.arange(len(y)) % 5 == 0, -100)
+
+
+SUMS = {
+    "labels": (functional.cross_entropy, lambda y: y),
+    "labels, some left out": (functional.cross_entropy, padded),
+    "probabilities": (functional.cross_entropy, lambda y: functional.one_hot(y, 2).float()),
+    "logarithms": (lambda o, y, **named: functional.nll_loss(o.log_softmax(1), y, **named), lambda y: y),
+    "squares": (functional.mse_loss, lambda y: functional.one_hot(y, 2).float()),
+    "a module": (lambda o, y, reduction="mean": nn.CrossEntropyLoss(reduction=reduction)(o, y), lambda y: y),
+}
+
+
+@pytest.mark.parametrize("kind", SUMS)
+def test_a_sum_of_what_is_trained_on_is_evaluated_as_its_mean(record, kind: str) -> None:
+    loss, targets = SUMS[kind]
+
+    def program() -> list[float]:
+        (model, optimizer), given = small(), []
+        for _ in range(2):
+            model.train()
+            for x, y in batches(3):
+                step(optimizer, loss(model(x), targets(y)))
+            model.eval()
+            with torch.no_grad():
+                ((x, y),) = batches(1)
+                loss(model(x), targets(y), reduction="sum")
+                given.append(_plainly(loss, model(x), targets(y)))
+        return given
+
+    found = record(program)
+    assert found.values("val/loss") == pytest.approx(found.given)
+
+
+def _plainly(loss, outputs, targets) -> float:
+    """The mean, where nobody looks: with gradients."""
+    with torch.enable_grad():
+        return loss(outputs, targets).item()
+
+
+@pytest.mark.parametrize(
+    ("trained", "evaluated"),
+    [
+        ({"reduction": "sum"}, {"reduction": "sum"}),
+        ({}, {"reduction": "sum", "weight": torch.tensor([1.0, 3.0])}),
+    ],
+)
+def test_a_sum_whose_mean_is_not_what_is_trained_on_tells_nothing(record, trained, evaluated) -> None:
+    def program() -> None:
+        model, optimizer = small()
+        for x, y in batches(3):
+            model.train()
+            step(optimizer, functional.cross_entropy(model(x), y, **trained))
+            model.eval()
+            with torch.no_grad():
+                functional.cross_entropy(model(x), y, **evaluated)
+
+    assert "val/loss" not in record(program).found
+
+
 class SummedLoss(nn.Module):
     """A sum over examples, calculated by way of a mean."""
 
@@ -547,15 +608,11 @@ def scriptable(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(outputs, targets)
 
 
-@pytest.mark.parametrize(
-    "how", ["training mode", "two places", "two passes", "another reduction", "a function that sums"]
-)
+@pytest.mark.parametrize("how", ["training mode", "two places", "two passes", "each example"])
 def test_what_is_not_plainly_an_evaluation_gives_no_number(record, how: str) -> None:
     def program() -> None:
         (model, optimizer), criterion = small(), nn.CrossEntropyLoss()
-        summed: Any = nn.CrossEntropyLoss(reduction="sum")
-        if how == "a function that sums":
-            summed = functools.partial(functional.cross_entropy, reduction="sum")
+        each = nn.CrossEntropyLoss(reduction="none")
         for _ in range(2):
             model.train()
             for x, y in batches(4):
@@ -565,7 +622,7 @@ def test_what_is_not_plainly_an_evaluation_gives_no_number(record, how: str) -> 
                 for _ in range(2 if how == "two passes" else 1):
                     for size in (32, 32, 10):
                         (x, y), *_ = batches(1, size)
-                        (criterion if how.startswith("t") else summed)(model(x), y)
+                        (criterion if how.startswith("t") else each)(model(x), y)
                 if how == "two places":
                     criterion(model(x), y)
 
