@@ -218,6 +218,25 @@ def test_layers_that_an_optimizer_holds_and_never_moves_are_told_unless_declared
     assert told(updates, parts[0], line("layer/head/update_ratio", [1e-3, 0, 0, 1e-3, 1e-3, 1e-3, 1e-3, *[0.0] * 5]))
 
 
+@pytest.mark.parametrize(
+    ("rate", "gradients", "said"),
+    [
+        (1e-3, [0.3] * 12, "though gradients reach them"),
+        (1e-3, [0.3] * 8 + [0.0] * 4, "though an optimizer holds them"),
+        (1e-10, [0.3] * 8 + [0.0] * 4, "though an optimizer holds them"),
+        (1e-10, [0.3] * 12, ""),
+    ],
+)
+def test_a_layer_that_gets_gradients_and_stands_is_not_told_to_be_cut_off(rate, gradients, said: str) -> None:
+    parts = [line("layer/body/update_ratio", [1e-3] * 12), line("layer/head/update_ratio", [1e-3] * 4 + [0.0] * 8)]
+    parts += [line("layer/head/grad_norm", gradients), line(names.PROBE_LR, [1e-2] + [rate] * 11)]
+    together = {name: series for part in parts for name, series in part.items()}
+    found = [one for one in updates.find(together, RunFacts()) if one.id == "live.frozen"]
+    assert bool(found) == bool(said)
+    assert all(said in one.message for one in found)
+    assert all(("detach" in one.advice) == (not gradients[-1]) for one in found)
+
+
 @pytest.mark.parametrize("rare", [True, False])
 def test_a_layer_that_moves_between_looks_alone_is_not_accused(rare: bool) -> None:
     norms = 3.0 + 1e-6 * (np.arange(12) // 3) * rare

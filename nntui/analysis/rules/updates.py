@@ -1,19 +1,20 @@
 """How far an update moves the weights.
 
-Symptom: a rate that is far too high or low, or layers that never move. Tests, over the last READINGS readings of each layer:
-(1) exactly no movement of a layer that the optimizer holds, for STILL times as long as it, or a layer whose name differs in
-numbers alone, has rested before and moved again, while others move or, where none does, the rate is above zero: its weights are
-out of the graph or have no gradient. One that is asked now and then (a branch, an expert) moves between two looks, which the norm
-of its weights tells. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so, for a phase or
-for good, and which of the two a run cannot tell before it ends; where all of the last ones are such, that is information. Or
-parameters that want a gradient, get one, and are in no optimizer that has made an update, with a norm that is the same to the
-last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update ratio is above HIGH: a tenth of a weight in one
-update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight is large, while the rate is not on
-its way up or down (within half of its peak). (3) In one update the median over layers was above THROWN, and of the AFTER
-training losses that follow one is above twice the one before; or it was above MOVED, as much as the weights themselves, and
-one is above FAR times the one before: the weights were thrown away, whatever is
-made of them since. Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their
-ratio is large at first: the first SKIP readings are left out).
+Symptom: a rate that is far too high or low, or layers that never move. Tests, over the last READINGS readings of each layer: (1)
+exactly no movement of a layer that the optimizer holds, for STILL times as long as it, or a layer whose name differs in numbers
+alone, has rested before and moved again, while others move or, where none does, the rate is above zero: its weights are out of
+the graph or have no gradient. Where one arrives all the same, updates are lost in rounding, which accuses nobody while the rate
+is below ROUNDED of its peak: then the schedule is what is to be told. One that is asked now and then (a branch, an expert) moves
+between two looks, which the norm of its weights tells. Readings at which they want none (requires_grad=False) accuse nobody:
+somebody has said so, for a phase or for good, and which of the two a run cannot tell before it ends; where all of the last ones
+are such, that is information. Or parameters that want a gradient, get one, and are in no optimizer that has made an update, with
+a norm that is the same to the last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update ratio is above
+HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight
+is large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median over layers was
+above THROWN, and of the AFTER training losses that follow one is above twice the one before; or it was above MOVED, as much as
+the weights themselves, and one is above FAR times the one before: the weights were thrown away, whatever is made of them since.
+Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at first:
+the first SKIP readings are left out).
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ for so long, is one that was forgotten until then."""
 SKIP = 4
 HIGH = 0.1
 LOW = 1e-5
+ROUNDED = 2.0**-24
+"""Half of what float32 tells from 1: an update that many times smaller than a healthy one moves nothing."""
 THROWN, TWICE = 3.0, 2.0
 MOVED, FAR = 1.0, 10.0
 AFTER = 10
@@ -59,7 +62,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     resting = [layer for layer, values in recent.items() if not values.any() and layer not in still]
     moving = {layer: float(np.median(values)) for layer, values in recent.items() if values.any()}
     frozen = [layer for layer in still if not facts.declares("frozen", layer)]
-    found = [_frozen(series, frozen, len(ratios))] if frozen and (moving or _has_rate(series)) else unheld
+    found = (_accused(series, frozen, len(ratios)) if moving or _has_rate(series) else []) or unheld
     found = found or _by_intention(series, facts, resting, len(ratios))
     sized = _size(series, moving) if moving else []
     return found + (sized or thrown)
@@ -95,6 +98,14 @@ def _thrown(series: Mapping[str, Series]) -> list[Finding]:
     return []
 
 
+def _accused(series: Mapping[str, Series], layers: list[str], total: int) -> list[Finding]:
+    """At most one finding: layers that stand still; first those that no gradient reaches."""
+    cut = [layer for layer in layers if not _is_reached(series, layer)]
+    if cut or not layers:
+        return [_frozen(series, cut, total)] if cut else []
+    return [_rounded(series, layers, total)] if rate_left(series) >= ROUNDED else []
+
+
 def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Finding:
     step = min(_still_since(series, layer) for layer in layers)
     return Finding(
@@ -109,6 +120,30 @@ def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Find
         evidence={"layers": layers[:20], "since_step": step},
         step=step,
     )
+
+
+def _rounded(series: Mapping[str, Series], layers: list[str], total: int) -> Finding:
+    step = min(_still_since(series, layer) for layer in layers)
+    return Finding(
+        FROZEN,
+        "warn",
+        f"The weights of {named(layers, total)} do not change at all, though gradients reach them and an optimizer holds them.",
+        expected="an update ratio above 0",
+        measured=0.0,
+        tolerance=0.0,
+        advice="Most likely their rate is zero, or their updates are smaller than what bfloat16 or float16 weights can hold. "
+        "Refute: with float32 weights and ten times the rate, the optimizer's step must leave them as they are. If they are "
+        "meant to stay, declare 'frozen:NAME'.",
+        evidence={"layers": layers[:20], "since_step": step},
+        step=step,
+    )
+
+
+def _is_reached(series: Mapping[str, Series], layer: str) -> bool:
+    """Whether gradients arrived at the last readings."""
+    gradients = names.layer(layer, names.GRAD_NORM)
+    values = series[gradients].value[-READINGS:] if gradients in series else np.empty(0)
+    return len(values) == READINGS and bool((values > 0).all())
 
 
 def _moves(series: Mapping[str, Series], layer: str) -> Bools:
