@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ HOLES = 64
 """Most holes kept in mind per kind; the oldest is given up first."""
 CHUNK = 1 << 16
 """Fewest bytes read at once."""
+HEAD = 1 << 12
+"""Bytes at the start of a file that hold its schema frame."""
+PLACES = 512
+"""Most places at which a sample is taken: as many as a plot has columns."""
 LARGEST_READ = 2 * frame.FRAME_LIMIT
 """Most bytes held at once: any frame that starts in the first half is whole in it."""
 _TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.EIO}
@@ -69,6 +73,8 @@ class KindCursor:
         self._tail_size = -1
         self._tail_tried = 0.0
         self._need = 0
+        self._typical = 0
+        """Mean length of the frames read last."""
         self._holes: list[_Hole] = []
 
     def read(self, segments: Sequence[int], budget: int, now: float) -> tuple[list[pa.RecordBatch], int, bool]:
@@ -97,12 +103,35 @@ class KindCursor:
 
     def left(self, segments: Sequence[int]) -> int:
         """Bytes of these segments behind what was read."""
-        total = 0
-        for segment in (number for number in segments if number >= self._segment):
+        ahead = self.sizes([number for number in segments if number >= self._segment])
+        return sum(ahead.values()) - min(self._offset, ahead.get(self._segment, 0))
+
+    def sizes(self, segments: Sequence[int]) -> dict[int, int]:
+        """Bytes of each of these segments that is there."""
+        found: dict[int, int] = {}
+        for segment in segments:
             with contextlib.suppress(OSError):  # gone
-                size = (self._folder / self._name(segment)).stat(follow_symlinks=False).st_size
-                total += max(0, size - (self._offset if segment == self._segment else 0))
-        return total
+                found[segment] = (self._folder / self._name(segment)).stat(follow_symlinks=False).st_size
+        return found
+
+    def sample(self, segments: Sequence[int], budget: int) -> list[pa.RecordBatch]:
+        """Whole frames spread evenly over these segments, in order, the newest among them. It leaves the cursor where it is.
+
+        budget: about how many bytes are read. segments: as for `read`.
+        """
+        self._listed = frozenset(segments)
+        sizes = self.sizes(segments)
+        length = max(HEAD, 2 * self._typical)  # so that a whole frame of the usual size lies in it wherever it begins
+        batches: list[pa.RecordBatch] = []
+        lowest = 0
+        for segment, offset in _places(sizes, length, max(2, min(PLACES, budget // length))):
+            data = self._read_piece(segment, offset, length + 8)
+            scan = frame.scan(data, kind=self.kind, nonce=self._nonce_of(segment), lowest=lowest)
+            lowest = scan.frames[-1].sequence + 1 if scan.frames else lowest
+            for one in scan.frames:
+                with contextlib.suppress(pa.ArrowException):
+                    batches += [] if one.is_schema else [frame.decode(data, one)]
+        return batches
 
     def lost(self, promised: int = 0) -> int:
         """Frames known to have been written that were not read. promised: how many there are, according to end.json."""
@@ -150,6 +179,7 @@ class KindCursor:
             batches = self._deliver(data, scan.frames)
             self._nonce, self._need = nonce, 0
             self._offset += scan.settled
+            self._typical = scan.settled // len(scan.frames)
             self.tail_since = -1.0
             return batches, len(data), True
         if len(data) >= LARGEST_READ:  # no frame starts in the first half
@@ -175,6 +205,9 @@ class KindCursor:
 
     def _first_nonce(self, head: bytes, segment: int) -> bytes:
         return frame.schema_nonce(head, self.kind) or frame.nonce_of(self._folder.name, self._name(segment))
+
+    def _nonce_of(self, segment: int) -> bytes:
+        return self._first_nonce(self._read_piece(segment, 0, HEAD), segment)
 
     def _deliver(self, data: bytes, frames: Sequence[frame.Frame]) -> list[pa.RecordBatch]:
         self.whole += len(frames)
@@ -230,13 +263,16 @@ class KindCursor:
         return self._deliver(data, scan.frames), rest
 
     def _read_hole(self, hole: _Hole) -> bytes:
-        opened = self._open(hole.segment)
+        return self._read_piece(hole.segment, hole.start, LARGEST_READ if hole.end is None else hole.end - hole.start)
+
+    def _read_piece(self, segment: int, offset: int, count: int) -> bytes:
+        """So many bytes of a segment, or what there is of them."""
+        opened = self._open(segment)
         if opened is None:
             return b""
-        fd, size = opened
+        fd, _ = opened
         try:
-            end = size if hole.end is None else min(hole.end, size)
-            return _read_at(fd, hole.start, min(end - hole.start, LARGEST_READ))
+            return _read_at(fd, offset, min(count, LARGEST_READ))
         except OSError:
             return b""
         finally:
@@ -259,6 +295,19 @@ class KindCursor:
             return None
         self.unreadable.discard(segment)
         return fd, status.st_size
+
+
+def _places(sizes: Mapping[int, int], length: int, count: int) -> Iterator[tuple[int, int]]:
+    """Segment and offset of `count` pieces spread evenly over segments of these sizes, the last one at the very end."""
+    total = sum(sizes.values())
+    starts = [(total - length) * n // (count - 1) for n in range(count - 1)] if total > length else []
+    before = 0
+    for segment, size in sizes.items():
+        yield from ((segment, (at - before) & ~7) for at in starts if before <= at < before + size)
+        before += size
+    if total:
+        last = max(segment for segment, size in sizes.items() if size)
+        yield last, max(0, sizes[last] - length) & ~7
 
 
 def _read_at(fd: int, offset: int, count: int) -> bytes:

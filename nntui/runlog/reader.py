@@ -116,6 +116,23 @@ class RunReader:
                 cursor.changed = now
         return self._result(batches, ignored, more, total, beats, now)
 
+    def sample(self, max_bytes: int) -> tuple[Batch, ...]:
+        """Metrics spread evenly over what lies in the files that the last poll knew, the newest among them.
+
+        What a run looks like that is too long to be read at once. It moves nothing: polls deliver the same, too.
+        """
+        cursors = [
+            (one, one.kinds["metrics"], one.segments["metrics"])
+            for one in self._writers.values()
+            if "metrics" in one.kinds
+        ]
+        sizes = [sum(kind.sizes(segments).values()) for _, kind, segments in cursors]
+        found: list[Batch] = []
+        for (one, kind, segments), size in zip(cursors, sizes, strict=True):
+            budget = max_bytes * size // max(1, sum(sizes))
+            found += [Batch(one.name, "metrics", data) for data in kind.sample(segments, budget)]
+        return tuple(found)
+
     def _result(self, batches: list[Batch], ignored: int, more: bool, total: int, beats: int, now: float) -> Poll:
         losses = [cursor.damage(now) for cursor in self._writers.values()]
         lost = Damage(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import os
 import threading
 import time
@@ -22,7 +23,7 @@ from nntui.session.snapshot import Head, Snapshot, View
 from nntui.session.sparing import Sparing
 
 if TYPE_CHECKING:
-    from nntui.runlog.reader import RunReader
+    from nntui.runlog.reader import Poll, RunReader
     from nntui.session.pinned import Pins
     from nntui.session.run_state import RunState
 
@@ -32,6 +33,12 @@ POLLING_INTERVAL = 0.25
 """Seconds between looks without file events."""
 FIRST_READ = 0.6
 """Seconds that may pass until a run is read to its end before anything of it is shown; millions of points take less."""
+SAMPLE = 16 << 20
+"""Bytes of metrics, taken evenly from the whole of a longer run, of which its plots are made until all of it is read."""
+SAMPLED = 1 / 8
+"""Of what there is to read, which a sample takes at most."""
+TELL_INTERVAL = 1.0
+"""Seconds between two words on how much of it was read."""
 FIRST_LOOK = 0.25
 """Seconds for which the thread leaves the processor to the screen that draws what it was told first, unless that wakes it."""
 SNAPSHOT_INTERVAL = 0.25
@@ -73,6 +80,13 @@ class Feed:
         self._screen = Sparing(SNAPSHOT_INTERVAL, SCREEN_SHARE, LATEST)
         self._spent = time.process_time()
         """Processor time of all threads until the last snapshot: from one to the next it is what showing one costs."""
+        self._sample: RunState | None = None
+        """What is shown of a long run until all of it is read: points taken evenly from all of it."""
+        self._read = 0
+        """Bytes read of it so far."""
+        self._share = 1.0
+        """How much of it that is, above 0."""
+        self._telling = Sparing(TELL_INTERVAL, SNAPSHOT_SHARE)
         self._pins: Pins | None = None
         self._thread = threading.Thread(target=self._run, name="nntui-feed", daemon=True)
 
@@ -125,7 +139,7 @@ class Feed:
         self._pins = self._pins or Pins()
         reader = RunReader(self.path)
         state = RunState(reader.identity.name or self.path.name, self.path)
-        self._behind = True
+        self._behind, self._sample, self._read = True, None, 0
         if not self._number:
             self._introduce(reader, state)
         hints = _Hints(self.path, self._hinted)
@@ -137,36 +151,62 @@ class Feed:
 
     def _introduce(self, reader: RunReader, state: RunState) -> None:
         """Show what can be read in a moment before anything else is imported or judged: what there is, then the plots of it."""
-        begun, total, worthwhile = time.monotonic(), 0, True
-        while worthwhile and not self._stopped:
-            poll = reader.poll()
-            state.fold(poll, time.monotonic(), time.time())
-            total += poll.bytes_read
-            until_the_end = (time.monotonic() - begun) * (1 + poll.left / max(1, total))
-            worthwhile = poll.more and until_the_end < FIRST_READ
-        for _ in ("what there is", "what the screen asks for then") if state.any_points else ():
-            self._sketch(state)
+        from nntui.session.run_state import POINTS
+
+        begun, more, aside = time.monotonic(), True, []
+        while more and not self._stopped:
+            poll = self._poll(reader, state)
+            aside += [batch for batch in poll.batches if batch.kind not in POINTS]
+            more = poll.more and (time.monotonic() - begun) / self._share < FIRST_READ
+            if poll.more and not more:
+                self._begin_sample(reader, dataclasses.replace(poll, batches=tuple(aside)), state)
+        shown = self._sample or state
+        for _ in ("what there is", "what the screen asks for then") if shown.any_points else ():
+            self._sketch(shown)
+
+    def _poll(self, reader: RunReader, state: RunState) -> Poll:
+        """Read on."""
+        poll = reader.poll()
+        self._dirty |= state.fold(poll, time.monotonic(), time.time())
+        self._read += poll.bytes_read
+        self._share = self._read / (self._read + poll.left) if poll.left else 1.0
+        return poll
+
+    def _begin_sample(self, reader: RunReader, poll: Poll, state: RunState) -> None:
+        """Take points from the whole of a run that is too long to be waited for."""
+        from nntui.session.run_state import RunState
+
+        taken = reader.sample(min(SAMPLE, int(poll.left * SAMPLED)))
+        if taken:
+            self._sample = RunState(state.name, self.path)
+            spread = dataclasses.replace(poll, batches=(*poll.batches, *taken), left=0)
+            self._sample.fold(spread, time.monotonic(), time.time())
 
     def _sketch(self, state: RunState) -> None:
         """Show what was read before it is judged, and leave the processor to the screen until that is drawn."""
         self._view_changed = False
         self._asked.clear()
         snapshot = state.snapshot(self._view, time.monotonic(), judged=False)
-        self._post(dataclasses.replace(snapshot, complete=False))
+        self._post(dataclasses.replace(snapshot, complete=False, sketch=self._sketched))
         self._asked.wait(FIRST_LOOK)
 
+    @property
+    def _sketched(self) -> float:
+        """How much was read where a sample is shown; NaN elsewhere."""
+        return self._share if self._sample else math.nan
+
     def _turn(self, reader: RunReader, state: RunState, pins: Pins, hints: _Hints) -> None:
-        poll = reader.poll()
-        now = time.monotonic()
-        changed = state.fold(poll, now, time.time())
+        poll, now = self._poll(reader, state), time.monotonic()
         hints.follow([w.folder for w in poll.writers.values() if w.end is None])
         state.watching = hints.words
-        self._dirty |= changed
+        if self._sample:
+            self._sample.watching = hints.words
         pins.want(self._view.pins)
         if not poll.more:
             self._dirty |= pins.turn()
         whole = self._behind and not poll.more
         if whole:
+            self._sample = None
             if poll.bytes_read and not (self._last.complete or self._view.pins):
                 self._sketch(state)
             self._behind = False
@@ -177,11 +217,15 @@ class Feed:
             self._view_changed = False
             self._dirty = False
             called, drawn_along = pins.told(self.path)
-            snapshot = state.snapshot(self._view, now, pins.drawn, judged=not self._behind)
-            self._post(dataclasses.replace(snapshot, complete=not self._behind, called=called, pins=drawn_along))
+            snapshot = (self._sample or state).snapshot(self._view, now, pins.drawn, judged=not self._behind)
+            told = {"complete": not self._behind, "sketch": self._sketched, "called": called, "pins": drawn_along}
+            self._post(dataclasses.replace(snapshot, **told))
             self._posting.done(now, time.thread_time() - begun)
             before, self._spent = self._spent, time.process_time()
             self._screen.done(now, self._spent - before)
+        if self._sample and self._telling.due(now):
+            self._post(dataclasses.replace(self._last, sketch=self._share))
+            self._telling.done(now, 0.0)
         if poll.more or pins.behind:
             return
         if poll.bytes_read or self._dirty:

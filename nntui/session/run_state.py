@@ -99,6 +99,7 @@ class RunState:
                 self._launches.see_row(name, at, now, wall, behind=self._behind)
         self._behind = poll.more
         SPILL.relieve(now)
+        SPILL.touched(poll.bytes_read)
         return self._launches.judge(now, self._recorded.first_steps) or changed
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch, coming: float) -> float:

@@ -313,6 +313,8 @@ class Snapshot:
     """The runs drawn along, as the view asks for them."""
     called: str = ""
     """Where runs are drawn along: what tells the open one from them."""
+    sketch: float = math.nan
+    """Where plots show points taken evenly from a long run until all is read: how much of it has been, 0 to 1; else NaN."""
     complete: bool = True
     """Whether all that was recorded when it was asked for has been read."""
     problem: str = ""

@@ -32,6 +32,8 @@ LARGE = 16 << 10
 """Bytes from which an array is large; smaller ones are as many as there are metrics, however long a run is."""
 REGION = 64 << 20
 """Bytes by which the file grows, at least; a power of two."""
+REST_BYTES = 16 << 20
+"""Bytes that may be read or written before memory is relieved of them."""
 REST_INTERVAL = 2.0
 """Seconds after which memory is relieved of the pages that nobody has looked at since."""
 LOOK_INTERVAL = 60.0
@@ -54,6 +56,8 @@ class Spill:
         self._looks_at = -math.inf
         """When a folder is looked for (again), on the monotonic clock."""
         self._size = 0
+        self._touched = 0
+        """Bytes read or written since the last rest, as far as told."""
         self._regions: list[mmap.mmap] = []
         self._free: dict[int, list[tuple[mmap.mmap, int]]] = {}
         """Places that are free, by their size, a power of two."""
@@ -81,9 +85,18 @@ class Spill:
         if due:
             self.rest()
 
+    def touched(self, size: int) -> None:
+        """So many bytes of columns were just read or written: rest where it was much since the last time."""
+        with self._lock:
+            self._touched += size
+            due = self._touched > REST_BYTES
+        if due:
+            self.rest()
+
     def rest(self) -> None:
         """Take the file's pages out of memory; who reads a number brings its page back."""
         with self._lock:
+            self._touched = 0
             for region in self._regions if hasattr(mmap, "MADV_DONTNEED") else ():
                 region.madvise(mmap.MADV_DONTNEED)
 

@@ -105,6 +105,7 @@ class Track:
         self._era = era
         for start in range(self.points, len(series), BLOCK):
             self._extend(_part(series, start, start + BLOCK))
+            SPILL.touched(16 * BLOCK)
         self._series = series
         return self
 
@@ -190,6 +191,7 @@ class Track:
         raw = of_stretches(self._points().value, begun)
         line = of_stretches(smooth, begun) if weight else raw
         place, read = (newest_before(x, size, edges, parts) for parts in (asked.columns, asked.readings))
+        SPILL.touched(self._points().value.nbytes * (1 + bool(weight)))
         return Answer(raw, line, place, read, self.points)
 
     def _of_all(self, asked: Asked, weight: float, smooth: Floats) -> Answer:

@@ -4,8 +4,13 @@ import errno
 import os
 import shutil
 import stat
+import tempfile
+from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nntui.runlog import layout
 from nntui.runlog.errors import NewerFormat, NotARun, RunNotFound
@@ -395,3 +400,52 @@ def test_no_descriptor_stays_open_between_polls(run, make):
     before = os.listdir("/proc/self/fd")  # noqa: PTH208 (names only)
     make.drain(reader)
     assert os.listdir("/proc/self/fd") == before  # noqa: PTH208
+
+
+def first_steps(batches):
+    """The first step of each batch of metrics."""
+    return [one.data.column("step")[0].as_py()[0] for one in batches]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 60)), min_size=1, max_size=60),
+    st.sampled_from([2_000, 20_000, 1 << 26]),
+    st.integers(0, 400_000),
+    st.integers(0, 5_000),
+)
+@settings(deadline=None, max_examples=30)
+def test_a_sample_is_some_of_what_polls_deliver_in_the_same_order(make, logged, limit, budget, torn):
+    """Of several writers with frames of any sizes; the last bytes of one of them were never written."""
+    with tempfile.TemporaryDirectory() as name:
+        writers = [WriterFolder.create(name, segment_limit=limit) for _ in range(3)]
+        for number, (which, count) in enumerate(logged):
+            writers[which].append("metrics", make.metrics({"loss": [1.0] * count}, [number] * count))
+        files = sorted(Path(name).glob("w-*/metrics-*"))
+        if files:
+            os.truncate(files[-1], max(0, files[-1].stat().st_size - torn))
+        reader = RunReader(name)
+        reader.poll(max_bytes=1, max_seconds=1e9)
+        sample, whole = reader.sample(budget), make.drain(RunReader(name))[0]
+        for writer in {one.writer for one in [*sample, *whole]}:
+            steps, those = (first_steps(one for one in found if one.writer == writer) for found in (sample, whole))
+            assert steps == sorted(set(steps))
+            assert set(steps) <= set(those)
+        after = make.drain(reader)[1]
+        assert (after.lost.frames, after.more) == (make.drain(RunReader(name))[1].lost.frames, False)
+
+
+@pytest.mark.parametrize("named", ["as it was", "another name"])
+def test_a_sample_reaches_from_the_first_frame_to_the_newest(tmp_path, make, named):
+    writer = WriterFolder.create(tmp_path / "run", segment_limit=100_000)
+    for step in range(2_000):
+        writer.append("metrics", make.metrics({"loss": [0.5] * 20}, [step] * 20))
+    if named == "another name":
+        writer.folder.rename(writer.folder.with_name("w-20200101T000000Z-r0000-000000"))
+    reader = RunReader(tmp_path / "run")
+    first = reader.poll(max_bytes=1 << 17, max_seconds=1e9)
+    sample = first_steps(reader.sample(1 << 18))
+    assert (sample[0], sample[-1]) == (0, 1_999)
+    assert 20 < len(sample) < 500
+    assert max(np.diff(sample)) < 100
+    rest, _ = make.drain(reader)
+    assert first_steps([*first.batches, *rest]) == list(range(2_000))

@@ -225,3 +225,28 @@ def test_a_run_that_is_soon_read_is_shown_once_it_is(tmp_path, watch, monkeypatc
     assert (points[0] == 3000) is (read == "all")
     assert points[-1] == 3000
     assert points == sorted(points)
+
+
+def test_a_long_run_is_shown_from_end_to_end_before_all_is_read(tmp_path, watch, monkeypatch) -> None:
+    with nntui.init(tmp_path / "run") as run:
+        for step in range(6000):
+            run.log({f"metric/{name}": float(step) for name in range(10)}, step=step)
+            if step % 20 == 19:
+                run.flush()
+    monkeypatch.setattr("nntui.session.feed.FIRST_READ", 0.0)
+    monkeypatch.setattr("nntui.session.feed.TELL_INTERVAL", 0.0)
+    monkeypatch.setattr(RunReader, "poll", lambda self, poll=RunReader.poll: poll(self, max_bytes=1))
+    watcher = watch(tmp_path / "run")
+    watcher.feed.show(View((PlotView("main", ("metric/0",), 8),)))
+    watcher.until(lambda s: s.complete)
+    sketches = [one for one in watcher.snapshots if not math.isnan(one.sketch)]
+    assert len(sketches) > 2
+    assert [one.sketch for one in sketches] == sorted(one.sketch for one in sketches)
+    assert {(one.head.step, one.head.lost.frames, one.complete, one.alerts) for one in sketches} == {
+        (5999, 0, False, ())
+    }
+    assert all(one.metrics[0].points < 6000 for one in sketches)
+    last = watcher.snapshots[-1]
+    assert (last.metrics[0].points, math.isnan(last.sketch)) == (6000, True)
+    drawn = [one.plots["main"].series[0] for one in (sketches[-1], last)]
+    assert drawn[0].line == pytest.approx(drawn[1].line, abs=200)

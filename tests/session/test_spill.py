@@ -216,6 +216,14 @@ def test_columns_in_the_file_are_those_of_before(small, monkeypatch) -> None:
     np.testing.assert_array_equal(series.value, np.sqrt(steps))
 
 
+def test_memory_is_relieved_of_what_is_read_at_once(small, monkeypatch) -> None:
+    rests: list[int] = []
+    monkeypatch.setattr(Spill, "rest", lambda self, rest=Spill.rest: rests.append(1) or rest(self))
+    for _ in range(9):
+        small.touched(spill.REST_BYTES // 2)
+    assert len(rests) == 3
+
+
 def test_points_that_were_said_to_come_are_not_moved(small, monkeypatch) -> None:
     monkeypatch.setattr("nntui.session.columns.SPILL", small)
     clock, columns, others = Clock(), Columns(), Columns()

@@ -141,6 +141,11 @@ def test_the_notice_is_the_most_urgent_thing() -> None:
     assert notice(head=Head(state="crashed", state_reason="process 812 is gone")) == "✗ crashed: process 812 is gone"
     assert notice(head=Head(path="runs/x")) == "waiting for data in runs/x"
     assert notice(head=Head(path="runs/x"), number=0) == READING, "nobody has looked yet"
+    assert notice(complete=False) == READING
+    assert notice(complete=False, sketch=0.42).startswith(f"{READING} 42%; until all is read")
+    crashed = notice(complete=False, sketch=0.42, head=Head(state="crashed", state_reason="gone"))
+    assert crashed.startswith("✗ crashed: gone  ")
+    assert crashed.endswith("a sample of it")
     assert notice(head=Head(state="live")) == "✓ no alerts"
     assert notice(alerts=(ALERT,)).endswith("[a] 1 alert")
 

@@ -62,17 +62,25 @@ def notice_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
         return cut_line(paint.text(f"{paint.glyphs.failed} {snapshot.problem}", "error", bold=True), width)
     if snapshot.alerts:
         return _alert_line(snapshot, width, paint)
+    reading = paint.text(_reading(snapshot.sketch), "quiet")
     lost = _lost(head.lost, paint)
     if lost.cell_len:
-        return cut_line(lost, width)
+        return spread(cut_line(lost, width), reading, width)
     if head.state == "waiting" and not untold(snapshot):
         return cut_line(paint.text(f"waiting for data in {head.path}", "quiet"), width)
     if head.state_reason:
         glyph, meaning = paint.state(head.state)
-        return cut_line(paint.text(f"{glyph} {head.state}: {head.state_reason}", meaning), width)
+        return spread(
+            cut_line(paint.text(f"{glyph} {head.state}: {head.state_reason}", meaning), width), reading, width
+        )
     if snapshot.unread:
-        return cut_line(paint.text(READING, "quiet"), width)
+        return cut_line(reading if reading.cell_len else paint.text(READING, "quiet"), width)
     return cut_line(paint.text(f"{paint.glyphs.passed} no alerts", "success"), width)
+
+
+def _reading(share: float) -> str:
+    """How much of a long run was read, and what its plots are until then; empty where they are of all its points."""
+    return f"{READING} {share:.0%}; until all is read, plots show a sample of it" if math.isfinite(share) else ""
 
 
 def _alert_line(snapshot: Snapshot, width: int, paint: Paint) -> Text:
