@@ -45,6 +45,7 @@ class Terminal:
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", COLUMNS=str(columns), LINES=str(rows))
             os.environ.pop("COLORTERM", None)
+            os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # who installs a program has it compiled
             os.execv(command[0], command)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
