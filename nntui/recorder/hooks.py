@@ -19,8 +19,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
-SIGNAL_PATIENCE = 1.0
-"""Seconds that all runs together may take to end when the process was told to."""
+SIGNAL_PATIENCE = 3.0
+"""Seconds that all runs together may take to end when told to: most take milliseconds, and whoever tells waits ten or more."""
 
 
 class Open(Protocol):

@@ -314,7 +314,7 @@ class Run:
         self._handoff.wake()
 
     def interrupted_by(self, number: int) -> None:
-        """The process is about to end by a signal: everything is written within a second, without a lock."""
+        """The process is about to end by a signal: everything is written in time, without a lock."""
         if not isinstance(self._queue, Closed | Forked):
             self._ask_to_end("signal", 128 + number, signal.Signals(number).name, hooks.SIGNAL_PATIENCE / 2)
 
