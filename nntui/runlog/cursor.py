@@ -74,7 +74,7 @@ class KindCursor:
         self._tail_tried = 0.0
         self._need = 0
         self._typical = 0
-        """Mean length of the frames read last."""
+        """Usual length of the frames read last; 0 before any."""
         self._holes: list[_Hole] = []
 
     def read(self, segments: Sequence[int], budget: int, now: float) -> tuple[list[pa.RecordBatch], int, bool]:
@@ -121,7 +121,8 @@ class KindCursor:
         """
         self._listed = frozenset(segments)
         sizes = self.sizes(segments)
-        length = max(HEAD, 2 * self._typical)  # so that a whole frame of the usual size lies in it wherever it begins
+        usual = self._typical or self._measured(next(iter(sizes), 0))
+        length = max(HEAD, 2 * usual)  # so that a whole frame of the usual size lies in it wherever it begins
         batches: list[pa.RecordBatch] = []
         lowest = 0
         for segment, offset in _places(sizes, length, max(2, min(PLACES, budget // length))):
@@ -132,6 +133,16 @@ class KindCursor:
                 with contextlib.suppress(pa.ArrowException):
                     batches += [] if one.is_schema else [frame.decode(data, one)]
         return batches
+
+    def _measured(self, segment: int) -> int:
+        """Usual length of the frames at the beginning of a segment; 0 where there are none."""
+        nonce = self._nonce_of(segment)
+        for count in (CHUNK, CHUNK << 4, CHUNK << 8):
+            data = self._read_piece(segment, 0, count)
+            length = _usual_length(frame.scan(data, kind=self.kind, nonce=nonce).frames)
+            if length or len(data) < count:
+                return length
+        return 0
 
     def lost(self, promised: int = 0) -> int:
         """Frames known to have been written that were not read. promised: how many there are, according to end.json."""
@@ -179,7 +190,7 @@ class KindCursor:
             batches = self._deliver(data, scan.frames)
             self._nonce, self._need = nonce, 0
             self._offset += scan.settled
-            self._typical = scan.settled // len(scan.frames)
+            self._typical = _usual_length(scan.frames) or self._typical
             self.tail_since = -1.0
             return batches, len(data), True
         if len(data) >= LARGEST_READ:  # no frame starts in the first half
@@ -295,6 +306,12 @@ class KindCursor:
             return None
         self.unreadable.discard(segment)
         return fd, status.st_size
+
+
+def _usual_length(frames: Sequence[frame.Frame]) -> int:
+    """Mean length of those that hold a batch; 0 where none does."""
+    found = [one.end - one.start for one in frames if not one.is_schema]
+    return sum(found) // max(1, len(found))
 
 
 def _places(sizes: Mapping[int, int], length: int, count: int) -> Iterator[tuple[int, int]]:

@@ -47,11 +47,12 @@ class Launches:
         pulse.see_row(at, now, wall, behind=behind)
         self.newest = pulse.row_at if math.isnan(self.newest) else max(self.newest, pulse.row_at)
 
-    def judge(self, now: float, first_steps: Callable[[str], dict[str, int]]) -> bool:
-        """Say how each is. first_steps: of each metric that one logged. Whether any is otherwise than before."""
+    def judge(self, now: float, first_steps: Callable[[str], dict[str, int]], *, came: bool) -> bool:
+        """Say how each is. first_steps: of each metric that one logged; came: whether rows did. Whether any is otherwise than
+        before."""
         states = {name: judge(writer, self.pulses[name], now) for name, writer in self.writers.items()}
         changed, self.states = states != self.states, states
-        if changed or not self.cuts or any(state not in OVER for state, _ in states.values()):
+        if changed or came or not self.cuts or any(state not in OVER for state, _ in states.values()):
             self.cuts = cuts([self._launch(name, first_steps) for name in self.writers])
         return changed
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nntui.analysis import ticks
 from nntui.analysis.series import Series
@@ -18,7 +19,7 @@ from nntui.session.columns import Lineage
 from nntui.session.log import CHECKPOINT, EventRow
 from nntui.session.plotting import MARK_LIMIT
 from nntui.session.snapshot import Mark, XAxis
-from nntui.session.tracks import XScale
+from nntui.session.tracks import BLOCK, XScale
 
 LR_JUMP = 1.9
 """Factor between two neighbouring learning rates from which the change is marked."""
@@ -40,18 +41,20 @@ class Jumps:
         if lineage.era != self._era or len(series) < self._seen:
             self._era, self._seen, self._last = lineage.era, 0, math.nan
             self._found.clear()
-        value = np.abs(series.value[self._seen :])
-        known = np.flatnonzero(np.isfinite(value) & (value > 0))
-        rates = np.log(
-            np.concatenate([[self._last], value[known]])
-        )  # the ratio of a subnormal rate to any other would overflow
-        for place, change in zip(known.tolist(), np.diff(rates).tolist(), strict=True):
-            if abs(change) >= math.log(LR_JUMP):
-                self._found.append((self._seen + place, change))
-        if len(known):
-            self._last = float(value[known[-1]])
-        self._seen = len(series)
+        for start in range(self._seen, len(series), BLOCK):
+            self._look(np.abs(series.value[start : start + BLOCK]))
         return [Mark(_x_at(series, place, scale, axis), _factor(change)) for place, change in self._found]
+
+    def _look(self, value: NDArray[np.float64]) -> None:
+        """At the next rates, without their signs."""
+        known = np.flatnonzero(np.isfinite(value) & (value > 0))
+        if len(known):
+            # the ratio of a subnormal rate to any other would overflow
+            changes = np.diff(np.log(np.concatenate([[self._last], value[known]])))
+            large = np.flatnonzero(np.abs(changes) >= math.log(LR_JUMP))
+            self._found.extend(zip((self._seen + known[large]).tolist(), changes[large].tolist(), strict=True))
+            self._last = float(value[known[-1]])
+        self._seen += len(value)
 
 
 def marks(

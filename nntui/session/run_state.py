@@ -100,7 +100,7 @@ class RunState:
         self._behind = poll.more
         SPILL.relieve(now)
         SPILL.touched(poll.bytes_read)
-        return self._launches.judge(now, self._recorded.first_steps) or changed
+        return self._launches.judge(now, self._recorded.first_steps, came=bool(poll.batches)) or changed
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch, coming: float) -> float:
         """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""

@@ -434,6 +434,21 @@ def test_a_sample_is_some_of_what_polls_deliver_in_the_same_order(make, logged, 
         assert (after.lost.frames, after.more) == (make.drain(RunReader(name))[1].lost.frames, False)
 
 
+@pytest.mark.parametrize("points", [20, 3_000])
+def test_a_sample_is_taken_also_of_a_writer_that_no_poll_has_reached(tmp_path, make, points):
+    for rank in range(3):
+        writer = WriterFolder.create(tmp_path / "run", rank=rank)
+        for step in range(40):
+            writer.append("metrics", make.metrics({"loss": [0.5] * points}, [step] * points))
+    reader = RunReader(tmp_path / "run")
+    read = {one.writer for one in reader.poll(max_bytes=1, max_seconds=1e9).batches}
+    sample = reader.sample(1 << 20)
+    assert len(read) < len({one.writer for one in sample}) == 3
+    for name in {one.writer for one in sample}:
+        steps = first_steps(one for one in sample if one.writer == name)
+        assert (steps[0], steps[-1]) == (0, 39)
+
+
 @pytest.mark.parametrize("named", ["as it was", "another name"])
 def test_a_sample_reaches_from_the_first_frame_to_the_newest(tmp_path, make, named):
     writer = WriterFolder.create(tmp_path / "run", segment_limit=100_000)

@@ -331,6 +331,29 @@ def test_a_snapshot_looks_at_no_more_points_than_are_new(make, monkeypatch) -> N
         assert 0 < max(looked) < n / 5
 
 
+def test_what_a_restart_replaced_is_known_also_where_its_rows_are_read_last(make) -> None:
+    """Both are over before the first row is read, and neither said where it goes on."""
+    over = [
+        make.writer(name, started=make.wall - at, end=End(), beat_at=make.wall - at)
+        for name, at in (("a", 90), ("b", 50))
+    ]
+    state = RunState("run", "p")
+    state.fold(make.poll(make.points("a", range(10), loss=1.0), writers=over, more=True), 100.0, make.wall)
+    state.fold(make.poll(make.points("b", range(6, 12), loss=2.0), writers=over), 100.1, make.wall)
+    assert state.snapshot(View(), 100.2).head.superseded == 4
+    assert state.series("loss").step.tolist() == list(range(12))
+
+
+def test_each_jump_of_a_long_learning_rate_is_found_once(make) -> None:
+    steps = np.arange(40_000)
+    rate = np.where(steps < 8_192, 1.0, np.where(steps < 8_193, math.nan, np.where(steps < 30_000, 0.1, 0.4)))
+    state = RunState("run", "p")
+    for part in np.array_split(steps, 3):
+        state.fold(make.poll(make.points(steps=part, lr=rate[part])), 100.0, make.wall)
+        plot = state.snapshot(View((PlotView("main", ("lr",), 8),)), 100.0).plots["main"]
+    assert [(m.x, m.label) for m in plot.marks if m.label.startswith("lr")] == [(8_193.0, "lr÷10"), (30_000.0, "lr×4")]
+
+
 def test_the_band_of_the_other_ranks_holds_their_extremes(make) -> None:
     writers = [make.writer(name, rank=rank) for name, rank in (("a", 0), ("b", 1), ("c", 2))]
     values = {"a": 1.0, "b": 3.0, "c": 2.0}
