@@ -126,7 +126,7 @@ def test_without_file_events_polling_finds_everything(tmp_path, watch, monkeypat
         watcher = watch(tmp_path / "run")
         run.log({"loss": 1.0})
         run.flush()
-        snapshot = watcher.until(lambda s: s.head.loss == 1.0)
+        snapshot = watcher.until(lambda s: s.head.loss == 1.0 and s.complete)
     assert snapshot.head.watching.startswith("poll")
 
 
