@@ -220,7 +220,8 @@ class Feed:
             snapshot = (self._sample or state).snapshot(self._view, now, pins.drawn, judged=not self._behind)
             told = {"complete": not self._behind, "sketch": self._sketched, "called": called, "pins": drawn_along}
             self._post(dataclasses.replace(snapshot, **told))
-            self._posting.done(now, time.thread_time() - begun)
+            took = 0.0 if whole else time.thread_time() - begun  # what is done once puts off nothing
+            self._posting.done(now, took)
             before, self._spent = self._spent, time.process_time()
             self._screen.done(now, self._spent - before)
         if self._sample and self._telling.due(now):
