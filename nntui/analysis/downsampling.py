@@ -16,6 +16,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+Xs = Callable[[Ints | slice], Floats]
+"""x of the points at some places. Of many points it is asked for those alone by which an edge is found."""
+FEW = 1 << 12
+"""Points up to which looking at all of them costs less than looking for some."""
+
 NAN, ABOVE, BELOW = 1, 2, 4
 """What of the values that are not finite a column holds: NaN, +inf, -inf."""
 
@@ -49,16 +54,20 @@ def per_column(x: Floats, value: Floats, x_range: tuple[float, float], columns: 
     return of_stretches(value, stretches(x.__getitem__, len(x), x_range, columns))
 
 
-def stretches(x: Callable[[Ints], Floats], size: int, x_range: tuple[float, float], columns: int) -> Ints:
+def stretches(x: Xs, size: int, x_range: tuple[float, float], columns: int) -> Ints:
     """Where each column begins among `size` sorted points, and where the last one ends. Shape (columns + 1,).
 
-    x: of the points at some places. It is asked for those alone by which the edges are found.
     Raises ValueError for less than one column or an empty range.
     """
     low, high = x_range
     if columns < 1 or not high > low:
         raise ValueError(f"columns were {columns} over {x_range!r}; expected at least 1 over a range with low < high.")
     number = np.arange(columns)
+    if size <= FEW:
+        at = x(slice(0, size))
+        start, stop = np.searchsorted(at, low, "left"), np.searchsorted(at, high, "right")
+        begun = np.searchsorted(_bin(at[start:stop], low, high, columns), number)
+        return np.append(start + begun, max(start, stop))
 
     def reached(place: Ints) -> Bools:
         at = x(place)
@@ -118,14 +127,16 @@ def extended(before: Columns, since: int, x: Floats, value: Floats, x_range: tup
     return Columns(*(np.concatenate([old[:first], new[first:]]) for old, new in kept))
 
 
-def newest_before(x: Callable[[Ints], Floats], size: int, x_range: tuple[float, float], columns: int) -> Ints:
-    """Place of the last point at or before the right edge of each column, -1 where there is none. Shape (columns,).
+def newest_before(x: Xs, size: int, x_range: tuple[float, float], columns: int) -> Ints:
+    """Place of the last of `size` sorted points at or before the right edge of each column, -1 where there is none.
 
-    x: of the points at some places, of `size` sorted ones.
+    Shape (columns,).
     """
     low, high = x_range
     edges = low + (high - low) * (np.arange(columns) + 1) / max(1, columns)
     edges[columns - 1 :] = high
+    if size <= FEW:
+        return np.searchsorted(x(slice(0, size)), edges, "right") - 1
     return _first(lambda place: x(place) > edges, size, columns) - 1
 
 

@@ -31,6 +31,8 @@ HEAD = 1 << 12
 """Bytes at the start of a file that hold its schema frame."""
 PLACES = 512
 """Most places at which a sample is taken: as many as a plot has columns."""
+LARGEST_PIECE = 8 << 20
+"""Most bytes read at one place of a sample; frames of more than half of that may be in none."""
 LARGEST_READ = 2 * frame.FRAME_LIMIT
 """Most bytes held at once: any frame that starts in the first half is whole in it."""
 _TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.EIO}
@@ -122,12 +124,15 @@ class KindCursor:
         self._listed = frozenset(segments)
         sizes = self.sizes(segments)
         usual = self._typical or self._measured(next(iter(sizes), 0))
-        length = max(HEAD, 2 * usual)  # so that a whole frame of the usual size lies in it wherever it begins
+        length = min(
+            max(HEAD, 2 * usual), LARGEST_PIECE
+        )  # so that a whole frame of the usual size lies in it wherever it begins
+        nonces = {segment: self._nonce_of(segment) for segment in sizes}
         batches: list[pa.RecordBatch] = []
         lowest = 0
         for segment, offset in _places(sizes, length, max(2, min(PLACES, budget // length))):
             data = self._read_piece(segment, offset, length + 8)
-            scan = frame.scan(data, kind=self.kind, nonce=self._nonce_of(segment), lowest=lowest)
+            scan = frame.scan(data, kind=self.kind, nonce=nonces[segment], lowest=lowest)
             lowest = scan.frames[-1].sequence + 1 if scan.frames else lowest
             for one in scan.frames:
                 with contextlib.suppress(pa.ArrowException):

@@ -10,12 +10,12 @@ import bisect
 import dataclasses
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nntui.analysis.downsampling import Columns, extended, newest_before, of_stretches, per_column, stretches
+from nntui.analysis.downsampling import Columns, Xs, extended, newest_before, of_stretches, per_column, stretches
 from nntui.analysis.series import Series
 from nntui.analysis.smoothing import Ema
 from nntui.session.snapshot import XAxis
@@ -234,7 +234,7 @@ class Track:
         """x of the points as the axis has it."""
         return self._x_of(_part(self._points(), first, stop), least)
 
-    def _x_at(self, least: float) -> Callable[[Ints], Floats]:
+    def _x_at(self, least: float) -> Xs:
         """x as the axis has it, of the points at some places."""
         series = self._points()
         return lambda place: self._x_of(_taken(series, place), least)
@@ -277,11 +277,10 @@ class Tracks:
 
 
 def _part(series: Series, first: int, last: int | None = None) -> Series:
-    part = slice(first, last)
-    return Series(series.metric, series.step[part], series.wall_time[part], series.value[part])
+    return _taken(series, slice(first, last))
 
 
-def _taken(series: Series, place: Ints) -> Series:
+def _taken(series: Series, place: Ints | slice) -> Series:
     return Series(series.metric, series.step[place], series.wall_time[place], series.value[place])
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nntui.analysis import ranges, roles, ticks
-from nntui.analysis.downsampling import ABOVE, BELOW, NAN, bridge, extended, newest_before, per_column
+from nntui.analysis import downsampling, ranges, roles, ticks
+from nntui.analysis.downsampling import ABOVE, BELOW, NAN, bridge, extended, newest_before, per_column, stretches
 from nntui.analysis.smoothing import Ema, debiased_ema
 from nntui.analysis.trend import trend
 
@@ -90,6 +90,23 @@ def test_columns_go_on_where_they_were(value, steps, columns, since, data) -> No
     longer = extended(per_column(x[:since], value[:since], x_range, columns), since, x, value, x_range)
     for field, whole in dataclasses.asdict(per_column(x, value, x_range, columns)).items():
         np.testing.assert_array_equal(getattr(longer, field), whole, field)
+
+
+@given(
+    st.lists(st.floats(-50, 50) | st.integers(-5, 5).map(float), max_size=60).map(sorted),
+    st.sampled_from([(0.0, 1.0), (-5.0, 5.0), (-1e-3, 1e3), (60.0, 61.0), (-90.0, -60.0)]),
+    st.integers(1, 40),
+)
+def test_looking_for_the_edges_finds_what_looking_at_all_points_does(points, x_range, columns) -> None:
+    x = np.array(points, float)
+    given_to = (x.__getitem__, len(x), x_range, columns)
+    with pytest.MonkeyPatch.context() as patch:
+        looked_at = stretches(*given_to), newest_before(*given_to)
+        patch.setattr(downsampling, "FEW", 0)
+        looked_for = stretches(*given_to), newest_before(*given_to)
+    for one, other in zip(looked_at, looked_for, strict=True):
+        assert (np.diff(one) >= 0).all()
+        np.testing.assert_array_equal(one, other)
 
 
 @given(odd, st.integers(1, 9))
