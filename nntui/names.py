@@ -64,6 +64,9 @@ EVALUATION_MODE = "probe/evaluation_mode"
 """The same share in forward calls without gradients; 0 where evaluation is as it should be."""
 PROBE_LR = "probe/lr"
 """Learning rate of the optimizer's first group at the update."""
+ROUNDED_AWAY = "probe/rounded_away"
+"""Of the numbers of parameters in half precision that had a gradient, the share that an update left as they were, to the bit;
+absent where no layer is in half precision."""
 WITHOUT_STATE = "probe/without_state"
 """Share of the parameters with a state in their optimizer which had none there before the update."""
 LOSS_SCALE = "probe/loss_scale"
@@ -132,7 +135,8 @@ control group), `gpus` (`index` as nvidia-smi has it, `name`, `memory` in bytes)
 
 WATCH_EVENT = "watch"
 """Event that tells what is watched. Its data: `layers` (names, in the order of the first forward call), `kinds` (class of each),
-`parameters` (how many numbers each has), `trained` (how many of them an optimizer updates), `functions` (class of each activation
+`parameters` (how many numbers each has), `trained` (how many of them an optimizer updates), `wanting` (how many of them want a
+gradient), `functions` (class of each activation
 function), `outputs` (shape of what the model gives one example; empty where it gives no tensor), `optimizers`, `declared`,
 `blind` (sentences: what the probes cannot see here)."""
 

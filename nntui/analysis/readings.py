@@ -52,6 +52,15 @@ def since(points: Series, holds: np.ndarray) -> int:
     return int(points.step[start]) if start < len(holds) else -1
 
 
+def within_phase(series: Mapping[str, Series], points: Series) -> Series:
+    """The points since the phase of training, where one is logged (`task`, `stage`), has changed: others are of other data."""
+    phases = [one.finite() for metric, one in series.items() if roles.is_phase(metric)]
+    changes = [one.step[1:][np.diff(one.value) != 0] for one in phases]
+    changed = [int(steps[-1]) for steps in changes if len(steps)]
+    keep = points.step >= max(changed, default=0)
+    return Series(points.metric, points.step[keep], points.wall_time[keep], points.value[keep])
+
+
 def rate_left(series: Mapping[str, Series]) -> float:
     """The newest learning rate as a share of the largest so far, logged or probed, whichever is less; 1 where none is known."""
     known = [series[name].finite().value for name in (names.PROBE_LR, roles.pick(series, "lr")) if name in series]

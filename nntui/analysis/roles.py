@@ -13,10 +13,28 @@ from nntui.finding import PROGRESS
 from nntui.names import LAYER
 
 _SPLIT = re.compile(r"[^a-z0-9]+")
-_LOSS = frozenset({"loss", "nll", "ce", "mse", "perplexity", "ppl", "bpb", "bpc", "elbo"})
+_LOSS = frozenset(
+    {
+        "loss",
+        "nll",
+        "ce",
+        "bce",
+        "xent",
+        "crossentropy",
+        "logloss",
+        "mse",
+        "rmse",
+        "perplexity",
+        "ppl",
+        "bpb",
+        "bpc",
+        "elbo",
+    }
+)
 _SCORES = frozenset({"acc", "accuracy", "f1", "auc", "score", "r2"})
 _ACCURACY = frozenset({"acc", "accuracy"})
 _SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
+_PHASE = frozenset({"task", "stage", "phase", "curriculum", "lesson", "level", "difficulty", "domain"})
 _PLAYERS = frozenset(
     {"critic", "discriminator", "disc", "generator", "adversary", "adversarial", "actor", "policy", "value", "vf", "qf"}
 )
@@ -82,6 +100,12 @@ def is_lr(metric: str) -> bool:
     """A learning rate: `lr`, `train/lr`, `learning_rate`, `lr-Adam/pg1`."""
     parts = words(metric)
     return "lr" in parts or ("learning" in parts and "rate" in parts)
+
+
+def is_phase(metric: str) -> bool:
+    """Which of several phases a training is in: `task`, `curriculum/level`, `stage/digits`."""
+    parts = frozenset(words(metric))
+    return bool(parts & _PHASE) and not parts & (_LOSS | _SCORES | _SPREAD)
 
 
 def is_gradient_norm(metric: str) -> bool:

@@ -27,6 +27,7 @@ def described(
         "kinds": [layer.kind for layer in layers],
         "parameters": [sum(p.numel() for p in layer.parameters) for layer in layers],
         "trained": [sum(p.numel() for p in layer.parameters if id(p) in held) for layer in layers],
+        "wanting": [sum(p.numel() for p in layer.parameters if p.requires_grad) for layer in layers],
         "functions": {name: type(module).__name__ for name, module in functions.items()},
         "optimizers": [type(one).__name__ for one in optimizers],
         "blind": unseen(model, layers),

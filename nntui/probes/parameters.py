@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+HALF = (torch.float16, torch.bfloat16)
 MOST = 1 << 16
 """Numbers of one parameter that are copied to measure its update."""
 
@@ -45,6 +46,26 @@ def some(parameters: Sequence[Tensor]) -> list[Tensor]:
         stride = -(-flat.numel() // MOST)
         found.append(flat[::stride].clone() if stride > 1 else flat.clone())
     return found
+
+
+def rounded_away(parameters: Sequence[Tensor], before: Sequence[Tensor], now: Sequence[Tensor]) -> list[Tensor]:
+    """Of each parameter in half precision with a dense gradient: how many of its numbers had one, and how many of these stayed.
+
+    before, now: what `some` gave around an update. Each (2,) float32.
+    """
+    found = []
+    for parameter, old, new in zip(parameters, before, now, strict=True):
+        if new.dtype in HALF and parameter.grad is not None and not parameter.grad.is_sparse:
+            asked = some([parameter.grad])[0] != 0
+            found.append(torch.stack([asked.sum(), (asked & (old == new)).sum()]).to(torch.float32))
+    return found
+
+
+def shared(counts: Sequence[Tensor]) -> Tensor:
+    """The second of all counts, (2,) each, as a share of the first."""
+    home = counts[0].device
+    total = torch.stack([one.to(home, non_blocking=True) for one in counts]).sum(0)
+    return total[1] / total[0]
 
 
 def median(values: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nntui import names
 from nntui.probes.layers import Layer
-from nntui.probes.parameters import median, norms, per_layer, some
+from nntui.probes.parameters import median, norms, per_layer, rounded_away, shared, some
 
 
 class Updates:
@@ -26,6 +26,7 @@ class Updates:
         self._owner = {id(p): place for place, layer in enumerate(layers) for p in layer.parameters}
         self._moving: dict[int, tuple[list[nn.Parameter], list[Tensor], set[int]]] = {}
         self._ratios: list[Tensor] = []
+        self._lost: list[Tensor] = []
         self._squares: list[Tensor] = []
         self._graded: list[weakref.ref[nn.Parameter]] = []
         self._norm: Tensor | None = None
@@ -85,7 +86,9 @@ class Updates:
         if closure:
             found |= self._gradients(optimizer, own)
             self._graded = []
-        moved = norms([a - b for a, b in zip(some(own), before, strict=True)])
+        now = some(own)
+        moved = norms([a - b for a, b in zip(now, before, strict=True)])
+        self._lost += rounded_away(own, before, now)
         places = self._places(own)
         start = self._summed(norms(before), places)
         ratios = self._summed(moved, places) / start
@@ -112,7 +115,9 @@ class Updates:
             self._norm = norms(left).square().sum().sqrt() if left else None  # some clip their gradients as they update
         if self._ratios:
             found[names.WHOLE_UPDATE_RATIO] = median(torch.cat(self._ratios))
-        self._squares, self._ratios = [], []
+        if self._lost:
+            found[names.ROUNDED_AWAY] = shared(self._lost)
+        self._squares, self._ratios, self._lost = [], [], []
         return found
 
     def unheld(self, held: Collection[int]) -> dict[str, Tensor | float]:

@@ -25,6 +25,7 @@ from nntui.probes.first_layer import FirstLayer
 from nntui.probes.glances import Glances
 from nntui.probes.hooks import Clocked, Guard, weakly
 from nntui.probes.layers import activations_of, bare, is_compiled, is_lazy, is_sharded, layers_of, two_faced
+from nntui.probes.modes import Modes
 from nntui.probes.nesting import Nesting
 from nntui.probes.normalization import normalizations_of
 from nntui.probes.pace import Pace
@@ -101,7 +102,7 @@ class Watch:
         self._step = 0 if run is None else run.step + 1
         self._looking = False
         self._told = self._renewed = self._rephased = self._broken = False
-        self._entered, self._evaluated = False, -1
+        self._entered = False
         self._mark = self._spent = self._counted = self._base = 0.0
         self._update = self._watched = 0
         self._since = time.perf_counter()
@@ -170,7 +171,7 @@ class Watch:
         inner, guard = bare(model), self._guard
         self._lazy = any(is_lazy(p) for p in inner.parameters())
         self._layers = layers_of(inner)
-        self._two_faced, self._sharded = weakref.WeakSet(two_faced(inner)), is_sharded(model)
+        self._modes, self._sharded = Modes(two_faced(inner)), is_sharded(model)
         self._updates, self._first = Updates(self._layers), FirstLayer(self._layers)
         self._stale = Stale(guard)
         encoders = [m for m in inner.modules() if isinstance(m, nn.TransformerEncoderLayer)]
@@ -199,7 +200,7 @@ class Watch:
         """A forward call of the whole model begins."""
         if not torch.is_grad_enabled():
             self._pace.evaluated()
-            self._evaluates()
+            self._evaluates(given)
             return
         self._entered = True
         if self._scale.tried() and self._run is not None:
@@ -212,8 +213,8 @@ class Watch:
         elif self._run is not None and self._cadence.wake <= self._update and not self._attached.resting:
             self._activations.listen(units=True)
         self._pace.forward(len(tensors[0]) if tensors and tensors[0].dim() else 0)
-        if self._looking and self._two_faced and names.TRAINING_MODE not in self._found:
-            self._found[names.TRAINING_MODE] = self._in_training()
+        if self._looking and self._modes and names.TRAINING_MODE not in self._found:
+            self._found[names.TRAINING_MODE] = self._modes.training
         if self._updates.pending:
             late = self._updates.changed_since()
             if late is not None and self._run is not None and len(self._known) == 1:
@@ -228,16 +229,17 @@ class Watch:
             if not self._told and not self._outputs and not isinstance(self._model(), Several):
                 self._outputs = [[*one.shape[1:]] if one.dim() != 1 else [1] for one in ranks.tensors_in(output)[:1]]
 
-    def _evaluates(self) -> None:
+    def _evaluates(self, given: Any) -> None:
         """A forward call without gradients: the first since an update tells the mode."""
+        if not self._modes or self._run is None:
+            return
         passed = self._attached.passed
-        if self._evaluated != self._update + passed and self._two_faced and self._run is not None:
-            self._evaluated = self._update + passed
+        first, drawn = self._modes.evaluates(self._update + passed, given)
+        if first:
             step = max(self._step + passed, self._run.step)
-            self._run.observe([names.EVALUATION_MODE], np.array([self._in_training()]), step)
-
-    def _in_training(self) -> float:
-        return sum(m.training for m in self._two_faced) / max(1, len(self._two_faced))
+            self._run.observe([names.EVALUATION_MODE], np.array([self._modes.training]), step)
+        if drawn and "stochastic" not in self._declared:
+            self.declare("stochastic")
 
     def _adopt(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether the optimizer updates the model; from here on it is one of those that do."""
@@ -304,7 +306,7 @@ class Watch:
             return
         self._stale.quiet()
         until = min(self._cadence.wake, self._glances.next(self._update))
-        self._attached.rest(self._known[0], until - self._update, telling=bool(self._two_faced))
+        self._attached.rest(self._known[0], until - self._update, telling=bool(self._modes))
 
     def _stop_listening(self, optimizer: torch.optim.Optimizer) -> None:
         """Forward and backward passes of this update are over."""

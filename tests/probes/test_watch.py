@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import io
+import json
 import pickle
 import time
 
@@ -174,6 +175,57 @@ def test_modes_are_told_per_phase(recorded, loop, mlp) -> None:
     assert [*found[names.EVALUATION_MODE].values()] == [1.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("calls", "same", "training", "drawn"),
+    [(5, True, True, True), (4, True, True, False), (9, False, True, False), (9, True, False, False)],
+)
+def test_calls_for_the_very_same_inputs_are_draws_that_are_meant(
+    recorded, loop, mlp, calls: int, same: bool, training: bool, drawn: bool
+) -> None:
+    model = nn.Sequential(mlp(), nn.Dropout(0.5))
+    training_loop = loop(model)
+    inputs = training_loop.inputs()[0]
+
+    def evaluate(step: int) -> None:
+        model.train(training)
+        with torch.no_grad():
+            for _ in range(calls):
+                model(inputs if same else inputs.clone())
+        model.train()
+
+    def run_it(run) -> None:
+        with nntui.watch(model, training_loop.optimizer, run, every=1):
+            training_loop.steps(6, after=lambda step: evaluate(step) if step == 2 else None)
+
+    _, events = recorded(run_it)
+    declared = [json.loads(one["data"])["declared"] for one in events if one["event"] == names.WATCH_EVENT]
+    assert (declared[-1] == ["stochastic"]) == drawn
+
+
+def test_what_half_precision_rounds_away_is_the_share_of_weights_that_stay(recorded, loop) -> None:
+    rows = torch.tensor([[1.0, 1.0, 0.001, 1.0]])
+
+    def shares(dtype: torch.dtype) -> list[float]:
+        model = nn.Linear(4, 1, bias=False)
+        model.weight.data.copy_(rows)
+        model.to(dtype)
+        optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+
+        def run_it(run) -> None:
+            with nntui.watch(model, optimizer, run, every=1):
+                for _ in range(2):
+                    model.weight.grad = torch.tensor([[1.0, 1.0, 1.0, 0.0]], dtype=dtype)
+                    optimizer.step()
+
+        found, _ = recorded(run_it)
+        return [*found.get(names.ROUNDED_AWAY, {}).values()]
+
+    assert shares(torch.bfloat16) == pytest.approx([2 / 3] * 2), (
+        "of three that have a gradient one is small enough to move"
+    )
+    assert shares(torch.float32) == []
+
+
 def test_an_optimizer_made_anew_has_lost_its_state(recorded, loop, mlp) -> None:
     model = mlp()
     training = loop(model)
@@ -328,6 +380,7 @@ def test_what_is_watched_is_told_once(recorded, loop, mlp) -> None:
     for word in (
         '"layers": ["0", "2", "4"]',
         '"trained": [0, 272, 34]',
+        '"wanting": [0, 272, 34]',
         '"AdamW"',
         '"frozen:0"',
         '"blind": []',

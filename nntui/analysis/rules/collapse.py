@@ -10,9 +10,12 @@ fall on one side have a chance of 1 in 64). (3) One class has been said for all 
 right for half of them at most: information, as a network that has not yet learned anything does so too. So it is, however often
 it is right, where the training loss (its last RECENT points) lies below CONTENT of what such answers cost a cross entropy at
 least: where another class is right, this one has no less probability, so the right one has at most a half, and ln 2 or more are
-lost. (4) Of outputs without any labels, several numbers each: over the last MOMENTS of at least LONG moments they lie within
-NEAR of their size, and within NEAR of how far they were apart at first: representations that have become one. Wrong when: the
-labels of the batch differ and the network must not tell its examples apart.
+lost; a warning where as many evaluations have a recall, or the like (FOUND), of exactly zero. (4) Of outputs without any
+labels, several numbers each: over the last MOMENTS of at least LONG moments they lie within NEAR of their size, and within NEAR
+of how far they were apart at first: representations that have become one. And of an autoencoder with a prior, which logs a
+divergence (`kl`) beside what it reconstructs: over the last quarter of at least ENOUGH points the divergence lies below
+NOTHING, and was above at first: the code says nothing of the input. Wrong when: the labels of the batch differ and the network
+must not tell its examples apart.
 """
 
 from __future__ import annotations
@@ -37,14 +40,53 @@ LONG = 8
 CONTENT = 0.2
 RECENT = 20
 NEAR = 0.1
+FOUND = frozenset({"recall", "precision", "f1", "iou", "dice", "tpr", "sensitivity"})
+NOTHING = 1e-3
+"""Nats; of a mean over many directions or pixels too, one that is used has more."""
+ENOUGH = 40
+CODES = frozenset({"kl", "kld", "kldiv"})
+REBUILT = frozenset({"recon", "reconstruction", "rec", "reconstr", "nll", "elbo", "nelbo", "rate", "distortion"})
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding for each fixed batch."""
     loss = _loss(series)
-    found = [_constant(name, one) or _one_class(name, one, loss) for name, one in facts.answers.items() if one.differ]
+    missed = _finds_nothing(series)
+    found = [
+        _constant(name, one) or _one_class(name, one, loss, missed=missed)
+        for name, one in facts.answers.items()
+        if one.differ
+    ]
     found += [_alike(name, one) for name, one in facts.answers.items() if not one.labels]
+    found.append(_empty_code(series))
     return [finding for finding in found if finding is not None]
+
+
+def _empty_code(series: Mapping[str, Series]) -> Finding | None:
+    """A code that is the prior whatever comes in."""
+    parts = {metric: frozenset(roles.words(metric)) for metric in series}
+    if not any(one & REBUILT and not one & CODES for one in parts.values()):
+        return None
+    for metric in (name for name, one in parts.items() if one & CODES and not roles.is_validation(name)):
+        points = series[metric].finite()
+        late = points.value[-(len(points) // 4) :]
+        if len(points) < ENOUGH or not (np.abs(late) < NOTHING).all() or points.value[: len(late)].max() < NOTHING:
+            continue
+        step = int(points.step[len(points) - trailing(np.abs(points.value) < NOTHING)])
+        return Finding(
+            ID,
+            "warn",
+            f"{metric} is {format_number(float(np.median(late)))} and below {NOTHING:g} since step {step:,}: the code says "
+            "nothing of the input, and what is reconstructed is the same for everything.",
+            expected=f"above {NOTHING:g}",
+            measured=float(np.median(late)),
+            tolerance=NOTHING,
+            advice="Most likely the divergence weighs too much against the reconstruction (a sum beside a mean), or no gradient "
+            "passes the draw (sample() for rsample()). Refute: with a weight of zero the divergence must rise.",
+            evidence={"metric": metric, "threshold": NOTHING, "since_step": step},
+            step=step,
+        )
+    return None
 
 
 def _loss(series: Mapping[str, Series]) -> float:
@@ -52,6 +94,14 @@ def _loss(series: Mapping[str, Series]) -> float:
     name = roles.pick(series, "train_loss")
     late = series[name].finite().value[-RECENT:] if name else np.empty(0)
     return float(np.median(late)) if len(late) else math.inf
+
+
+def _finds_nothing(series: Mapping[str, Series]) -> bool:
+    """Whether a score of validation that counts what is found has been exactly zero for long."""
+    found = [
+        one.finite().value for name, one in series.items() if roles.is_validation(name) and FOUND & {*roles.words(name)}
+    ]
+    return any(len(value) >= LONG and not value[-LONG:].any() for value in found)
 
 
 def _constant(name: str, said: Answers) -> Finding | None:
@@ -76,7 +126,7 @@ def _constant(name: str, said: Answers) -> Finding | None:
     )
 
 
-def _one_class(name: str, said: Answers, loss: float) -> Finding | None:
+def _one_class(name: str, said: Answers, loss: float, *, missed: bool) -> Finding | None:
     if said.kind != "classes" or not len(said):
         return None
     one = trailing((said.variety() == 1) & (said.step > 0))
@@ -92,7 +142,7 @@ def _one_class(name: str, said: Answers, loss: float) -> Finding | None:
         return None
     step, label = int(said.step[first]), int(np.nanmax(said.said[-1]))
     if content and not worse:
-        return _content(name, label, step, loss, cost)
+        return _content(name, label, step, loss, cost, missed=missed)
     return Finding(
         ID,
         "warn" if worse else "info",
@@ -109,10 +159,10 @@ def _one_class(name: str, said: Answers, loss: float) -> Finding | None:
     )
 
 
-def _content(name: str, label: int, step: int, loss: float, cost: float) -> Finding:
+def _content(name: str, label: int, step: int, loss: float, cost: float, *, missed: bool) -> Finding:
     return Finding(
         ID,
-        "info",
+        "warn" if missed else "info",
         f"Class {label} is said for every example of the batch {name!r} since step {step:,}, and the training loss is content "
         f"with that: it is {format_number(loss)}, where such answers cost {format_number(cost)} at least if it is a mean cross "
         "entropy.",

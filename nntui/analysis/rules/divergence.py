@@ -5,8 +5,10 @@ window of a twentieth of the run (at least LEAST points). It diverges when the n
 the progress made until then, and both that and the progress by SIGMAS of the noise within a window; proven when it lies above
 the level of the beginning itself, by as much noise and by WORSE. One-cycle rates raise the loss by a small part of its progress
 and let it fall again; a spike that comes back moves no median. Not where an evaluation within the newest window is better than
-the last before the rise: then what is trained on has become harder. Wrong when: the data change on purpose (a curriculum,
-declared); losses of an adversary, which have no direction (declared "adversarial").
+the last before the rise: then what is trained on has become harder. Where a phase is logged (`task`, `stage`), only the newest
+is looked at. Losses of a game (declared "adversarial", or named so) have no direction; one has diverged all the same where its
+newest level is FAR times as far from zero as its first BEGUN points: nothing holds it. Wrong when: the data change on purpose
+(a curriculum, declared).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nntui.analysis import roles
-from nntui.analysis.readings import spread
+from nntui.analysis.readings import spread, within_phase
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.analysis.trend import thinned
@@ -32,14 +34,19 @@ SIGMAS = 4.0
 WORSE = 0.1
 """Share of the first level by which the newest must exceed it to be worse than no training."""
 POINTS = 2000
+BEGUN = 5
+FAR = 1e4
+"""Two players may grow with each other, but not without an end."""
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding for the training loss."""
     name = roles.pick(series, "train_loss")
-    if not name or facts.declares("curriculum") or facts.declares("adversarial"):
+    if not name or facts.declares("curriculum"):
         return []
-    points = series[name].finite()
+    if facts.declares("adversarial"):
+        return _without_hold(series)
+    points = within_phase(series, series[name].finite())
     value = thinned(points.value, POINTS)
     width = max(LEAST, len(value) // 20)
     if len(value) < 4 * width:
@@ -80,6 +87,38 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             step=since,
         )
     ]
+
+
+def _without_hold(series: Mapping[str, Series]) -> list[Finding]:
+    """At most one finding: a loss of a game that is out of all proportion."""
+    for name in filter(roles.is_train_loss, series):
+        points = series[name].finite()
+        size = np.abs(thinned(points.value, POINTS))
+        width = max(LEAST, len(size) // 20)
+        if len(size) < 4 * width:
+            continue
+        first, now = float(np.abs(points.value[:BEGUN]).max()), float(np.median(size[-width:]))
+        if not now > FAR * first > 0:
+            continue
+        far = np.median(sliding_window_view(size, width), axis=1) > FAR * first
+        step = _since(points, int(np.flatnonzero(far)[0]), len(size))
+        return [
+            Finding(
+                ID,
+                "warn",
+                f"{name} is {format_number(now)} away from zero, {now / first:,.0f} times as far as at the beginning, "
+                f"since step {step:,}: nothing holds it.",
+                expected=f"below {format_number(FAR * first)}",
+                measured=now,
+                tolerance=FAR,
+                advice="Most likely a critic without the bound that it needs: a penalty whose gradient is not kept "
+                "(create_graph=True), no clipping, targets that follow themselves. Refute: the gradient of the penalty alone "
+                "must not be zero.",
+                evidence={"metric": name, "first_level": first, "newest_level": now, "since_step": step},
+                step=step,
+            )
+        ]
+    return []
 
 
 def _validation_gained(series: Mapping[str, Series], since: int, window: int) -> bool:

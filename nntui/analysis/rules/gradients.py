@@ -24,7 +24,7 @@ from nntui.finding import Finding
 ID = "live.gradients"
 READINGS = 5
 LEAST_LAYERS = 4
-VANISHED = 1e-5
+VANISHED = 1e-4
 EXPLODED = 100.0
 LEAST = 12
 """Readings of the whole norm."""

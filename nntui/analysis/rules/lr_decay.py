@@ -1,6 +1,8 @@
 """A learning rate that decays too early.
 
-Three causes, the surest first; at most one is reported. 1. Batches counted as epochs: after its peak the rate falls
+Four causes, the surest first; at most one is reported. 0. Never reached: over WARMING of the planned steps the rate has only
+risen, from next to nothing and as a straight line, so that the training ends before its warm-up (a search for a rate is no
+training: it grows by factors, or is over before). 1. Batches counted as epochs: after its peak the rate falls
 below TINY of it within one epoch of a run of many and stays low for another, or climbs back step by step within the
 same epoch (a cosine past its end; a warm restart jumps). 2. All but zero for the rest: the rate is below TINY of its
 peak for at least IDLE_SHARE of the planned steps, and was so before LATE_SHARE of them. A cosine to zero is below 1 %
@@ -30,6 +32,9 @@ from nntui.finding import Finding
 ID = "overfit.lr_decay"
 FEW, MANY = 5, 20
 """Readings of the rate for all but zero, and for the rest: probes read it seldom."""
+WARMING = 0.6
+STRAIGHT = 0.02
+"""Of the newest rate: how far from the line a reading may lie."""
 TINY = 0.01
 IDLE_SHARE = 0.10
 LATE_SHARE = 0.75
@@ -56,7 +61,11 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     if len(rate) < FEW or not rate.value.max() > 0:
         return []
     many = len(rate) >= MANY
-    finding = (many and _batches_as_epochs(rate, facts)) or _all_but_zero(rate, facts)
+    finding = (
+        (many and _never_reached(rate, facts))
+        or (many and _batches_as_epochs(rate, facts))
+        or _all_but_zero(rate, facts)
+    )
     finding = finding or (many and _dropped_early(rate, series, facts)) or None
     return [finding] if finding else []
 
@@ -64,6 +73,27 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
 def _planned(rate: Series, facts: RunFacts) -> int:
     """Steps of the whole run: as planned, or as done once it is over; 0 while unknown."""
     return facts.total_steps or (int(rate.step[-1]) + 1 if facts.state in ("ended", "crashed") else 0)
+
+
+def _never_reached(rate: Series, facts: RunFacts) -> Finding | None:
+    planned, now = facts.total_steps, int(rate.step[-1])
+    done = (rate.step - rate.step[0]) / max(1, now - int(rate.step[0]))
+    line = rate.value[0] + done * (rate.value[-1] - rate.value[0])
+    rises = bool((np.diff(rate.value) >= 0).all()) and rate.value[0] < 0.1 * rate.value[-1]
+    if not planned or now < WARMING * planned or not rises:
+        return None
+    if (np.abs(rate.value - line) > STRAIGHT * rate.value[-1]).any():
+        return None
+    return _finding(
+        f"The rate has only risen, to {format_number(float(rate.value[-1]))} at step {now:,} of {planned:,}: the training will "
+        "be over before its warm-up is.",
+        "a warm-up as long as the run",
+        "Most likely a warm-up that was copied from a longer training, or is counted in other steps. Refute: warm up over a "
+        "twentieth of the steps, and compare the validation loss at the same step.",
+        (now / planned, WARMING, "of the planned steps"),
+        int(rate.step[0]),
+        {"rate": float(rate.value[-1]), "planned_steps": planned, "threshold": WARMING},
+    )
 
 
 def _batches_as_epochs(rate: Series, facts: RunFacts) -> Finding | None:

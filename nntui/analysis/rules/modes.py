@@ -6,8 +6,8 @@ Test (exact): the share of modules that act differently in training and are in t
 gradients and without. In training none was, in the last READINGS readings: proven wrong where it was otherwise before
 (model.eval() was never taken back), a warning where it never was. In evaluation some were, in the last READINGS.
 Frozen normalisation leaves part of them in eval mode, and is left alone; so is what is declared ("frozen",
-"stochastic"). Wrong when: forward calls without gradients are no evaluation (a teacher, rollouts: declare
-"stochastic").
+"stochastic", which the probes declare themselves once five calls in a row were for the very same inputs: draws to be averaged).
+Wrong when: forward calls without gradients are no evaluation (a teacher, rollouts: declare "stochastic").
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 Symptom: what is learned now holds for the training data alone; the best checkpoint lies behind. Test: the last AFTER
 evaluations all lie above the lowest validation loss (the median of it and its neighbours) by ERRORS of its standard errors
 (`…_stderr` where it is recorded, else the robust spread of the differences between evaluations) and by RISE of all the
-progress, and the training loss has fallen since. Where the first evaluation is the lowest, the progress is that of the training
-loss until then; where it is within the noise, that from the first training loss on. Warns from MUCH of the progress, or where
-the loss is TIMES as high as it was; below, it is information. So it is where validation falls again, by ERRORS and by BACK of
-what it had risen (a second descent), and where validation has made less than SOME of the progress of training at its best:
-there is nothing to go back to, and what is known by heart is sometimes understood long after (grokking). Advice only: networks
-improve for unintuitively long.
+progress, and the training loss has fallen since; or it is below HALF of the first while the last AFTER evaluations all lie
+above that, worse than knowing nothing: labels of one's own making, which are learned though they become worse. Where the first
+evaluation is the lowest, the progress is that of the training loss until then; where it is within the noise, that from the
+first training loss on. Warns from MUCH of the progress, or where the loss is TIMES as high as it was; below, it is information.
+So it is where validation falls again, by ERRORS and by BACK of what it had risen (a second descent), and where validation has
+made less than SOME of the progress of training at its best: there is nothing to go back to, and what is known by heart is
+sometimes understood long after (grokking). Advice only: networks improve for unintuitively long.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ MUCH = 0.5
 TIMES = 2.0
 BACK = 0.2
 SOME = 0.1
+HALF = 0.5
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
@@ -60,19 +62,20 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     margin = max(ERRORS * error, RISE * gained)
     if len(after) < AFTER or not (after[-AFTER:] > lowest + margin).all() or not gained > ERRORS * error:
         return []
-    if not then - now > 0:
+    falls = then - now > 0
+    if not falls and not (now < HALF * start and (after[-AFTER:] > start).all()):
         return []
     risen = float(np.median(after[-AFTER:])) - lowest
     highest = float(np.median(np.sort(after)[-AFTER:]))
     understood = start - lowest > SOME * (start - now)
     much = risen > MUCH * gained or (lowest + risen > TIMES * lowest > 0 and risen > RISE * (start - lowest))
-    falls = highest - lowest - risen > max(ERRORS * error, BACK * (highest - lowest))
+    back = highest - lowest - risen > max(ERRORS * error, BACK * (highest - lowest))
     return [
         Finding(
             ID,
-            "warn" if much and understood and not falls else "info",
+            "warn" if much and understood and not back else "info",
             f"{name} was lowest at step {step:,} ({format_number(lowest)}) and has risen by {format_number(risen)} since, while "
-            f"{training} fell from {format_number(then)} to {format_number(now)}.",
+            f"{training} {'fell from' if falls else 'went from'} {format_number(then)} to {format_number(now)}.",
             expected=f"below {format_number(lowest + margin)}",
             measured=lowest + risen,
             tolerance=margin,

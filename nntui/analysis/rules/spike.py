@@ -4,7 +4,8 @@ Symptom: a bad batch, a rate at the edge. Test: a point is part of a spike where
 it is not positive) lies SIGMAS robust deviations above the median of the WIDTH points before it. Within RECOVERY
 times its length, and at least WIDTH points, the median must be back within half of the jump. One that came back is
 information, and only the newest is told; one that has not is a warning until it does, but for one that falls so fast that as
-many points again bring it back (a task that has turned into another one, and is learned). Wrong when: the loss of single
+many points again bring it back (a task that has turned into another one, and is learned), and but for one after which the loss is
+still below SMALL of what it began with, where logarithms make much of little. Wrong when: the loss of single
 batches is heavy-tailed; then most of them come back at once and nothing is lost by a word.
 """
 
@@ -25,8 +26,11 @@ WIDTH = 50
 SIGMAS = 10.0
 """Robust deviations. Published rules use 2 to 6 and speak on every healthy run: losses of single batches are not normal."""
 RECOVERY = 2
+FIRST = 5
+"""Points that the loss began with."""
 LEAST_JUMP = 0.2
 """Of the logarithm: a fifth above the level."""
+SMALL = 0.05
 NEWEST = 20_000
 """Points that are looked at."""
 
@@ -59,10 +63,10 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         return []  # too early to tell
     if not back and _falls_below(half, after[-wait:]):
         return []
+    first, left = (float(np.median(part)) for part in (points.value[:FIRST], value[-wait:]))
+    top_value = float(value[WIDTH + start : WIDTH + start + length].max())
     return [
-        _finding(
-            name, int(step[WIDTH + start]), float(value[WIDTH + start : WIDTH + start + length].max()), level, back=back
-        )
+        _finding(name, int(step[WIDTH + start]), top_value, level, back=back, little=abs(left) < SMALL * abs(first))
     ]
 
 
@@ -78,8 +82,8 @@ def _start(hits: np.ndarray) -> int:
     return int(hits[gaps[-1] + 1] if len(gaps) else hits[0])
 
 
-def _finding(name: str, step: int, top: float, level: float, *, back: bool) -> Finding:
-    status: Severity = "info" if back else "warn"
+def _finding(name: str, step: int, top: float, level: float, *, back: bool, little: bool) -> Finding:
+    status: Severity = "info" if back or little else "warn"
     return Finding(
         ID,
         status,

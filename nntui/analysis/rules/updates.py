@@ -5,16 +5,17 @@ exactly no movement of a layer that the optimizer holds, for STILL times as long
 alone, has rested before and moved again, while others move or, where none does, the rate is above zero: its weights are out of
 the graph or have no gradient. Where one arrives all the same, updates are lost in rounding, which accuses nobody while the rate
 is below ROUNDED of its peak: then the schedule is what is to be told. One that is asked now and then (a branch, an expert) moves
-between two looks, which the norm of its weights tells. Readings at which they want none (requires_grad=False) accuse nobody:
-somebody has said so, for a phase or for good, and which of the two a run cannot tell before it ends; where all of the last ones
-are such, that is information. Or parameters that want a gradient, get one, and are in no optimizer that has made an update, with
-a norm that is the same to the last bit at LOOKS looks: nobody uses it. (2) The median over layers of the update ratio is above
-HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight
-is large, while the rate is not on its way up or down (within half of its peak). (3) In one update the median over layers was
-above THROWN, and of the AFTER training losses that follow one is above twice the one before; or it was above MOVED, as much as
-the weights themselves, and one is above FAR times the one before: the weights were thrown away, whatever is made of them since.
-Healthy training is around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at first:
-the first SKIP readings are left out).
+between two looks, which the norm of its weights tells. So is it of a layer whose weights and gradients have been exactly zero at
+all looks. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so, for a phase or for good,
+and which of the two a run cannot tell before it ends; where all of the last ones are such, that is information. (2) The median
+over layers of the update ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand
+updates are needed to move as far as a weight is large, while the rate is not on its way up or down (within half of its peak).
+Neither a layer that has moved and rests now nor a small ratio is told of where the training is done: the gradients are below DONE
+of those at first, and the loss, no player's, is within the last NEAR of its fall (where it is known). One step of LBFGS is many
+updates, whose lengths it looks for itself. (3) In one update the median over layers was above THROWN, and of the AFTER training
+losses that follow one is above twice the one before; or it was above MOVED, as much as the weights themselves, and one is above
+FAR times the one before: the weights were thrown away, whatever is made of them since. Healthy training is around 1e-3 (CS231n
+notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at first: the first SKIP readings are left out).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.readings import named, of_layers, rate_left, since
+from nntui.analysis.rules import unheld
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -34,14 +36,12 @@ from nntui.finding import Finding
 Bools = NDArray[np.bool_]
 
 ID = "live.update_ratio"
-FROZEN = "live.frozen"
+FROZEN = unheld.ID
 READINGS = 4
 STILL = 2
 """Times as long as ever before: one of many experts may be asked by nobody for a while, which the others tell of it too."""
-LOOKS = 7
-"""The first are at updates 0, 1, 2, 4, 8, 16 and 32: an optimizer that comes later than that, with parameters that it left out
-for so long, is one that was forgotten until then."""
 SKIP = 4
+DONE, NEAR = 1e-3, 0.01
 HIGH = 0.1
 LOW = 1e-5
 ROUNDED = 2.0**-24
@@ -53,18 +53,19 @@ AFTER = 10
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding for layers that do not move, and one for the size of updates."""
-    ratios = of_layers(series, names.UPDATE_RATIO, SKIP + READINGS)
-    thrown, unheld = _thrown(series), _unheld(series, facts)
+    ratios, done = of_layers(series, names.UPDATE_RATIO, SKIP + READINGS), _is_done(series, facts)
+    thrown, unused = _thrown(series), unheld.unused(series, facts)
     if not ratios:
-        return unheld + thrown
+        return unused + thrown
     recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
     still = _standing({layer: _moves(series, layer)[~_frozen_at(series, layer)] for layer in ratios})
     resting = [layer for layer, values in recent.items() if not values.any() and layer not in still]
     moving = {layer: float(np.median(values)) for layer, values in recent.items() if values.any()}
-    frozen = [layer for layer in still if not facts.declares("frozen", layer)]
-    found = (_accused(series, frozen, len(ratios)) if moving or _has_rate(series) else []) or unheld
-    found = found or _by_intention(series, facts, resting, len(ratios))
-    sized = _size(series, moving) if moving else []
+    frozen = [layer for layer in still if not (done and _moves(series, layer).any())] + _at_zero(series)
+    frozen = [layer for layer in frozen if not facts.declares("frozen", layer)]
+    found = (_accused(series, frozen, len(ratios)) if moving or _has_rate(series) else []) or unused
+    found = found or _by_intention(series, facts, resting, len(ratios)) or unheld.wanting_nothing(series, facts)
+    sized = _size(series, facts, moving, done=done) if moving else []
     return found + (sized or thrown)
 
 
@@ -184,37 +185,6 @@ def _by_intention(series: Mapping[str, Series], facts: RunFacts, resting: list[s
     ]
 
 
-def _unheld(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
-    """At most one finding: layers whose gradients nobody uses."""
-    if names.PROBE_LR not in series or not len(series[names.PROBE_LR]):
-        return []
-    now, readings = int(series[names.PROBE_LR].step[-1]), of_layers(series, names.UNHELD, LOOKS)
-    left = [
-        layer
-        for layer, points in readings.items()
-        if points.step[-1] == now and not np.ptp(points.value) and not facts.declares("frozen", layer)
-    ]
-    if not left:
-        return []
-    step = min(int(series[names.layer(layer, names.UNHELD)].step[0]) for layer in left)
-    every = {name for name, statistic in map(names.layer_of, series) if statistic in (names.UNHELD, names.WEIGHT_NORM)}
-    return [
-        Finding(
-            FROZEN,
-            "warn",
-            f"The weights of {named(left, len(every))} get gradients, and no optimizer updates them.",
-            expected="every parameter that wants a gradient in an optimizer",
-            measured=float(len(left)),
-            unit="layers",
-            advice="Most likely the optimizer was made before a layer was replaced or added, or from a part of the model's "
-            "parameters. Refute: such a parameter must be among those of optimizer.param_groups. If they are meant to stay, "
-            "requires_grad_(False) saves their backward pass; or declare 'frozen:NAME'.",
-            evidence={"layers": left[:20], "since_step": step},
-            step=step,
-        )
-    ]
-
-
 def _standing(moves: Mapping[str, Bools]) -> list[str]:
     """Layers that have not moved at the last READINGS readings, and for longer than those of their kind are used to."""
     rests = {layer: _rests(one) for layer, one in moves.items()}
@@ -238,6 +208,24 @@ def _kind(layer: str) -> str:
     return ".".join("" if part.isdigit() else part for part in layer.split("."))
 
 
+def _at_zero(series: Mapping[str, Series]) -> list[str]:
+    """Layers whose weights and gradients have been exactly zero at all readings: a product of two zeros leaves both there."""
+    norms, gradients = (of_layers(series, one, SKIP + READINGS) for one in (names.WEIGHT_NORM, names.GRAD_NORM))
+    both = [layer for layer in norms if layer in gradients]
+    return [layer for layer in both if not norms[layer].value.any() and not gradients[layer].value.any()]
+
+
+def _is_done(series: Mapping[str, Series], facts: RunFacts) -> bool:
+    """Whether the gradients are next to nothing because the loss is as low as it gets."""
+    name, norms = roles.pick(series, "train_loss"), series.get(names.WHOLE_GRAD_NORM, Series.empty()).finite().value
+    if len(norms) < 2 * READINGS or facts.declares("adversarial"):
+        return False
+    if np.median(norms[-READINGS:]) > DONE * np.median(norms[:READINGS]):
+        return False
+    loss = series[name].finite().value if name else np.empty(0)
+    return not len(loss) or bool(loss[-1] - loss.min() <= NEAR * (loss[0] - loss.min()) and loss[0] > loss[-1])
+
+
 def _has_rate(series: Mapping[str, Series]) -> bool:
     """Whether the rate was above zero at the last readings: then nothing at all moving is no schedule."""
     rates = series[names.PROBE_LR].finite().value[-SKIP - READINGS :] if names.PROBE_LR in series else np.empty(0)
@@ -246,15 +234,17 @@ def _has_rate(series: Mapping[str, Series]) -> bool:
 
 def _still_since(series: Mapping[str, Series], layer: str) -> int:
     points = series[names.layer(layer, names.UPDATE_RATIO)].finite()
+    if not len(points):  # weights of zero have no share that moves
+        return int(series[names.layer(layer, names.WEIGHT_NORM)].step[0])
     moved = np.flatnonzero(_moves(series, layer))
     return int(points.step[min(len(points) - 1, int(moved[-1]) + 1 if len(moved) else 0)])
 
 
-def _size(series: Mapping[str, Series], moving: dict[str, float]) -> list[Finding]:
+def _size(series: Mapping[str, Series], facts: RunFacts, moving: dict[str, float], *, done: bool) -> list[Finding]:
     middle = float(np.median([*moving.values()]))
-    if LOW <= middle <= HIGH:
+    if LOW <= middle <= HIGH or (middle > HIGH and facts.listed("optimizers") == ("LBFGS",)):
         return []
-    if middle < LOW and (names.PROBE_LR not in series or rate_left(series) < 0.5):
+    if middle < LOW and (done or names.PROBE_LR not in series or rate_left(series) < 0.5):
         return []
     high = middle > HIGH
     whole = series[names.WHOLE_UPDATE_RATIO].finite() if names.WHOLE_UPDATE_RATIO in series else None
