@@ -1,7 +1,7 @@
 """From the user's loop to the disk: a queue, a daemon thread, and the one place where an error is swallowed.
 
-Owns when things are written. The loop's side is a bare append; the thread's side
-does everything else. The two share no lock, so that a signal handler may interrupt one and wait for the other.
+Owns when things are written. The loop's side is a bare append; the thread's side does everything else. Until it is over the
+thread takes no lock that a caller may hold: a signal handler may interrupt a caller anywhere, and wait for the thread.
 Invariant: a point that was taken is written, still waiting, or counted as dropped.
 """
 
@@ -94,7 +94,7 @@ class Handoff:
         self._total_steps = total_steps
         self._callers = threading.RLock()
         self._turned_away = self._admitted = 0  # written by the loop's side, under the lock
-        self._lost = self._released = self._reported = self._crowded = 0  # written by the thread alone
+        self._lost = self._asked = self._released = self._reported = self._crowded = 0  # written by the thread alone
         self._outbox = Outbox(writer, self.note)
         self._noted: set[str] = set()
         self._notes: deque[tuple[str, str]] = deque()
@@ -145,10 +145,12 @@ class Handoff:
     def admit(self, size: int) -> bool:
         """Whether there is room for a row of so many bytes; it is then taken."""
         with self._callers:
-            if self._admitted - self._released - self._outbox.released + size > ROWS_LIMIT:
-                return False
-            self._admitted += size
-            return True
+            room = self._has_room(size)
+            self._admitted += size * room
+        return room
+
+    def _has_room(self, size: int) -> bool:
+        return self._admitted + self._asked - self._released - self._outbox.released + size <= ROWS_LIMIT
 
     def note(self, key: str, message: str) -> None:
         """Record a `dropped` event, once per key."""
@@ -281,7 +283,8 @@ class Handoff:
         for source in self.sources:
             try:
                 for kind, batch in source.rows(self._step, ending=ending is not None):
-                    if self.admit(batch.nbytes):
+                    if self._has_room(batch.nbytes):
+                        self._asked += batch.nbytes
                         self._outbox.put(kind, batch, size=batch.nbytes)
             except Exception as error:  # noqa: BLE001 (what comes beside the loop must not hold it up)
                 what = f"{type(source).__name__.lower()}: {type(error).__name__}: {error!s:.200}"
@@ -395,5 +398,5 @@ class Handoff:
             barrier.done.set()
         self._stop_sources()
         self.writer.close()
-        self._close_pipe()
         self.over.set()
+        self._close_pipe()

@@ -314,8 +314,8 @@ class Run:
         self._handoff.wake()
 
     def interrupted_by(self, number: int) -> None:
-        """The process is about to end by a signal: everything is written in time, without a lock."""
-        if not isinstance(self._queue, Closed | Forked):
+        """The process is about to end by a signal: everything is written in time, whatever was interrupted."""
+        if not isinstance(self._queue, Forked):
             self._ask_to_end("signal", 128 + number, signal.Signals(number).name, hooks.SIGNAL_PATIENCE / 2)
 
     def wait_over(self, deadline: float) -> None:

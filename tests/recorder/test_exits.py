@@ -103,6 +103,29 @@ def test_being_told_to_terminate_writes_everything_and_dies_of_the_signal(progra
     assert len(written.points()) == 100
 
 
+@pytest.mark.parametrize("where", ["a caller that wakes the thread", "a run that is about to end"])
+def test_a_signal_that_interrupts_something_at_its_worst_moment_still_ends_the_run(
+    program: Any, written: Any, where: str
+) -> None:
+    caller = "run._handoff._callers"
+    ending = "contextlib.nullcontext(setattr(run, '_queue', Closed(run)))"
+    result = program.run(
+        f"""
+        import contextlib
+        from nntui.recorder.closed import Closed
+        run = nntui.init(path)
+        run.log({{'a': 1.0}})
+        with {caller if where.startswith("a caller") else ending}:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+        """
+    )
+    assert (result.code, result.err) == (-signal.SIGTERM, "")
+    (end,) = written.ends()
+    assert (end.reason, end.message) == ("signal", "SIGTERM")
+    assert written.points() == [("a", 0, 1.0)]
+
+
 def test_being_told_to_terminate_while_logging_at_full_speed_loses_nothing_that_was_taken(
     program: Any, written: Any
 ) -> None:
