@@ -382,10 +382,8 @@ class Handoff:
             next((self._newest[n] for n in names if n in self._newest), float("nan")) for names in (losses, _RATES)
         )
         has_loss = any(name in self._newest for name in losses)
-        moment = time.time_ns()
-        self.writer.beat(
-            Beat(state, self._step, self._total_steps, loss, lr, self.dropped, moment, self._beats, has_loss)
-        )
+        moment, lost = time.time_ns(), self.dropped
+        self.writer.beat(Beat(state, self._step, self._total_steps, loss, lr, lost, moment, self._beats, has_loss))
 
     def _event(self, level: str, event: str, message: str, data: Any) -> pa.RecordBatch:
         return event_row(self._step, time.time_ns(), level, event, message, data)

@@ -85,11 +85,12 @@ def open_runs() -> int:
 
 def _at_exit() -> None:
     for run in list(_runs.values()):
-        run.finish()
+        with contextlib.suppress(KeyboardInterrupt):  # pressed again while the run ends: nobody is left to be told
+            run.finish()
 
 
 def _on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception, KeyboardInterrupt):
         for run in list(_runs.values()):
             run.crashed(error.with_traceback(trace))
     _previous_excepthook(kind, error, trace)

@@ -278,12 +278,13 @@ class Run:
             self._queue = Closed(self)
             return
         reason, message = self._exit or ("finished", "")
-        self.event(
-            "end", f"{reason}{': ' if message else ''}{message}", level="info" if reason == "finished" else "error"
-        )
-        self._ask_to_end(reason, exit_code if reason == "finished" else exit_code or 1, message, FINISH_TIMEOUT * 0.8)
-        self.wait_over(time.monotonic() + FINISH_TIMEOUT)
-        self._code.join(code.PATIENCE)
+        exit_code = exit_code if reason == "finished" else exit_code or 1
+        try:
+            self._conclude(reason, exit_code, message)
+        except KeyboardInterrupt:  # pressed again: what is nearly written gets a moment, and the user their interrupt
+            self._ask_to_end(reason, exit_code, message, 0.0)
+            self.wait_over(time.monotonic() + hooks.SIGNAL_PATIENCE)
+            raise
         hooks.let_go(self)
 
     def __enter__(self) -> Self:
@@ -354,11 +355,7 @@ class Run:
 
     def _examples(self, kind: str, name: str, step: int | None, parts: list[tuple[str, Any, Any]]) -> None:
         taken = [
-            (
-                role,
-                None if values is None else capture_array(values),
-                None if texts is None else [str(t) for t in texts],
-            )
+            (role, None if values is None else capture_array(values), None if texts is None else [*map(str, texts)])
             for role, values, texts in parts
             if values is not None or texts is not None
         ]
@@ -381,6 +378,13 @@ class Run:
     def _ask_to_end(self, reason: str, exit_code: int, message: str, patience: float) -> None:
         self._queue = Closed(self)
         self._handoff.ask_to_end(End(reason, exit_code, self.step, {}, time_ns(), message), patience)
+
+    def _conclude(self, reason: str, exit_code: int, message: str) -> None:
+        level = "info" if reason == "finished" else "error"
+        self.event("end", f"{reason}{': ' if message else ''}{message}", level=level)
+        self._ask_to_end(reason, exit_code, message, FINISH_TIMEOUT * 0.8)
+        self.wait_over(time.monotonic() + FINISH_TIMEOUT)
+        self._code.join(code.PATIENCE)
 
     @contextlib.contextmanager
     def _guarded(self, what: str) -> Iterator[None]:

@@ -87,6 +87,32 @@ def test_ctrl_c_is_an_interruption(program: Any, written: Any) -> None:
     assert written.points() == [("a", 0, 1.0)]
 
 
+def test_an_interrupt_that_is_repeated_while_the_run_ends_costs_it_nothing(program: Any, written: Any) -> None:
+    result = program.run(
+        """
+        run = nntui.init(path)
+        run.log({'a': 1.0})
+        plain, told = run._handoff.wait_over, []
+        def wait_over(deadline):
+            if not told:
+                told.append(True)
+                os.kill(os.getpid(), signal.SIGINT)
+            return plain(deadline)
+        run._handoff.wait_over = wait_over
+        raise KeyboardInterrupt
+        """
+    )
+    assert result.code == -signal.SIGINT
+    assert (result.err.count("KeyboardInterrupt\n"), result.err.count("Traceback"), "nntui" in result.err) == (
+        1,
+        1,
+        False,
+    )
+    (end,) = written.ends()
+    assert end.reason == "interrupted"
+    assert written.points() == [("a", 0, 1.0)]
+
+
 def test_leaving_by_sys_exit_is_no_crash(program: Any, written: Any) -> None:
     result = program.run("with nntui.init(path) as run:\n    run.log({'a': 1.0})\n    sys.exit(3)")
     assert result.code == 3
