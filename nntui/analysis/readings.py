@@ -13,6 +13,9 @@ from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.series import Floats, Series
 
+ROUNDED = 2.0**-24
+"""Half of what float32 tells from 1: at this share of a rate that was right, an update moves no weight at all."""
+
 
 def newest(series: Mapping[str, Series], metric: str, count: int) -> Series | None:
     """The last `count` finite points of a metric; None where there are fewer."""

@@ -217,6 +217,23 @@ def test_a_rate_that_is_all_but_zero_for_the_rest_is_found(run, end, fires) -> N
         assert found[0].evidence["cause"] == "all but zero for the rest of the run"
 
 
+@pytest.mark.parametrize("total", [0, 1_000_000])
+@pytest.mark.parametrize(("until", "fires"), [(60, False), (98, False), (99, True), (400, True)])
+def test_a_rate_that_moves_nothing_is_told_whatever_was_planned(run, total: int, until: int, fires: bool) -> None:
+    rate = 3e-4 * 0.5 ** (np.arange(until) / 2)  # below 2^-24 of its peak from step 49 on
+    found = lr_decay.find(*run(train__loss=exponential(until), lr=rate, total=total))
+    assert [one.evidence["cause"] for one in found] == ["a rate that moves nothing"] * fires
+    assert [one.step for one in found] == [49] * fires
+
+
+def test_rates_that_only_rest_at_zero_move_something(run) -> None:
+    step = np.arange(600)
+    resting = np.where(step % 200 < 150, 3e-4, 0.0)
+    warm = np.minimum(1, step / 300) * 3e-4
+    for rate in (resting, warm, np.full(600, 1e-12), cosine(600)):
+        assert not lr_decay.find(*run(train__loss=exponential(600), lr=rate))
+
+
 def test_a_schedule_of_epochs_stepped_per_batch_is_found(run) -> None:
     step = np.arange(N)
     rate = 3e-4 * 0.1 ** (step // 30)

@@ -2,17 +2,17 @@
 
 Four causes, the surest first; at most one is reported. 0. Never reached: over WARMING of the planned steps the rate has only
 risen, from next to nothing and as a straight line, so that the training ends before its warm-up (a search for a rate is no
-training: it grows by factors, or is over before). 1. Batches counted as epochs: after its peak the rate falls
-below TINY of it within one epoch of a run of many and stays low for another, or climbs back step by step within the
-same epoch (a cosine past its end; a warm restart jumps). 2. All but zero for the rest: the rate is below TINY of its
-peak for at least IDLE_SHARE of the planned steps, and was so before LATE_SHARE of them. A cosine to zero is below 1 %
-of its peak for its last 6 % only, also within a cycle of warm restarts. 3. Dropped while the loss was still falling:
-the rate steps down (constant, then at most half, then constant), and over the quarter of the run before that the loss
-surely fell by more than STEEP of all its progress; or, in the first half of the planned steps, surely fell, by more than
-FELL of what was left of it, and in as many steps after the drop by less than SLOWED of that, although validation had
-its best reading just then. A decay that comes in time makes a loss fall at once, since its noise goes. Nothing is
-said where less than LEFT of the progress was left to gain. Smooth schedules are intent and never cause 3. Wrong when:
-a rate is taken down by hand to look at something; a second phase is trained at a tiny rate on purpose.
+training: it grows by factors, or is over before). 1. Batches counted as epochs: after its peak the rate falls below TINY of it
+within one epoch of a run of many and stays low for another, or climbs back step by step within the same epoch (a cosine past its
+end; a warm restart jumps). 2. All but zero for the rest: the rate is below TINY of its peak for at least IDLE_SHARE of the
+planned steps, and was so before LATE_SHARE of them. A cosine to zero is below 1 % of its peak for its last 6 % only, also within
+a cycle of warm restarts. Or, whatever was planned, below ROUNDED of its peak for as many steps as it was above: a rate that
+moves nothing. 3. Dropped while the loss was still falling: the rate steps down (constant, then at most half, then constant), and
+over the quarter of the run before that the loss surely fell by more than STEEP of all its progress; or, in the first half of the
+planned steps, surely fell, by more than FELL of what was left of it, and in as many steps after the drop by less than SLOWED of
+that, although validation had its best reading just then. A decay that comes in time makes a loss fall at once, since its noise
+goes. Nothing is said where less than LEFT of the progress was left to gain. Smooth schedules are intent and never cause 3. Wrong
+when: a rate is taken down by hand to look at something; a second phase is trained at a tiny rate on purpose.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui.analysis import roles
+from nntui.analysis.readings import ROUNDED
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.analysis.trend import Trend, progress, thinned, trend
@@ -65,6 +66,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
         (many and _never_reached(rate, facts))
         or (many and _batches_as_epochs(rate, facts))
         or _all_but_zero(rate, facts)
+        or (many and _moves_nothing(rate))
     )
     finding = finding or (many and _dropped_early(rate, series, facts)) or None
     return [finding] if finding else []
@@ -150,6 +152,26 @@ def _all_but_zero(rate: Series, facts: RunFacts) -> Finding | None:
         (begin / planned, LATE_SHARE, "of the planned steps"),
         begin,
         {"peak": peak, "since_step": begin, "planned_steps": planned, "rate": float(rate.value[-1]), "threshold": TINY},
+    )
+
+
+def _moves_nothing(rate: Series) -> Finding | None:
+    peak = float(rate.value.max())
+    loud = int(np.flatnonzero(rate.value >= ROUNDED * peak)[-1])
+    if loud > len(rate) - MANY:
+        return None
+    begin, now, last = int(rate.step[loud + 1]), int(rate.step[-1]), float(rate.value[-1])
+    if now - begin < begin - int(rate.step[0]):
+        return None
+    return _finding(
+        f"The rate has fallen from {format_number(peak)} to {format_number(last)}: since step {begin:,} updates are too small to "
+        "move float32 weights.",
+        "a rate that moves nothing",
+        "Most likely the schedule is shorter than the run, decays too fast, or is stepped per batch instead of per epoch. "
+        "Refute: train at a constant rate and compare the validation loss at the same step.",
+        (last / peak, ROUNDED, "of its peak"),
+        begin,
+        {"peak": peak, "since_step": begin, "rate": last, "threshold": ROUNDED},
     )
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from nntui import names
 from nntui.analysis import roles
-from nntui.analysis.readings import named, of_layers, rate_left, since
+from nntui.analysis.readings import ROUNDED, named, of_layers, rate_left, since
 from nntui.analysis.rules import unheld
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
@@ -44,8 +44,6 @@ SKIP = 4
 DONE, NEAR = 1e-3, 0.01
 HIGH = 0.1
 LOW = 1e-5
-ROUNDED = 2.0**-24
-"""Half of what float32 tells from 1: an update that many times smaller than a healthy one moves nothing."""
 THROWN, TWICE = 3.0, 2.0
 MOVED, FAR = 1.0, 10.0
 AFTER = 10
