@@ -29,24 +29,29 @@ SECONDS = 10.0
 PATIENCE = 0.3
 """Seconds for which a run that ends waits until it is written which code ran."""
 INSTALLED = ("site-packages", "dist-packages")
+_NAMELESS = ("nntui", "__mp_main__")
+"""Packages that are not looked at: our own, and what multiprocessing calls the program once somebody imports it."""
 _GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "status", "--porcelain", "--untracked-files=no")
 
 
 def record(writer: WriterFolder) -> threading.Thread:
-    """Write code.json beside what a writer writes, from a thread that is returned. Of several ranks the first does it."""
+    """Write code.json beside what a writer writes, from a thread that is returned. Of several ranks the first does it.
+
+    What is loaded by now counts: what the program imports later would be seen or not as the thread happens to run.
+    """
     here = None
     with contextlib.suppress(OSError):  # a working directory that was removed is none
         here = Path.cwd()
-    thread = threading.Thread(target=_record, args=(writer, here), name="nntui-code", daemon=True)
+    thread = threading.Thread(target=_record, args=(writer, here, dict(sys.modules)), name="nntui-code", daemon=True)
     thread.start()
     return thread
 
 
-def _record(writer: WriterFolder, here: Path | None) -> None:
+def _record(writer: WriterFolder, here: Path | None, modules: dict[str, ModuleType]) -> None:
     if writer.manifest.rank:
         return
     with contextlib.suppress(Exception):  # the folder may be gone, the disk full: the run goes on without
-        files = digests(dict(sys.modules).items(), time.monotonic() + SECONDS)
+        files = digests(modules.items(), time.monotonic() + SECONDS)
         known = layout.Code(digest_of(files), files, uncommitted(here) if here and writer.manifest.git_commit else "")
         layout.write_once(writer.folder / layout.CODE_FILE, known)
 
@@ -91,7 +96,7 @@ def _own(modules: Iterable[tuple[str, ModuleType | None]]) -> Iterator[tuple[str
     python = tuple(f"{path}{os.sep}" for path in {library, os.path.realpath(library)})
     for name, module in modules:
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] == "nntui":
+        if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] in _NAMELESS:
             continue
         if "\0" in file or any(f"{os.sep}{folder}{os.sep}" in file for folder in INSTALLED):
             continue

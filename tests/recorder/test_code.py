@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -17,7 +18,7 @@ from nntui.recorder import code, environment
 from nntui.runlog import layout
 
 PROGRAM = """
-import json, os, pyarrow, hypothesis
+import json, multiprocessing, os, pyarrow, hypothesis
 import model, parts.layers
 import nntui
 with nntui.init(os.environ["OUT"], config={"lr": 1}) as run:
@@ -135,6 +136,26 @@ def test_opening_a_run_waits_for_no_file_and_ending_it_not_long(
     assert layout.read_code(folder) is None
     going[0] = False
     eventually(lambda: layout.read_code(folder) is not None)
+
+
+def test_what_is_loaded_later_is_none_of_it_however_late_the_thread_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    loaded = threading.Event()
+
+    class Late(threading.Thread):
+        def run(self) -> None:
+            loaded.wait(30)
+            super().run()
+
+    (tmp_path / "later.py").write_text("x")
+    monkeypatch.setattr(code, "threading", SimpleNamespace(Thread=Late))
+    with nntui.init(tmp_path / "run"):
+        monkeypatch.setitem(sys.modules, "later", SimpleNamespace(__file__=str(tmp_path / "later.py")))
+        loaded.set()
+    (folder,) = layout.writer_folders(tmp_path / "run")
+    eventually(lambda: layout.read_code(folder) is not None)
+    assert "later" not in code_of(tmp_path / "run").files
 
 
 def test_one_rank_alone_looks_at_the_code(tmp_path: Path) -> None:
