@@ -136,7 +136,7 @@ def _metrics(metrics: Sequence[MetricSummary], width: int) -> Iterator[str]:
     name = max(10, min(40, width - 48))
     yield f"\n{fit('metric', name)}{'last':>10}{'step':>12}{'min':>11}{'max':>11}"
     for m in metrics:
-        numbers = f"{format_number(m.last):>10}{m.step:>12,}{format_number(m.low):>11}{format_number(m.high):>11}"
+        numbers = f"{format_number(m.last):>10} {m.step:>11,} {format_number(m.low):>10} {format_number(m.high):>10}"
         yield fit(named(m.metric), name) + numbers
 
 

@@ -82,6 +82,13 @@ def test_a_page_holds_numbers_checks_and_a_plot(recorded, nntui) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_numbers_of_any_length_stand_apart(tmp_path, nntui) -> None:
+    with package.init(tmp_path / "run") as run:
+        run.log({"loss": -1.25e-308}, step=1_000_000_000_000)
+    table = nntui("show", tmp_path / "run").stdout.partition("metric  ")[2].splitlines()
+    assert table[1].split() == ["loss", "-1.25e-308", "1,000,000,000,000", "-1.25e-308", "-1.25e-308"]
+
+
 def test_a_folder_means_its_latest_run(recorded, nntui, small_run) -> None:
     small_run(recorded.parent / "older", started=1e9, beat=1e9, end=End())
     assert json.loads(nntui("show", recorded.parent, "--json").stdout)["run"] == "done"
