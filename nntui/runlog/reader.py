@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from nntui.runlog import layout
 from nntui.runlog.cursor import KindCursor
-from nntui.runlog.schema import SCHEMAS
+from nntui.runlog.schema import POINTS, SCHEMAS
 from nntui.runlog.writers import Writer, is_over
 
 ENDED_INTERVAL = 5.0
@@ -117,20 +117,16 @@ class RunReader:
         return self._result(batches, ignored, more, total, beats, now)
 
     def sample(self, max_bytes: int) -> tuple[Batch, ...]:
-        """Metrics spread evenly over what lies in the files that the last poll knew, the newest among them.
+        """Points spread evenly over what lies in the files that the last poll knew, the newest of each file among them.
 
         What a run looks like that is too long to be read at once. It moves nothing: polls deliver the same, too.
         """
-        cursors = [
-            (one, one.kinds["metrics"], one.segments["metrics"])
-            for one in self._writers.values()
-            if "metrics" in one.kinds
-        ]
-        sizes = [sum(kind.sizes(segments).values()) for _, kind, segments in cursors]
+        cursors = [(one, kind) for one in self._writers.values() for kind in one.kinds.values() if kind.kind in POINTS]
+        sizes = [sum(kind.sizes(one.segments[kind.kind]).values()) for one, kind in cursors]
         found: list[Batch] = []
-        for (one, kind, segments), size in zip(cursors, sizes, strict=True):
+        for (one, kind), size in zip(cursors, sizes, strict=True):
             budget = max_bytes * size // max(1, sum(sizes))
-            found += [Batch(one.name, "metrics", data) for data in kind.sample(segments, budget)]
+            found += [Batch(one.name, kind.kind, data) for data in kind.sample(one.segments[kind.kind], budget)]
         return tuple(found)
 
     def _result(self, batches: list[Batch], ignored: int, more: bool, total: int, beats: int, now: float) -> Poll:

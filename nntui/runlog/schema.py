@@ -154,5 +154,8 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 """Kind of file to its columns. `summaries` is a reserved name, written by nobody yet."""
 
+POINTS = ("metrics", "system")
+"""Kinds whose rows are groups of points."""
+
 EVIDENCE_LIMIT = 64 * 1024
 """Most bytes of one evidence JSON; longer evidence is replaced by a note of its size."""

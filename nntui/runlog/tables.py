@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from nntui.runlog import layout
 from nntui.runlog.lineage import Cut, Launch, cuts
 from nntui.runlog.reader import Damage, RunReader
-from nntui.runlog.schema import SCHEMAS
+from nntui.runlog.schema import POINTS, SCHEMAS
 from nntui.runlog.writers import Writer, is_over, newest_sign_ns
 
 _GROUP_BYTES = 32 << 20
-_GROUPED = ("metrics", "system")
-"""Kinds whose rows are groups of points."""
 
 _EXPLODED = pa.schema(
     [("metric", pa.utf8()), ("step", pa.int64()), ("wall_time_ns", pa.int64()), ("value", pa.float64())]
@@ -65,7 +63,7 @@ def read(path: str | os.PathLike[str]) -> RunTables:
             break
     by_writer = {
         kind: {
-            name: pa.concat_tables(map(explode, _groups(found[name]))) if kind in _GROUPED else _table(found[name])
+            name: pa.concat_tables(map(explode, _groups(found[name]))) if kind in POINTS else _table(found[name])
             for name in poll.writers  # oldest first
             if name in found
         }
@@ -172,7 +170,7 @@ def _label(kind: str, found: Mapping[str, pa.Table], writers: Mapping[str, Write
     labelled = [_label_one(table, writers[name].manifest, cut[name]) for name, table in found.items()]
     if labelled:
         return pa.concat_tables(labelled)
-    schema = _EXPLODED if kind in _GROUPED else SCHEMAS[kind]
+    schema = _EXPLODED if kind in POINTS else SCHEMAS[kind]
     return _label_one(schema.empty_table(), layout.Manifest(), Cut())
 
 

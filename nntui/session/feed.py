@@ -151,15 +151,12 @@ class Feed:
 
     def _introduce(self, reader: RunReader, state: RunState) -> None:
         """Show what can be read in a moment before anything else is imported or judged: what there is, then the plots of it."""
-        from nntui.session.run_state import POINTS
-
-        begun, more, aside = time.monotonic(), True, []
+        begun, more = time.monotonic(), True
         while more and not self._stopped:
             poll = self._poll(reader, state)
-            aside += [batch for batch in poll.batches if batch.kind not in POINTS]
             more = poll.more and (time.monotonic() - begun) / self._share < FIRST_READ
             if poll.more and not more:
-                self._begin_sample(reader, dataclasses.replace(poll, batches=tuple(aside)), state)
+                self._begin_sample(reader, poll, state)
         shown = self._sample or state
         for _ in ("what there is", "what the screen asks for then") if shown.any_points else ():
             self._sketch(shown)
@@ -174,13 +171,10 @@ class Feed:
 
     def _begin_sample(self, reader: RunReader, poll: Poll, state: RunState) -> None:
         """Take points from the whole of a run that is too long to be waited for."""
-        from nntui.session.run_state import RunState
-
         taken = reader.sample(min(SAMPLE, int(poll.left * SAMPLED)))
         if taken:
-            self._sample = RunState(state.name, self.path)
-            spread = dataclasses.replace(poll, batches=(*poll.batches, *taken), left=0)
-            self._sample.fold(spread, time.monotonic(), time.time())
+            spread = dataclasses.replace(poll, batches=taken, left=0)
+            self._sample = state.with_points_of(spread, time.monotonic(), time.time())
 
     def _sketch(self, state: RunState) -> None:
         """Show what was read before it is judged, and leave the processor to the screen until that is drawn."""

@@ -7,6 +7,7 @@ Invariant: the same batches in any chunks give the same snapshot.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from nntui.analysis.series import RunFacts, Series, pace
 from nntui.finding import PROGRESS, Finding
 from nntui.runlog import layout
 from nntui.runlog.reader import Damage, Poll
+from nntui.runlog.schema import POINTS
 from nntui.runlog.tables import joined
 from nntui.session import plotting, recipe
 from nntui.session.columns import Lineage, Recorded
@@ -47,8 +49,6 @@ from nntui.session.sparing import Sparing
 from nntui.session.spill import SPILL
 from nntui.session.tracks import XScale
 
-POINTS = ("metrics", "system")
-"""Kinds of files that hold points."""
 MARGIN = 1.1
 """Room that is made for the points which are known to follow: a little more than they take if they are like those that came."""
 ALERT_INTERVAL = 1.0
@@ -101,6 +101,13 @@ class RunState:
         SPILL.relieve(now)
         SPILL.touched(poll.bytes_read)
         return self._launches.judge(now, self._recorded.first_steps, came=bool(poll.batches)) or changed
+
+    def with_points_of(self, poll: Poll, now: float, wall: float) -> RunState:
+        """The same run with no points but those of this poll; what else becomes known of it the two share."""
+        other = copy.copy(self)
+        other._recorded, other._drawing, other._launches = Recorded(), Drawing(), Launches()
+        other.fold(poll, now, wall)
+        return other
 
     def _fold_batch(self, kind: str, writer: str, data: pa.RecordBatch, coming: float) -> float:
         """Fold one batch; the newest wall time in it, in Unix seconds; 0 where it is no sign of training."""

@@ -344,6 +344,19 @@ def test_what_a_restart_replaced_is_known_also_where_its_rows_are_read_last(make
     assert state.series("loss").step.tolist() == list(range(12))
 
 
+def test_a_run_shown_from_some_of_its_points_has_all_else_that_becomes_known(make) -> None:
+    state = state_of(make, make.poll(make.points(steps=range(5), loss=1.0), make.check("skeleton.seed"), more=True))
+    some = state.with_points_of(make.poll(make.points(steps=[0, 50, 99], loss=[1.0, 2.0, 3.0])), 100.0, make.wall)
+    state.fold(
+        make.poll(make.points(steps=range(5, 9), loss=1.0), make.event(message="halfway"), more=True), 100.0, make.wall
+    )
+    shown, read = some.snapshot(View(), 100.0, judged=False), state.snapshot(View(), 100.0, judged=False)
+    assert (some.series("loss").value.tolist(), len(state.series("loss"))) == ([1.0, 2.0, 3.0], 9)
+    assert (shown.head.step, read.head.step) == (99, 8)
+    assert [event.message for event in shown.events] == ["halfway"]
+    assert [one.id for one in shown.checks] == ["skeleton.seed"]
+
+
 def test_each_jump_of_a_long_learning_rate_is_found_once(make) -> None:
     steps = np.arange(40_000)
     rate = np.where(steps < 8_192, 1.0, np.where(steps < 8_193, math.nan, np.where(steps < 30_000, 0.1, 0.4)))
