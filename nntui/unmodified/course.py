@@ -1,7 +1,8 @@
 """The trainings of one process, one after the other: each is a run.
 
-Owns opening and ending runs, and telling a new training from an optimizer that helps the present one. Invariant: at any time one
-training at most is recorded.
+Owns opening and ending runs, and telling a new training from an optimizer that helps the present one, and from an earlier one
+that goes on (a network is trained, a probe on what it has learned, and the network again). Invariant: at any time one training
+at most is recorded.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import multiprocessing
 import os
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing import util
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from nntui.unmodified import DECLARED, SAID
 from nntui.unmodified.folder import claim
 from nntui.unmodified.losses import Losses, Number
 from nntui.unmodified.models import optimizers
-from nntui.unmodified.optimizers import Slots
+from nntui.unmodified.optimizers import Slot, Slots
 from nntui.unmodified.settings import config
 from nntui.unmodified.telling import say, shown
 from nntui.unmodified.training import Training
@@ -32,6 +34,15 @@ PATIENCE = 32
 """Updates in a row after which an optimizer that nobody knew has a training of its own."""
 MOST = 100
 """Trainings of one process that are recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """A training that another one took the place of."""
+
+    path: Path
+    slots: Slots
+    first: Slot
 
 
 class Course:
@@ -54,6 +65,7 @@ class Course:
         self._run: Run | None = None
         self._training: Training | None = None
         self._past: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._earlier: list[_Earlier] = []
         self._count = self._ignored = 0
         self._stranger: weakref.ref[Optimizer] | None = None
         self._kept: list[tuple[list[Number], Any]] = []
@@ -102,13 +114,17 @@ class Course:
             training.stop()
 
     def end(self) -> None:
-        """The training so far is over."""
+        """The training so far is over, unless it goes on later."""
         self._conclude()
+        training, run = self._training, self._run
         self.forget()
-        run, self._run, self._ignored = self._run, None, 0
+        self._run, self._ignored = None, 0
+        old = self._slots.retire()
+        self._past |= {*old.optimizers()}
         if run is not None:
             run.finish()
-        self._past |= self._slots.retire()
+        if run is not None and training is not None:
+            self._earlier.append(_Earlier(run.path, old, training.first))
 
     def _strange(self, optimizer: Optimizer) -> None:
         """An optimizer of other parameters has made an update: of a training of its own, if it goes on."""
@@ -116,37 +132,58 @@ class Course:
             self._stranger, self._kept = weakref.ref(optimizer), []
         self._ignored += 1
         self._kept.append((self._losses.take(None), optimizer.param_groups[0].get("lr")))
+        if self._count >= MOST and self._back(optimizer) is None:
+            self._kept = []  # rather than to record the present one no more either
         if len(self._kept) >= PATIENCE:
             self._open(optimizer, self._kept)
             self._kept = []
 
-    def _open(self, optimizer: Optimizer, earlier: list[tuple[list[Number], Any]]) -> None:
-        """Begin a run. earlier: losses and rates of the updates that were made already."""
+    def _back(self, optimizer: Optimizer) -> _Earlier | None:
+        """The earlier training whose steps are the updates of this very optimizer: another on its parameters begins a new one."""
+        return next((one for one in self._earlier if one.slots.known(optimizer) is one.first), None)
+
+    def _open(self, optimizer: Optimizer, made: list[tuple[list[Number], Any]]) -> None:
+        """Begin a run, or go on with one. made: losses and rates of the updates that were made already."""
+        back = self._back(optimizer)
         if self._training is not None:
-            self._ignored -= len(earlier)
+            self._ignored -= len(made)
             self.end()
+        if back is not None:
+            self._earlier.remove(back)
+            self._slots.restore(back.slots)
         first = self._slots.of(optimizer, add=True)
         if first is None:
-            return
-        self._count += 1
-        if self._count > MOST:
-            self._aside(f"{MOST} trainings of one process are enough")
             return
         for other in optimizers():
             if other not in self._past:
                 self._slots.of(other, add=True)
-        here = environment.place()
-        path = claim(self._folder, here, helper=multiprocessing.parent_process() is not None)
+        path = self._claimed() if back is None else back.path
+        if path is None:
+            return
+        resumed = None if back is None else first.updates
+        self._run = run = init(path, config=config(self._argv, os.environ), resume_step=resumed)
+        if back is None:
+            self._began(path)
+        declared = os.environ.get(DECLARED, "").splitlines()
+        self._training = Training(run, self._slots, first, made, declared, self._scaler(), self._losses, self._guard)
+
+    def _claimed(self) -> Path | None:
+        """The folder of a training that begins; None where it is not recorded."""
+        self._count += 1
+        if self._count > MOST:
+            self._aside(f"{MOST} trainings of one process are enough")
+            return None
+        path = claim(self._folder, environment.place(), helper=multiprocessing.parent_process() is not None)
         if path is None:
             self._aside("")
-            return
-        self._run = run = init(path, config=config(self._argv, os.environ))
+        return path
+
+    def _began(self, path: Path) -> None:
+        """A training is recorded from now on."""
         if self._count == 1:  # before the recorder's own end, which was registered earlier and has a lower priority
             atexit.register(self.close)
             if multiprocessing.parent_process() is not None:
                 util.Finalize(None, self.close, exitpriority=1)
-        if here.rank == 0 and self._count < 3 and str(path) != os.environ.get(SAID):
+        if environment.place().rank == 0 and self._count < 3 and str(path) != os.environ.get(SAID):
             what = "recording" if self._count == 1 else "another training begins: it and those that follow are recorded"
             say(f"{what} into {shown(path)}; to see it: nntui watch {shown(path)}")
-        declared = os.environ.get(DECLARED, "").splitlines()
-        self._training = Training(run, self._slots, first, earlier, declared, self._scaler(), self._losses, self._guard)

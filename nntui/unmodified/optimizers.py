@@ -85,10 +85,24 @@ class Slots:
             self._of[optimizer] = slot
         return slot
 
-    def retire(self) -> list[Optimizer]:
-        """Forget all; the optimizers that there are."""
-        known, self._slots, self._newest, self._of = [*self._of], [], None, weakref.WeakKeyDictionary()
-        return known
+    def known(self, optimizer: Optimizer) -> Slot | None:
+        """The slot of this very optimizer; None for one that was never met, whatever it shares."""
+        return self._of.get(optimizer)
+
+    def retire(self) -> Slots:
+        """Forget all; what was known, for `restore`."""
+        old = Slots()
+        old.restore(self)
+        self.restore(Slots())
+        return old
+
+    def restore(self, old: Slots) -> None:
+        """Know what another knew."""
+        self._slots, self._of, self._newest = old._slots, old._of, None
+
+    def optimizers(self) -> list[Optimizer]:
+        """Those that still exist."""
+        return [*self._of]
 
     def gradients(self) -> dict[Slot, tuple[Any, ...]]:
         """Of each, to be compared later."""

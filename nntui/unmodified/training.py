@@ -78,6 +78,11 @@ class Training:
         self._run.event("note", "recorded by `nntui run`, the script unchanged", data={"unseen": unseen})
 
     @property
+    def first(self) -> Slot:
+        """Whose updates are the steps."""
+        return self._first
+
+    @property
     def updates(self) -> int:
         """Steps so far."""
         return self._first.updates

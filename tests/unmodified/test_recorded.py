@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nntui import names
+from nntui.unmodified import course
 from nntui.unmodified.functions import FUNCTIONS, OWNER
 from nntui.unmodified.models import alive
 
@@ -274,6 +275,45 @@ def test_an_optimizer_that_is_made_anew_goes_on_with_its_run(record) -> None:
 
     found = record(program)
     assert found.values("train/loss") == pytest.approx(found.given)
+
+
+def probed_after_each_epoch() -> tuple[list[float], list[float]]:
+    """A network that learns by itself, and a probe on what it has learned after each epoch."""
+    (model, optimizer), own, probed = small(), [], []
+    for _ in range(3):
+        own += [step(optimizer, functional.cross_entropy(model(x), y)) for x, y in batches(40)]
+        probe, prober = small()
+        probed += [step(prober, functional.cross_entropy(probe(x), y)) for x, y in batches(40)]
+    return own, probed
+
+
+def test_a_training_goes_on_in_its_run_after_another_in_between(record) -> None:
+    found = record(probed_after_each_epoch)
+    own, probed = found.given
+    assert [path.name for path in found.runs] == ["it", "it-2", "it-3", "it-4"]
+    assert found.metrics[0]["train/loss"] == pytest.approx(dict(enumerate(own)))
+    assert [one for metrics in found.metrics[1:] for one in metrics["train/loss"].values()] == pytest.approx(probed)
+
+
+def test_a_training_is_recorded_to_its_end_however_many_others_there_are_in_between(record, monkeypatch) -> None:
+    monkeypatch.setattr(course, "MOST", 2)
+    found = record(probed_after_each_epoch)
+    assert [path.name for path in found.runs] == ["it", "it-2"]
+    assert found.metrics[0]["train/loss"] == pytest.approx(dict(enumerate(found.given[0])))
+
+
+def test_another_optimizer_of_a_model_that_was_trained_before_begins_a_training_of_its_own(record) -> None:
+    def program() -> None:
+        def trained(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+            for x, y in batches(40):
+                step(optimizer, functional.cross_entropy(model(x), y))
+
+        model, optimizer = small()
+        trained(model, optimizer)
+        trained(*small())
+        trained(model, torch.optim.Adam(model.parameters(), 1e-4))
+
+    assert [path.name for path in record(program).runs] == ["it", "it-2", "it-3"]
 
 
 def test_short_trainings_within_one_are_none_of_its_updates(record) -> None:
