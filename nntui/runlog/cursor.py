@@ -124,9 +124,8 @@ class KindCursor:
         self._listed = frozenset(segments)
         sizes = self.sizes(segments)
         usual = self._typical or self._measured(next(iter(sizes), 0))
-        length = min(
-            max(HEAD, 2 * usual), LARGEST_PIECE
-        )  # so that a whole frame of the usual size lies in it wherever it begins
+        # so long that a whole frame of the usual size lies in a piece wherever that begins
+        length = min(max(HEAD, 2 * usual), LARGEST_PIECE)
         nonces = {segment: self._nonce_of(segment) for segment in sizes}
         batches: list[pa.RecordBatch] = []
         lowest = 0

@@ -123,9 +123,9 @@ class RunReader:
         """
         cursors = [(one, kind) for one in self._writers.values() for kind in one.kinds.values() if kind.kind in POINTS]
         sizes = [sum(kind.sizes(one.segments[kind.kind]).values()) for one, kind in cursors]
-        found: list[Batch] = []
+        found, total = list[Batch](), sum(sizes)
         for (one, kind), size in zip(cursors, sizes, strict=True):
-            budget = max_bytes * size // max(1, sum(sizes))
+            budget = max_bytes * size // max(1, total)
             found += [Batch(one.name, kind.kind, data) for data in kind.sample(one.segments[kind.kind], budget)]
         return tuple(found)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST = 4 << 20
 """Bytes that wait at most, and what came with the last of them, however long a run is."""
 
+EVENT = 1 << 10
+"""Bytes that an event counts as."""
+
 
 class Later:
     """An `Inside` that is made when it is first asked for."""
@@ -35,6 +38,7 @@ class Later:
 
     def fold_event(self, row: Mapping[str, Any]) -> None:
         """Take in an event."""
+        self._bytes += EVENT
         self._do(lambda inside: inside.fold_event(row))
 
     @property

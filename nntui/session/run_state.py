@@ -49,8 +49,9 @@ from nntui.session.sparing import Sparing
 from nntui.session.spill import SPILL
 from nntui.session.tracks import XScale
 
-MARGIN = 1.1
-"""Room that is made for the points which are known to follow: a little more than they take if they are like those that came."""
+MARGIN, AHEAD = 1.1, 8.0
+"""Room is made for the points which are known to follow, and a little more than they take if they are like those that came; for
+so many times as many as these at most, since they may be others."""
 ALERT_INTERVAL = 1.0
 ALERT_SHARE = 0.03
 """Of the viewer's time that the rules may take on a run of many points."""
@@ -89,7 +90,7 @@ class RunState:
         self._damage, self._wall = poll.lost, wall
         self._later.catch_up()
         newest: dict[str, float] = {}
-        coming = MARGIN * poll.left / poll.bytes_read if poll.bytes_read else 0.0
+        coming = min(AHEAD, MARGIN * poll.left / poll.bytes_read) if poll.bytes_read else 0.0
         for (kind, writer), group in groupby(poll.batches, lambda batch: (batch.kind, batch.writer)):
             batches = [batch.data for batch in group]
             for data in joined(batches) if kind in POINTS else batches:

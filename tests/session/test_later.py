@@ -28,8 +28,10 @@ def test_what_waits_is_folded_once_asked_for() -> None:
 
 def test_much_does_not_wait(monkeypatch) -> None:
     monkeypatch.setattr(later, "MOST", TENSOR.nbytes * 3)
+    monkeypatch.setattr(later, "EVENT", TENSOR.nbytes)
     waiting = Later()
-    for _ in range(3):
+    waiting.fold_event(EVENT)
+    for _ in range(2):
         waiting.fold("tensors", "w-0", TENSOR)
         waiting.catch_up()
     assert waiting._made is None
