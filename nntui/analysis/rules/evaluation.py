@@ -4,14 +4,14 @@ Tests: (1) the validation loss of the last SAME evaluations is one number to the
 while the training loss changes: they are those of a copy that is not trained, or of once (exact; a number that is carried on
 until the next evaluation counts once; not a loss of exactly 0, one that is logged with few digits, once training moves by less
 than MOVED of all it has, while the rate is below IDLE of its peak, or where probes have seen no layer move meanwhile: these may
-well stay). (2) Loss and score of validation both fall, by rank correlation with time beyond RANK over at least LEAST
-evaluations, and less than HALF of the score is left (LOST of it gone, where the loss is below TENTH of what it was): one that
-gets worse while the loss gets better is computed the wrong way round, or the loss leaves out what it should count. (A loss that
-rises with the accuracy is overconfidence, and common. So is an accuracy that falls by a tenth while rare positives that count
-more are found.) (3) The accuracy of validation is too low for its loss: who is wrong gives the right class a half at most, and
-pays ln 2. In the last SAME evaluations the loss is below CONTENT of what the wrong answers cost at least if it is a mean cross
-entropy. Not of losses or accuracies of something else (OTHER). (4) The validation loss stays within STAYS of one level over MANY
-evaluations or more, SPAN of the training or longer, since
+well stay). (2) Loss and score of validation both fall, by rank correlation with time beyond RANK over at least LEAST evaluations,
+and less than HALF of the score is left (LOST of it gone, where the loss is below TENTH of what it was): one that gets worse while
+the loss gets better is computed the wrong way round, or the loss leaves out what it should count. (A loss that rises with the
+accuracy is overconfidence, and common. So is an accuracy that falls by a tenth while rare positives that count more are found.)
+(3) The accuracy of validation is too low for its loss: who is wrong gives the right class a half at most, and pays ln 2. In the
+last SAME evaluations the loss is below CONTENT of what the wrong answers cost at least if it is a mean cross entropy. Not of
+losses or accuracies of something else (OTHER). (4) The validation loss stays within STAYS of one level over MANY evaluations or
+more (LONG times as many where the planned steps are unknown: an average may lag at first), SPAN of the training or longer, since
 training had come HALF of the way to zero, where training began; or TIMES as high or higher, since training has come a part of it
 (LESS). What learns by heart is sure of itself, and pays for it: who says nothing else to new examples than at the beginning is
 another model, a copy that is not kept up, or is asked in another unit.
@@ -43,12 +43,13 @@ RANK = 0.8
 """Of 8 ranks a correlation beyond 0.8 comes by chance once in a hundred times; both must be."""
 HALF = 0.5
 TENTH, LOST = 0.1, 0.25
-CONTENT = 0.1
+CONTENT = 0.005
+"""One wrong of two hundred makes a whole sequence, or set of labels, wrong."""
 OTHER = frozenset(
     {"probe", "knn", "linear", "downstream", "cluster", "retrieval", "mse", "rmse", "recon", "reconstruction"}
 )
 STAYS, MANY, SPAN, TIMES = 0.05, 5, 0.25, 100.0
-LESS = 0.8
+LESS, LONG = 0.8, 4
 BEGUN = 5
 """Training losses with which it began."""
 IDLE = 0.01
@@ -238,7 +239,9 @@ def _stays_where_it_began(points: Series, train: Series, facts: RunFacts) -> lis
         return []
     late = points.step >= train.step[int(learned[0])]
     values, steps = points.value[late], points.step[late]
-    if len(values) < MANY or steps[-1] - steps[0] < SPAN * max(facts.total_steps, int(train.step[-1])):
+    if len(values) < (MANY if facts.total_steps else LONG * MANY) or steps[-1] - steps[0] < SPAN * max(
+        facts.total_steps, int(train.step[-1])
+    ):
         return []
     level = float(np.median(values))
     if float(np.ptp(values)) > STAYS * level or not (elsewhere or (np.abs(points.value - begun) < STAYS * begun).all()):
