@@ -552,6 +552,10 @@ METRICS = [
     "val/loss",
     "val/accuracy",
     "val/loss_stderr",
+    "val/recall",
+    "train/kl",
+    "train/recon",
+    "task",
     "lr",
     *(
         value
@@ -561,7 +565,7 @@ METRICS = [
     *(
         f"layer/{layer}/{kind}"
         for layer in ("a", "b.0")
-        for kind in ("grad_norm", "update_ratio", "dead_fraction", "nonfinite", "norm_gap")
+        for kind in ("grad_norm", "weight_norm", "update_ratio", "dead_fraction", "nonfinite", "norm_gap")
     ),
 ]
 
@@ -612,6 +616,14 @@ def test_no_rule_fails_whatever_was_recorded(data) -> None:
                 {},
                 {"layers": None, "outputs": ["x"]},
                 {"layers": ["a"], "parameters": ["x"], "kinds": [None], "outputs": [2]},
+                {
+                    "layers": ["a", 3],
+                    "parameters": ["x", 1],
+                    "kinds": [None, 1],
+                    "trained": [1, None],
+                    "wanting": [0, 0],
+                },
+                {"declared": ["adversarial"], "optimizers": ["LBFGS"]},
             ]
         )
     )
