@@ -115,7 +115,10 @@ class Differences:
             return "only the seed differs: a repetition" if seed else "nothing that was recorded differs: a repetition"
         if len(counted) == 1:
             return f"one thing differs: {counted[0].name}{', and the seed' if seed else ''}"
-        return f"{len(counted)} things differ: no telling which brought the gain"
+        became = self.gains[0] if self.gains else None
+        if became is None or became.verdict in ("unknown", "same", "no difference"):
+            return f"{len(counted)} things differ"
+        return f"{len(counted)} things differ: no telling which {'brought the gain' if became.gain > 0 else 'made it worse'}"
 
 
 def side(one: Glance, outcome: Outcome) -> Side:

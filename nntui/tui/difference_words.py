@@ -100,11 +100,13 @@ def ledger_change(entry: Entry) -> str:
 
 
 def ledger_gain(entry: Entry) -> str:
-    """What it gained over what it is compared with."""
+    """What it gained over what it is compared with; in which metric, where the best of that is of another."""
     found = entry.differences
-    if found is None or not found.gains:
+    if found is None or entry.parent is None or not found.gains:
         return ""
-    words = verdict(found.gains[0], repetition=found.repetition).replace(
+    metric, judged = found.gains[0].metric, entry.parent.outcome.judged_by
+    of = f"{safe(metric, 60)}: " if judged and metric != judged else ""
+    words = of + verdict(found.gains[0], repetition=found.repetition).replace(
         "no difference beyond the standard error", "no difference"
     )
     return (

@@ -58,7 +58,7 @@ def told(before: Side, after: Side) -> list[tuple[str, str, str, str]]:
             run(lr=1, width=3),
             run("b", lr=2, width=4, code="2"),
             [("config", "lr", "1", "2"), ("config", "width", "3", "4"), ("code", "train", "1", "2")],
-            "3 things differ: no telling which brought the gain",
+            "3 things differ",
         ),
         (run(commit="c1"), run("b", commit="c2"), [("commit", "commit", "c1", "c2")], AGAIN),
         (
@@ -163,6 +163,37 @@ def test_a_difference_smaller_than_its_standard_error_is_no_gain(
         assert found.verdict == expected
         assert math.isnan(error) or found.error == pytest.approx(error)
         assert ("better" in words.verdict(found)) == (expected == "better")
+
+
+def of_losses(**lowest: float) -> Outcome:
+    """`of_losses(val_loss=0.1)`: without standard errors."""
+    return Outcome(
+        {name: Extent(9, value, 9, value, 9, math.nan, value, 0, math.nan) for name, value in lowest.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "more"),
+    [
+        (0.5, 0.4, ": no telling which brought the gain"),
+        (0.4, 0.5, ": no telling which made it worse"),
+        (0.4, 0.4, ""),
+    ],
+)
+def test_of_several_changes_none_can_be_told_to_have_brought_what_is_there(
+    before: float, after: float, more: str
+) -> None:
+    one, two = (
+        run(name, outcome=of_losses(val_loss=loss), x=x, y=x) for name, loss, x in (("a", before, 1), ("b", after, 2))
+    )
+    assert differences(one, two).verdict == f"2 things differ{more}"
+
+
+def test_the_ledger_names_a_gain_that_is_not_of_the_score_shown() -> None:
+    one = run("a", at=1.0, outcome=of_losses(loss=0.5, val_loss=0.25))
+    two = run("b", at=2.0, outcome=of_losses(loss=0.5), x=1)
+    assert words.ledger_gain(entries([one, two])[1]) == "loss: the same"
+    assert words.ledger_gain(entries([one, run("b", at=2.0, outcome=of_losses(val_loss=0.25))])[1]) == "the same"
 
 
 def test_scores_are_compared_at_their_best() -> None:
