@@ -25,6 +25,7 @@ STATE_WIDTH = 7
 LEAST_NAME, LONG_NAME = 12, 24
 """Cells that a name keeps before one of the FIRST columns is given up, and before any other is taken in."""
 FIRST = ("best", "step", "loss")
+NAME = "run"
 NUMBER_WIDTH = 9
 SETTING_WIDTH = 14
 TITLE_WIDTH = 16
@@ -64,7 +65,7 @@ class Columns:
     @property
     def titles(self) -> str:
         """The line above the rows, from the name on."""
-        return "  ".join([fit("run", self.name), *(fit(one.title, one.width, right=one.right) for one in self.shown)])
+        return "  ".join([fit(NAME, self.name), *(fit(one.title, one.width, right=one.right) for one in self.shown)])
 
     def label(self, one: Glance) -> str:
         """The name in its column."""
@@ -80,7 +81,8 @@ def columns(runs: Runs, room: int | None, *, curve: Curve | None = None, sort: s
 
     curve: what makes a row of bars of a curve; None for no curves. sort: the column that is not given up.
     """
-    longest = max((cell_len(words.label(one, runs.listing.root)) for one in runs.rows), default=3)
+    longest = max((cell_len(words.label(one, runs.listing.root)) for one in runs.rows), default=0)
+    longest = max(longest, cell_len(NAME))
     made = [*_figures(runs, curve), *_settings(runs)]
     if room is None:
         return Columns(runs.listing.root, longest, tuple(made))
@@ -92,7 +94,7 @@ def columns(runs: Runs, room: int | None, *, curve: Curve | None = None, sort: s
             kept.add(column.key)
             left -= column.width + 2
     shown = tuple(column for column in made if column.key in kept)
-    return Columns(runs.listing.root, max(0, min(max(longest, 3), left)), shown)
+    return Columns(runs.listing.root, max(0, min(longest, left)), shown)
 
 
 def _figures(runs: Runs, curve: Curve | None) -> list[Column]:

@@ -21,6 +21,7 @@ from nntui.session.snapshot import PIN_LIMIT, PlotView, View
 from nntui.session.watchman import compare
 from nntui.tui.app import NntuiApp
 from nntui.tui.messages import RunsReady
+from nntui.tui.run_columns import columns
 from nntui.tui.screens import runs as runs_screen
 from nntui.tui.screens.runs import RunsScreen
 from nntui.tui.units import cell_len
@@ -503,3 +504,11 @@ def test_the_list_is_measured_once_however_far_the_cursor_goes(
     posted = CannedWatchman.post
     monkeypatch.setattr(CannedWatchman, "post", post)
     play(steps, size=(200, 50), **three)
+
+
+def test_the_heading_of_short_names_is_whole() -> None:
+    rows = tuple(dataclasses.replace(one, path=ROOT / name) for one, name in zip(glances(), "abcdef", strict=False))
+    for room in range(3, 160):
+        titles = columns(Runs(Listing(ROOT, rows), rows), room).titles
+        assert titles.split()[0] == "run"
+        assert cell_len(titles) <= room
