@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nntui import names
 from nntui.analysis import roles
-from nntui.analysis.series import Floats, Series
+from nntui.analysis.series import Floats, Ints, RunFacts, Series
+
+Bools = NDArray[np.bool_]
 
 ROUNDED = 2.0**-24
 """Half of what float32 tells from 1: at this share of a rate that was right, an update moves no weight at all."""
+FULL = 0.5
+"""Share of its peak from which a rate is on its way neither up nor down."""
+DONE, NEAR, BLOCK = 1e-3, 0.01, 4
 
 
 def newest(series: Mapping[str, Series], metric: str, count: int) -> Series | None:
@@ -25,6 +31,12 @@ def newest(series: Mapping[str, Series], metric: str, count: int) -> Series | No
     if len(points) < count:
         return None
     return Series(metric, points.step[-count:], points.wall_time[-count:], points.value[-count:])
+
+
+def playing(series: Mapping[str, Series], role: str) -> Series | None:
+    """The metric that plays a role of `roles.pick`; None where none does."""
+    name = roles.pick(series, role)
+    return None if name is None else series[name]
 
 
 def of_layers(series: Mapping[str, Series], statistic: str, count: int) -> dict[str, Series]:
@@ -66,8 +78,43 @@ def within_phase(series: Mapping[str, Series], points: Series) -> Series:
 
 def rate_left(series: Mapping[str, Series]) -> float:
     """The newest learning rate as a share of the largest so far, logged or probed, whichever is less; 1 where none is known."""
-    known = [series[name].finite().value for name in (names.PROBE_LR, roles.pick(series, "lr")) if name in series]
+    known = [one.finite().value for one in rates(series)]
     return min((float(rate[-1] / rate.max()) for rate in known if len(rate) and rate.max() > 0), default=1.0)
+
+
+def rates(series: Mapping[str, Series]) -> list[Series]:
+    """The learning rate as probed and as logged, as far as there are."""
+    return [one for one in (series.get(names.PROBE_LR), playing(series, "lr")) if one is not None]
+
+
+def is_slowed(series: Mapping[str, Series]) -> bool:
+    """Whether the rate is so far below its peak that what is small tells of the schedule and not of the rate that was chosen."""
+    return rate_left(series) < FULL
+
+
+def slowed(series: Mapping[str, Series], steps: Ints) -> Bools:
+    """Whether it was, as of each of these steps."""
+    found = np.zeros(len(steps), bool)
+    for one in rates(series):
+        known = one.finite()
+        if len(known):
+            place = np.searchsorted(known.step, steps, side="right") - 1
+            below = known.value < FULL * np.maximum.accumulate(known.value)
+            found |= (place >= 0) & below[np.maximum(place, 0)]
+    return found
+
+
+def is_done(series: Mapping[str, Series], facts: RunFacts) -> bool:
+    """Whether training is done: the gradients are below DONE of those at first, and the loss, where one is known and no player's,
+    is within the last NEAR of its fall."""
+    norms = series.get(names.WHOLE_GRAD_NORM, Series.empty()).finite().value
+    if len(norms) < 2 * BLOCK or facts.declares("adversarial") or roles.is_a_game(series):
+        return False
+    if np.median(norms[-BLOCK:]) > DONE * np.median(norms[:BLOCK]):
+        return False
+    known = playing(series, "train_loss")
+    loss = known.finite().value if known is not None else np.empty(0)
+    return not len(loss) or bool(loss[-1] - loss.min() <= NEAR * (loss[0] - loss.min()) and loss[0] > loss[-1])
 
 
 def spread(values: Floats) -> float:

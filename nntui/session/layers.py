@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntui import names
-from nntui.analysis.series import Series
+from nntui.analysis.readings import ROUNDED, Bools, is_done, is_slowed, rate_left, slowed
+from nntui.analysis.series import RunFacts, Series
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +40,9 @@ BAND = (1e-4, 1e-2)
 """A decade either way of it: what lies outside is marked."""
 MUCH_DEAD = 0.5
 """Share of dead or saturated units from which a layer is marked: half of what it could say is lost."""
+
+DECAYED, DONE = "the rate has decayed", "training is done"
+"""Why small updates are not marked."""
 
 Order = Literal["forward", "worst"]
 
@@ -72,6 +76,8 @@ class Layer:
     strip: Floats = field(default_factory=lambda: np.empty(0))
     """The statistic of the view over time, of shape (columns,); geometric means of logarithmic ones; a value holds until
     the next; NaN before the first and after the last."""
+    excused: bool = False
+    """Whether its updates may be small: the rate has decayed, or the training is done, as the alerts have it."""
 
     def value(self, statistic: str) -> float:
         """Newest value; NaN when it was not recorded."""
@@ -90,9 +96,11 @@ class Layer:
         return max((self.severity(statistic) for statistic in self.newest), default=0.0)
 
     def severity(self, statistic: str) -> float:
-        """How far a number is out of bounds; 0 for the updates of a layer that no optimizer updates."""
-        frozen = statistic == names.UPDATE_RATIO and self.trained == 0
-        return 0.0 if frozen else severity(statistic, self.value(statistic))
+        """How far a number is out of bounds; 0 for updates where no optimizer makes any, and for small ones if `excused`."""
+        value = self.value(statistic)
+        if statistic == names.UPDATE_RATIO and (self.trained == 0 or (self.excused and value < TARGET)):
+            return 0.0
+        return severity(statistic, value)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -106,6 +114,10 @@ class Layers:
     """First and last step of the heat map."""
     span: tuple[float, float] = (math.nan, math.nan)
     """Least and largest finite number of all strips; NaN when there is none."""
+    slowed: Bools = field(default_factory=lambda: np.empty(0, bool))
+    """Of each column, whether the rate had decayed: then small updates are its doing. Of shape (columns,)."""
+    excused: str = ""
+    """DECAYED | DONE: why updates may be small by now; empty where they may not."""
     blind: tuple[str, ...] = ()
     """What the probes cannot see here, as they said."""
     declared: tuple[str, ...] = ()
@@ -204,6 +216,7 @@ def layers(view: LayersView, series: Mapping[str, Series], watched: Watched) -> 
     low = min((int(one.step[0]) for one in strips.values()), default=0)
     high = max((int(one.step[-1]) for one in strips.values()), default=0)
     log = view.statistic in LOGARITHMIC
+    excused = _excused(series, watched)
     found: list[Layer] = []
     for depth, (name, known) in enumerate(by_layer.items()):
         strip = held(binned(strips[name], low, high, columns, log=log)) if name in strips else np.full(columns, np.nan)
@@ -216,6 +229,7 @@ def layers(view: LayersView, series: Mapping[str, Series], watched: Watched) -> 
                 trained=_at(watched.trained, depth, -1),
                 newest={statistic: float(known[statistic].value[-1]) for statistic in STATISTICS if statistic in known},
                 strip=strip,
+                excused=excused == DONE or (excused == DECAYED and not _is_cut(known, series)),
             )
         )
     if view.order == "worst":
@@ -228,10 +242,24 @@ def layers(view: LayersView, series: Mapping[str, Series], watched: Watched) -> 
         tuple(found),
         (low, high),
         (float(every.min()), float(every.max())) if len(every) else (math.nan, math.nan),
+        slowed(series, low + np.arange(1, columns + 1) * (high - low + 1) // columns - 1),
+        excused,
         watched.blind,
         watched.declared,
         float(overhead.value[-1]) if overhead is not None and len(overhead) else math.nan,
     )
+
+
+def _excused(series: Mapping[str, Series], watched: Watched) -> str:
+    if is_done(series, RunFacts(watched={"declared": watched.declared})):
+        return DONE
+    return DECAYED if is_slowed(series) else ""
+
+
+def _is_cut(known: Mapping[str, Series], series: Mapping[str, Series]) -> bool:
+    """Whether a layer does not move for another reason than a rate that has decayed to nothing."""
+    moved, reached = (known.get(one, Series.empty()).value[-1:].any() for one in (names.UPDATE_RATIO, names.GRAD_NORM))
+    return not moved and (not reached or rate_left(series) >= ROUNDED)
 
 
 def binned(series: Series, low: int, high: int, columns: int, *, log: bool) -> Floats:

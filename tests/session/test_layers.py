@@ -99,6 +99,35 @@ def test_a_frozen_layer_is_not_marked_for_not_moving() -> None:
     assert layers(LayersView(), data, Watched(("a",), ("Linear",), (5,), (5,))).marked == 1
 
 
+@pytest.mark.parametrize(
+    ("ratio", "gradient", "rate", "marked"),
+    [
+        (1e-5, 1.0, [1.0, 1.0], True),
+        (1e-5, 1.0, [1.0, 0.51], True),
+        (1e-5, 1.0, [1.0, 0.49], False),
+        (1.0, 1.0, [1.0, 0.49], True),
+        (0.0, 1.0, [1.0, 0.49], True),
+        (0.0, 1.0, [1.0, 0.0], False),
+        (0.0, 0.0, [1.0, 0.0], True),
+    ],
+)
+def test_small_updates_are_not_marked_once_the_rate_has_decayed(ratio, gradient, rate, marked) -> None:
+    data = known(a={"update_ratio": [1e-3, ratio], "grad_norm": [1.0, gradient]})
+    data[names.PROBE_LR] = series(names.PROBE_LR, rate)
+    found = layers(LayersView(columns=2), data, Watched())
+    assert found.marked == marked
+    assert found.slowed.tolist() == [False, rate[1] < 0.5]
+    assert bool(found.excused) is (rate[1] < 0.5)
+
+
+def test_small_updates_of_a_training_that_is_done_are_not_marked() -> None:
+    data = known(a={"update_ratio": [1e-3] * 8 + [0.0]})
+    norms = [1.0] * 4 + [0.0] * 5
+    data |= {one.metric: one for one in (series(names.WHOLE_GRAD_NORM, norms), series("loss", [*range(9, 0, -1)]))}
+    assert layers(LayersView(), data, Watched()).marked == 0
+    assert layers(LayersView(), data, Watched(declared=("adversarial",))).marked == 1
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"layers": 3}', '{"layers": null, "blind": {"a": 1}}', "[" * 9000])
 def test_an_event_that_is_not_as_expected_names_no_layer(text) -> None:
     assert Watched.of(text).layers == ()

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui.analysis.answers import Answers
-from nntui.analysis.readings import rate_left
+from nntui.analysis.readings import is_slowed
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import Finding
 
@@ -50,7 +50,7 @@ def _restless(name: str, said: Answers, series: Mapping[str, Series]) -> list[Fi
     right = said.right[-late:, said.labelled]
     before, after = right[:-1], right[1:]
     known, lost = int(before.sum()), int((before & ~after).sum())
-    if not known or rate_left(series) < 0.5 or not said.knows(float(right.mean()), SIGMAS):
+    if not known or is_slowed(series) or not said.knows(float(right.mean()), SIGMAS):
         return []
     share = lost / known
     error = math.sqrt(share * (1 - share) / known)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui import names
-from nntui.analysis.readings import newest, rate_left
+from nntui.analysis.readings import is_slowed, newest
 from nntui.analysis.rules.updates import ID
 from nntui.analysis.series import RunFacts, Series
 from nntui.finding import Finding
@@ -26,7 +26,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding: half precision that keeps too little of an update."""
     points = newest(series, names.ROUNDED_AWAY, READINGS)
     share = 0.0 if points is None else float(np.median(points.value))
-    if points is None or share <= LOST or rate_left(series) < 0.5:
+    if points is None or share <= LOST or is_slowed(series):
         return []
     return [
         Finding(

@@ -10,8 +10,8 @@ all looks. Readings at which they want none (requires_grad=False) accuse nobody:
 and which of the two a run cannot tell before it ends; where all of the last ones are such, that is information. (2) The median
 over layers of the update ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand
 updates are needed to move as far as a weight is large, while the rate is not on its way up or down (within half of its peak).
-Neither a layer that has moved and rests now nor a small ratio is told of where the training is done: the gradients are below DONE
-of those at first, and the loss, no player's, is within the last NEAR of its fall (where it is known). One step of LBFGS is many
+Neither a layer that has moved and rests now nor a small ratio is told of where the training is done: the gradients and the
+loss, no player's, say that it is (`readings.is_done`). One step of LBFGS is many
 updates, whose lengths it looks for itself. (3) In one update the median over layers was above THROWN, and of the AFTER training
 losses that follow one is above twice the one before; or it was above MOVED, as much as the weights themselves, and one is above
 FAR times the one before: the weights were thrown away, whatever is made of them since. Healthy training is around 1e-3 (CS231n
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from nntui import names
 from nntui.analysis import roles
-from nntui.analysis.readings import ROUNDED, named, of_layers, rate_left, since
+from nntui.analysis.readings import ROUNDED, is_done, is_slowed, named, of_layers, rate_left, since
 from nntui.analysis.rules import unheld
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
@@ -41,7 +41,6 @@ READINGS = 4
 STILL = 2
 """Times as long as ever before: one of many experts may be asked by nobody for a while, which the others tell of it too."""
 SKIP = 4
-DONE, NEAR = 1e-3, 0.01
 HIGH = 0.1
 LOW = 1e-5
 THROWN, TWICE = 3.0, 2.0
@@ -51,7 +50,7 @@ AFTER = 10
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """One finding for layers that do not move, and one for the size of updates."""
-    ratios, done = of_layers(series, names.UPDATE_RATIO, SKIP + READINGS), _is_done(series, facts)
+    ratios, done = of_layers(series, names.UPDATE_RATIO, SKIP + READINGS), is_done(series, facts)
     thrown, unused = _thrown(series), unheld.unused(series, facts)
     if not ratios:
         return unused + thrown
@@ -213,17 +212,6 @@ def _at_zero(series: Mapping[str, Series]) -> list[str]:
     return [layer for layer in both if not norms[layer].value.any() and not gradients[layer].value.any()]
 
 
-def _is_done(series: Mapping[str, Series], facts: RunFacts) -> bool:
-    """Whether the gradients are next to nothing because the loss is as low as it gets."""
-    name, norms = roles.pick(series, "train_loss"), series.get(names.WHOLE_GRAD_NORM, Series.empty()).finite().value
-    if len(norms) < 2 * READINGS or facts.declares("adversarial"):
-        return False
-    if np.median(norms[-READINGS:]) > DONE * np.median(norms[:READINGS]):
-        return False
-    loss = series[name].finite().value if name else np.empty(0)
-    return not len(loss) or bool(loss[-1] - loss.min() <= NEAR * (loss[0] - loss.min()) and loss[0] > loss[-1])
-
-
 def _has_rate(series: Mapping[str, Series]) -> bool:
     """Whether the rate was above zero at the last readings: then nothing at all moving is no schedule."""
     rates = series[names.PROBE_LR].finite().value[-SKIP - READINGS :] if names.PROBE_LR in series else np.empty(0)
@@ -242,7 +230,7 @@ def _size(series: Mapping[str, Series], facts: RunFacts, moving: dict[str, float
     middle = float(np.median([*moving.values()]))
     if LOW <= middle <= HIGH or (middle > HIGH and facts.listed("optimizers") == ("LBFGS",)):
         return []
-    if middle < LOW and (done or names.PROBE_LR not in series or rate_left(series) < 0.5):
+    if middle < LOW and (done or names.PROBE_LR not in series or is_slowed(series)):
         return []
     high = middle > HIGH
     whole = series[names.WHOLE_UPDATE_RATIO].finite() if names.WHOLE_UPDATE_RATIO in series else None

@@ -69,7 +69,8 @@ def layers_line(data: Layers, width: int, paint: Paint) -> Text:
     if statistic in SHARES:
         scale, low, high = f"{paint.glyphs.warned} from {MUCH_DEAD:.0%}", 0.0, 1.0
     shades = joined([paint.text(SHADES[paint.glyphs.kind], "primary"), paint.text(_span(low, high), "quiet")], " ")
-    band = f"{LOW} below {BAND[0]:g}, {HIGH} above {BAND[1]:g}; target {TARGET:g}"
+    low_band = f"{LOW} below {BAND[0]:g}" if not data.excused else f"small ones not marked: {data.excused}"
+    band = f"{low_band}, {HIGH} above {BAND[1]:g}; target {TARGET:g}"
     count = f"{data.marked} of {len(data.layers)} layers marked"
     glyph, meaning = (paint.glyphs.warned, "warning") if data.marked else (paint.glyphs.passed, "success")
     parts = [
@@ -118,8 +119,9 @@ def layer_row(layer: Layer, data: Layers, width: int, paint: Paint) -> Text:
         number = _number(statistic, layer.value(statistic))
         line.append_text(paint.text(f" {sign}{fit(number, CELL - 2, right=True)}", colour))
     line.append(" ")
-    for value in layer.strip[:strip]:
-        line.append(*_cell(float(value), data, paint))
+    slowed = data.slowed if len(data.slowed) == len(layer.strip) else np.zeros(len(layer.strip), bool)
+    for value, excused in zip(layer.strip[:strip], slowed, strict=False):
+        line.append(*_cell(float(value), data, paint, excused=bool(excused)))
     line.truncate(max(0, width), overflow="ellipsis")
     return line
 
@@ -177,14 +179,17 @@ def _number(statistic: str, value: float) -> str:
     return f"{value:.0%}" if statistic in SHARES else format_number(value)
 
 
-def _cell(value: float, data: Layers, paint: Paint) -> tuple[str, Style]:
-    """One character of the heat map: nothing where nothing was, a sign where it is out of bounds, else a shade."""
+def _cell(value: float, data: Layers, paint: Paint, *, excused: bool) -> tuple[str, Style]:
+    """One character of the heat map: nothing where nothing was, a sign where it is out of bounds, else a shade.
+
+    excused: whether the rate had decayed, so that a small update is no fault.
+    """
     statistic, shades = data.view.statistic, SHADES[paint.glyphs.kind]
     if math.isnan(value):
         return " ", paint.style("faint")
     if math.isinf(value):
         return paint.glyphs.failed, paint.style("error", bold=True)
-    if statistic == names.UPDATE_RATIO and not BAND[0] <= value <= BAND[1]:
+    if statistic == names.UPDATE_RATIO and not (0 if excused else BAND[0]) <= value <= BAND[1]:
         return (LOW if value < TARGET else HIGH), paint.style("warning")
     if value == 0:
         return paint.glyphs.dot, paint.style("faint")
