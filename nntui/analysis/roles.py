@@ -120,8 +120,8 @@ def is_throughput(metric: str) -> bool:
     return bool(parts & {"throughput", "sps"}) or ({"samples", "second"} <= parts) or ({"samples", "sec"} <= parts)
 
 
-def pick(metrics: Iterable[str], role: str) -> str:
-    """The metric that best plays `train_loss`, `validation_loss`, `lr` or `throughput`; empty when none does.
+def pick(metrics: Iterable[str], role: str) -> str | None:
+    """The metric that best plays `train_loss`, `validation_loss`, `lr` or `throughput`; None when none does.
 
     The shortest name wins, then the first in alphabetical order: `train/loss` before `train/aux/loss`. What a check measures
     plays a part only where there is nothing else.
@@ -138,7 +138,7 @@ def pick(metrics: Iterable[str], role: str) -> str:
     if "loss" in role:  # an evidence bound rises, and some log its negative
         fitting = [name for name in fitting if "elbo" not in words(name) or "loss" in words(name)]
     plain = [name for name in fitting if "loss" in words(name)] if "loss" in role else fitting
-    return min(plain or fitting, key=_plainness, default="")
+    return min(plain or fitting, key=_plainness, default=None)
 
 
 def outcome(metrics: Iterable[str]) -> str:
@@ -147,7 +147,7 @@ def outcome(metrics: Iterable[str]) -> str:
     scores = [name for name in metrics if is_score(name)]
     validated = [name for name in scores if is_validation(name)]
     score = min(validated or scores, key=_plainness, default="")
-    return pick(metrics, "validation_loss") or score or pick(metrics, "train_loss")
+    return pick(metrics, "validation_loss") or score or pick(metrics, "train_loss") or ""
 
 
 def _plainness(name: str) -> tuple[int, int, str]:

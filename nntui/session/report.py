@@ -86,7 +86,7 @@ def report(snapshot: Snapshot, series: Callable[[str], Series]) -> Report:
     """The report of a run. snapshot: of a view with layers. series: the points of a metric."""
     metrics = [m.metric for m in snapshot.metrics]
     loss, validation, rate = (roles.pick(metrics, role) for role in ("train_loss", "validation_loss", "lr"))
-    clock = series(loss or validation or (metrics[0] if metrics else ""))
+    clock = series(loss or validation or next(iter(metrics), ""))
     alerts = sorted(snapshot.alerts, key=lambda one: one.step)
     troubled = [one for one in (*snapshot.checks, *alerts) if one.status in TROUBLE]
     found = [Told(one, clock.when(one.step)) for one in sorted(troubled, key=lambda one: max(one.step, -1))]
@@ -120,10 +120,9 @@ def restarts(head: Head) -> str:
     return f"started {head.launches:,} times{known}{replaced}"
 
 
-def _scores(validation: str, metrics: list[str], series: Callable[[str], Series]) -> tuple[Score, ...]:
+def _scores(validation: str | None, metrics: list[str], series: Callable[[str], Series]) -> tuple[Score, ...]:
     """The validation metrics at the step at which the validation loss was least."""
-    losses = series(validation).finite() if validation else None
-    if losses is None or not len(losses):
+    if validation is None or not len(losses := series(validation).finite()):
         return ()
     step = int(losses.step[int(np.argmin(losses.value))])
     rest = [m for m in metrics if m != validation and roles.is_validation(m) and not m.endswith(names.STANDARD_ERROR)]

@@ -248,7 +248,7 @@ class RunState:
             epoch=step / steps_per_epoch if steps_per_epoch > 0 and step >= 0 else math.nan,
             eta=(total - step) / pace(_longest(series) or Series.empty()) if going and total > step >= 0 else math.nan,
             loss=_last(series, loss),
-            loss_metric=loss,
+            loss_metric=loss or "",
             lr=_last(series, lr),
             samples_per_second=_last(series, speed),
             elapsed=max(0.0, ended - launches.begun(shown)),
@@ -368,5 +368,5 @@ def _listed(series: Mapping[str, Series], view: View) -> tuple[list[str], int]:
     return [*(metric for metric in series if not names.is_aside(metric)), *some], inside
 
 
-def _last(series: Mapping[str, Series], metric: str) -> float:
-    return float(series[metric].value[-1]) if metric in series else math.nan
+def _last(series: Mapping[str, Series], metric: str | None) -> float:
+    return float(series[metric].value[-1]) if metric is not None else math.nan

@@ -150,7 +150,7 @@ def system(
     span = (begun, ended if ended > begun else begun + 1.0)
     return System(
         readings={metric: _reading(one, span, view.columns) for metric, one in known.items()},
-        throughput=roles.pick(known, "throughput"),
+        throughput=roles.pick(known, "throughput") or "",
         timed=timed if names.STEP_SECONDS in known else "",
         processes=tuple(sorted(compared(processes), key=_order)),
         cores=int(_number(told.get("cores"), 0)),

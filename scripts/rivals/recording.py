@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from nntui import names
-from nntui.analysis import roles
+from nntui.analysis.readings import playing
 from nntui.analysis.series import Floats, Ints, RunFacts, Series
 
 NEVER = -1
@@ -32,7 +32,7 @@ class Recording:
 
     def role(self, role: str) -> Series:
         """The metric that plays a role of `nntui.analysis.roles`."""
-        return self.metric(roles.pick(self.series, role))
+        return playing(self.series, role) or Series.empty()
 
     @cached_property
     def losses(self) -> Series:

@@ -285,7 +285,7 @@ def test_clipping_counts_what_it_hides_and_hides_only_outliers() -> None:
 )
 def test_metrics_are_known_by_the_names_people_give(metric, role) -> None:
     for other in ("train_loss", "validation_loss", "lr", "throughput"):
-        assert roles.pick([metric], other) == (metric if other == role else "")
+        assert roles.pick([metric], other) == (metric if other == role else None)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_the_same_of_several_splits_belongs_together(metric, among, drawn) -> No
 
 
 def test_a_standard_error_is_no_loss() -> None:
-    assert roles.pick(["val/loss_stderr"], "validation_loss") == ""
+    assert roles.pick(["val/loss_stderr"], "validation_loss") is None
     assert roles.pick(["train/aux/loss", "train/loss", "train/loss_scale"], "train_loss") == "train/loss"
 
 

@@ -91,6 +91,16 @@ def test_the_head_says_where_the_run_is(make) -> None:
     assert head.state == "live"
 
 
+def test_a_metric_without_a_name_plays_no_part(make) -> None:
+    batch = make.points(steps=range(0, 50), **{"": 0.5})
+    state = state_of(make, make.poll(batch))
+    head = state.snapshot(View(), 100.0).head
+    assert head.loss_metric == ""
+    assert math.isnan(head.loss)
+    assert math.isnan(head.lr)
+    assert math.isnan(head.samples_per_second)
+
+
 def _as(kind: str, batch: Batch) -> Batch:
     return dataclasses.replace(batch, kind=kind)
 

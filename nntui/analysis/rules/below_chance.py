@@ -21,7 +21,7 @@ import numpy as np
 
 from nntui.analysis import roles
 from nntui.analysis.answers import Answers
-from nntui.analysis.readings import fresh, spread
+from nntui.analysis.readings import fresh, playing, spread
 from nntui.analysis.series import Floats, RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.analysis.trend import progress
@@ -68,7 +68,7 @@ def _learned(series: Mapping[str, Series]) -> bool:
 
 def _evaluations(score: Series, series: Mapping[str, Series]) -> Series:
     """One point for each evaluation: where the validation loss is a new one, if there is such a loss."""
-    loss = series.get(roles.pick(series, "validation_loss"))
+    loss = playing(series, "validation_loss")
     if loss is None:
         return score
     keep = np.isin(score.step, fresh(loss.finite()).step)

@@ -28,7 +28,7 @@ import numpy as np
 from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.answers import trailing
-from nntui.analysis.readings import fresh, rate_left
+from nntui.analysis.readings import fresh, playing, rate_left
 from nntui.analysis.series import Floats, Ints, RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -61,7 +61,7 @@ SCORES = frozenset({"acc", "accuracy", "f1", "auc", "auroc", "r2", "iou", "miou"
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding for each."""
-    name, training = roles.pick(series, "validation_loss"), series.get(roles.pick(series, "train_loss"))
+    name, training = roles.pick(series, "validation_loss"), playing(series, "train_loss")
     stale = [] if training is None or rate_left(series) < IDLE else _stale_answers(series, facts, training)
     if not name:
         return stale

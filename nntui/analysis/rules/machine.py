@@ -65,8 +65,8 @@ def _waiting(series: Mapping[str, Series]) -> list[Finding]:
 
 def _slower(series: Mapping[str, Series]) -> list[Finding]:
     name = names.SAMPLES_PER_SECOND if names.SAMPLES_PER_SECOND in series else roles.pick(series, "throughput")
-    last = newest(series, name, READINGS)
-    if last is None:
+    last = None if name is None else newest(series, name, READINGS)
+    if name is None or last is None:
         return []
     whole = series[name].finite().value
     if len(whole) < HISTORY:

@@ -19,9 +19,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from nntui import names
 from nntui.analysis import roles
-from nntui.analysis.readings import fresh, spread
+from nntui.analysis.readings import fresh, rates, spread
 from nntui.analysis.series import Floats, RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
@@ -142,9 +141,5 @@ def _within(points: Series, first: int, last: int) -> Floats:
 
 
 def _rate_changed(series: Mapping[str, Series], first: int, last: int) -> bool:
-    for name in (names.PROBE_LR, roles.pick(series, "lr")):
-        if name in series:
-            rates = _within(series[name].finite(), first, last)
-            if len(rates) and float(rates.max()) > SAME_RATE * float(rates.min()):
-                return True
-    return False
+    known = (_within(one.finite(), first, last) for one in rates(series))
+    return any(len(rate) and float(rate.max()) > SAME_RATE * float(rate.min()) for rate in known)

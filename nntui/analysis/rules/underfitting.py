@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntui.analysis import roles
+from nntui.analysis.readings import playing
 from nntui.analysis.series import RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.analysis.trend import Trend, thinned, trend
@@ -40,7 +41,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     points = series[name].finite()
     if len(points) < LEAST:
         return []
-    validation = series.get(roles.pick(series, "validation_loss"))
+    validation = playing(series, "validation_loss")
     seen = np.empty(0) if validation is None else validation.finite().value
     if len(seen) and seen.min() < constant - MARGIN * abs(constant):
         return []
