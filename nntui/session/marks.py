@@ -23,23 +23,25 @@ from nntui.session.tracks import BLOCK, XScale
 
 LR_JUMP = 1.9
 """Factor between two neighbouring learning rates from which the change is marked."""
+ISOLATED = 2.0
+"""Times the change before it, both as logarithms, from which a change is a jump: no schedule that bends to zero ends with one."""
 UNMARKED = frozenset({"start", "resume", "end", "task", "system", "inputs", "watch", "lost", "exception", "output"})
 """Events that the recorder and the probes write of themselves: what they mean is seen elsewhere."""
 
 
 class Jumps:
-    """Where a learning rate jumps by LR_JUMP or more from one point to the next; the newest MARK_LIMIT."""
+    """Where a rate jumps from one point to the next, by LR_JUMP or more and not as it did before; the newest MARK_LIMIT."""
 
     def __init__(self) -> None:
         self._era = self._seen = 0
-        self._last = math.nan
+        self._last = self._change = math.nan
         self._found: deque[tuple[int, float]] = deque(maxlen=MARK_LIMIT)
 
     def marks(self, lineage: Lineage, scale: XScale, axis: XAxis) -> list[Mark]:
         """They, of the series as it is now."""
         series = lineage.current
         if lineage.era != self._era or len(series) < self._seen:
-            self._era, self._seen, self._last = lineage.era, 0, math.nan
+            self._era, self._seen, self._last, self._change = lineage.era, 0, math.nan, math.nan
             self._found.clear()
         for start in range(self._seen, len(series), BLOCK):
             self._look(np.abs(series.value[start : start + BLOCK]))
@@ -51,9 +53,11 @@ class Jumps:
         if len(known):
             # the ratio of a subnormal rate to any other would overflow
             changes = np.diff(np.log(np.concatenate([[self._last], value[known]])))
-            large = np.flatnonzero(np.abs(changes) >= math.log(LR_JUMP))
+            before = np.concatenate([[self._change], changes[:-1]])
+            bent = ISOLATED * np.abs(np.where(before * changes > 0, before, 0.0))
+            large = np.flatnonzero((np.abs(changes) >= math.log(LR_JUMP)) & (np.abs(changes) > bent))
             self._found.extend(zip((self._seen + known[large]).tolist(), changes[large].tolist(), strict=True))
-            self._last = float(value[known[-1]])
+            self._last, self._change = float(value[known[-1]]), float(changes[-1])
         self._seen += len(value)
 
 

@@ -299,6 +299,17 @@ def test_a_drop_of_the_rate_is_marked(make) -> None:
     assert [(m.x, m.label) for m in plot.marks if m.label.startswith("lr")] == [(60.0, "lr÷10")]
 
 
+@pytest.mark.parametrize("total", [100, 1500])
+def test_the_end_of_a_cosine_is_no_drop_of_the_rate(make, total) -> None:
+    rate = 5e-4 * (1 + np.cos(np.pi * np.arange(total) / total))
+    state = RunState("run", "runs/run")
+    for part in np.array_split(np.arange(total), 7):
+        batch = make.points(steps=part.tolist(), loss=1.0, lr=rate[part].tolist())
+        state.fold(make.poll(batch), 100.0, make.wall)
+        plot = state.snapshot(View((PlotView("main", ("loss",), 50),)), 100.0).plots["main"]
+    assert [m for m in plot.marks if m.label.startswith("lr")] == []
+
+
 def test_only_what_is_listed_and_changed_is_summed_up_again(make, monkeypatch) -> None:
     from nntui.session import plotting
 
