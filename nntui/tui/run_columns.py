@@ -110,7 +110,7 @@ def _figures(runs: Runs, curve: Curve | None) -> list[Column]:
         "done": Column("done", "%", 4, lambda row: words.percent(row[0])),
         "best": Column("best", best, max(NUMBER_WIDTH, len(best) + 1), lambda row: words.best(row[1])),
         "loss": Column("loss", "loss", NUMBER_WIDTH, lambda row: words.loss(row[0])),
-        "lr": Column("lr", "lr", 7, lambda row: words.lr(row[0])),
+        "lr": Column("lr", "lr", 8, lambda row: words.lr(row[0])),
         "ran": Column("ran", "ran", 6, lambda row: words.ran(row[0])),
         "age": Column("age", "data", 6, lambda row: age(row[2] - row[0].newest)),
         "curve": Column(

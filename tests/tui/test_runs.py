@@ -512,3 +512,15 @@ def test_the_heading_of_short_names_is_whole() -> None:
         titles = columns(Runs(Listing(ROOT, rows), rows), room).titles
         assert titles.split()[0] == "run"
         assert cell_len(titles) <= room
+
+
+@pytest.mark.parametrize("width", [64, 72, 80])
+def test_the_last_heading_ends_where_its_column_ends(
+    play: Callable[..., SimpleNamespace], three: dict[str, Any], width: int
+) -> None:
+    async def steps(app: NntuiApp, keys: Callable[..., Awaitable[list[str]]]) -> None:
+        for pressed in ((), ("p",)):
+            title = next(line for line in await keys(*pressed) if " state " in line)
+            assert "…" not in title
+
+    play(steps, size=(width, 24), **three)

@@ -76,7 +76,7 @@ def filter_line(runs: Runs, width: int, paint: Paint) -> Text:
 def titles_line(table: Columns, sort: str, width: int, paint: Paint) -> Text:
     """The titles, from the state on; that of the column by which the runs are ordered stands out."""
     name, turned = sort.removeprefix("-"), sort.startswith("-")
-    line = paint.text(f"    {fit('state', STATE_WIDTH)}  ", "quiet")
+    line = paint.text(f"  {fit('state', STATE_WIDTH)}  ", "quiet")
     line.append_text(paint.text(fit("run", table.name), "accent" if name == "name" else "quiet"))
     for column in table.shown:
         chosen = column.key == name

@@ -288,8 +288,9 @@ class RunsScreen(BrowseScreen):
     def _titles(self, width: int, height: int) -> list[Text]:
         if not self.items():
             return [Text()]
+        before = "    " if self.run_app.pins else "  "  # as before a row: the cursor and the sign of a pinned run
         line = titles_line(self._table(self._width()), self.runs.view.sort, self._width(), self.run_app.paint)
-        return [joined([Text("  " if self.run_app.pins else ""), line], "")]
+        return [joined([Text(before), line], "")]
 
     def _head(self, width: int, height: int) -> list[Text]:
         return [head_line(self.runs, width, self.run_app.paint, looked=self.run_app.looked)]
