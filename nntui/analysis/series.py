@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any, cast
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from nntui.analysis.answers import Answers
 from nntui.finding import Finding
+from nntui.intents import declares
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -97,11 +97,7 @@ class RunFacts:
 
     def declares(self, intent: str, layer: str = "") -> bool:
         """Whether an intent was declared, for a layer where it names some."""
-        for one in self.declared:
-            name, _, pattern = one.partition(":")
-            if name == intent and (not pattern or not layer or fnmatchcase(layer, pattern)):
-                return True
-        return False
+        return declares(self.declared, intent, layer)
 
 
 def pace(points: Series) -> float:

@@ -15,7 +15,8 @@ from nntui.checks.experiment import is_classification
 from nntui.checks.guard import same_randomness
 from nntui.checks.references import class_axis
 from nntui.checks.sequence import sequences
-from nntui.checks.task import INTENTS, Task, tensors
+from nntui.checks.task import Task, tensors
+from nntui.intents import INTENTS
 
 SIZE = 64
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase as fnmatch
 from typing import Any, Literal, Self, cast
 from weakref import WeakKeyDictionary
 
@@ -17,21 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from nntui.intents import declares
+
 LABEL_KEYS = ("labels", "label", "targets", "target", "y")
-INTENTS = {
-    "contrastive": "examples are meant to meet, and no constant prediction has a meaning",
-    "bidirectional": "outputs may depend on what comes later, though targets are the inputs one step on",
-    "frozen": "parameters that match `frozen:PATTERN` are meant to get no gradient, or all where no pattern is given",
-    "sum": "the loss is meant to be a sum over examples",
-    "accumulate": "gradients are meant to be added up over so many batches, as in `accumulate:4`",
-    "curriculum": "examples are meant to come in an order",
-    "augmentation": "examples are meant to be drawn anew at every reading",
-    "reconstruction": "targets are meant to be the inputs, or a part of them",
-    "repeated": "examples are meant to occur more than once, across the splits too",
-    "shift": "the splits are meant to differ",
-    "stateful": "outputs are meant to depend on what was fed before",
-}
-"""What a task can declare, and what it says."""
 Source = Dataset[Any] | DataLoader[Any] | Sequence[Any] | Iterable[Any] | Callable[[], Any]
 
 
@@ -77,7 +64,7 @@ class Task:
     functions: Sequence[tuple[Callable[..., Any], Callable[..., Any], Any]] = ()
     """(fast, reference, inputs): pairs that must agree, see `nntui.checks.matches`."""
     declared: Sequence[str] = ()
-    """Intent that silences, see INTENTS."""
+    """Intent that silences, see `nntui.intents`."""
 
     def __post_init__(self) -> None:
         """Raises TaskError for what could only fail later, and less clearly."""
@@ -257,11 +244,7 @@ class Task:
 
     def declares(self, intent: str, name: str = "") -> bool:
         """Whether the user declared this intent, for a `name` where it has a pattern (`frozen:encoder.*`)."""
-        for word in self.declared:
-            kind, _, pattern = word.partition(":")
-            if kind == intent and (not pattern or not name or fnmatch(name, pattern)):
-                return True
-        return False
+        return declares(self.declared, intent, name)
 
 
 _anew: WeakKeyDictionary[Task, bool] = WeakKeyDictionary()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nntui import unmodified
 from nntui.cli import UsageError
+from nntui.intents import unknown
 
 CANNOT_RUN, NO_COMMAND = 126, 127
 """Exit codes of env, nohup, timeout and the shells."""
@@ -31,6 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise UsageError("found no command; expected one, as in `nntui run -- python train.py`.")
+    odd = unknown(arguments.declare)
+    if odd:
+        raise UsageError(f"--declare: {odd}")
     try:
         environ = _prepare(arguments, command)
     except OSError as error:  # the working directory is gone

@@ -6,7 +6,7 @@ Owns how they become rows, and which runs were told of a model. Invariants: wait
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nntui import names
+from nntui.intents import unknown
 from nntui.probes.description import described
 from nntui.probes.layers import Layer
 from nntui.probes.parameters import gathered
@@ -31,6 +32,15 @@ def was_watched(run: Run) -> bool:
     before = run in _WATCHED
     _WATCHED.add(run)
     return before
+
+
+def meant(declared: str | Iterable[str], run: Run | None) -> tuple[str, ...]:
+    """The words that somebody has declared, one or several; the run is told of those that mean nothing."""
+    words = (declared,) if isinstance(declared, str) else tuple(map(str, declared))
+    odd = unknown(words)
+    if odd and run is not None:
+        run.event("declared", f"declared: {odd}", level="warn")
+    return words
 
 
 def hand_over(run: Run, found: Mapping[str, Any], step: int, device: torch.device | None) -> None:

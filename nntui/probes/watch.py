@@ -32,7 +32,7 @@ from nntui.probes.pace import Pace
 from nntui.probes.scale import Scale
 from nntui.probes.several import Several, models_of
 from nntui.probes.stale import Stale
-from nntui.probes.telling import hand_over, tell, was_watched
+from nntui.probes.telling import hand_over, meant, tell, was_watched
 from nntui.probes.updates import Updates, has_closure
 from nntui.recorder.run import Run
 
@@ -48,7 +48,7 @@ def watch(
     scheduler: Any = None,
     scaler: Any = None,
     every: int | None = None,
-    declared: Iterable[str] = (),
+    declared: str | Iterable[str] = (),
 ) -> Watch:
     """Record what goes on inside a model while it trains.
 
@@ -56,7 +56,7 @@ def watch(
     any that updates the model, as they come; with several, the updates of the first are the steps. run: where to; None records
     nothing. scheduler: is named, no more. scaler: a GradScaler, for its scale and the attempts it skips. every: look at each so
     many updates; None looks often at first, then so often that all takes about one percent of the time at most
-    (`scripts/bench_probes.py`). declared: what is meant, as for `nntui.Task`.
+    (`scripts/bench_probes.py`). declared: what is meant, words of `nntui.intents`.
 
     Metrics are those of `nntui.names`, at the step of the update (updates completed before it). NaN and infinities are
     recorded as they are. Raises TypeError when the model is no Module; never anything later. Training stays what it was,
@@ -67,7 +67,7 @@ def watch(
     known = [] if optimizer is None else [optimizer] if isinstance(optimizer, torch.optim.Optimizer) else [*optimizer]
     if isinstance(model, nn.ModuleList | nn.ModuleDict) and type(model).forward is nn.Module.forward:
         model = Several(dict(model.named_children()))
-    return Watch(model, known, run, scheduler, scaler, every, tuple(declared))
+    return Watch(model, known, run, scheduler, scaler, every, meant(declared, run))
 
 
 def _nothing(optimizer: torch.optim.Optimizer, given: Any, named: Any) -> None:

@@ -391,6 +391,22 @@ def test_what_is_watched_is_told_once(recorded, loop, mlp) -> None:
     assert "layer/0/activation_mean" in found
 
 
+@pytest.mark.parametrize(
+    ("declared", "words", "told"),
+    [("contrastive", '["contrastive"]', []), (["sum", "shfit"], '["sum", "shfit"]', ["declared: found 'shfit'"])],
+)
+def test_one_word_can_be_declared_and_one_that_says_nothing_is_told(recorded, loop, mlp, declared, words, told) -> None:
+    training = loop(mlp())
+
+    def run_it(run) -> None:
+        with nntui.watch(training.model, training.optimizer, run, declared=declared):
+            training.steps(1)
+
+    _, events = recorded(run_it)
+    assert any(f'"declared": {words}' in event["data"] for event in events if event["event"] == names.WATCH_EVENT)
+    assert [event["message"].partition(",")[0] for event in events if event["level"] == "warn"] == told
+
+
 @pytest.mark.parametrize("every", [None, 1])
 @pytest.mark.parametrize("kind", ["dropout", "batch norm", "recurrent"])
 def test_training_is_what_it_would_be_bit_by_bit(recorded, loop, kind: str, every) -> None:

@@ -115,6 +115,14 @@ def test_what_cannot_be_run_is_said_as_shells_say_it(shell, tmp_path: Path, comm
     assert "Traceback" not in found.stderr
 
 
+def test_a_word_that_declares_nothing_is_refused_before_anything_is_run(shell) -> None:
+    found = shell("echo", "ran", recorded=True, options=("--declare", "frozen:0", "--declare", "frosen"))
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith(
+        "nntui run: --declare: found 'frosen', which says nothing here; expected accumulate, "
+    )
+
+
 def test_where_the_run_will_be_is_said_in_one_line_unless_it_is_not_wanted(shell, tmp_path: Path) -> None:
     assert shell("true", recorded=True).stderr == (
         "nntui: recording into run from the first update on; to see it: nntui watch run --wait\n"
