@@ -76,7 +76,7 @@ def linear_ticks(low: float, high: float, count: int) -> Ticks:
 def decade_ticks(low: float, high: float, count: int) -> Ticks:
     """Powers of ten inside [low, high], thinned to about `count`; with 2 and 5 between them when there are few.
 
-    low, high: positive. Falls back to linear ticks within less than a factor of about 2.5.
+    low, high: positive. Falls back to linear ticks where that leaves one or two of several.
     """
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     decades = list(range(first, last + 1))
@@ -85,10 +85,11 @@ def decade_ticks(low: float, high: float, count: int) -> Ticks:
         return tuple(
             (10.0**d, f"10{str(d).translate(_SUPERSCRIPT)}") for d in decades if d % stride == 0 or stride == 1
         )
-    if high / low < 2.5:
-        return tuple((p, text) for p, text in linear_ticks(low, high, count) if p > 0)
     fine = [m * 10.0**d for d in range(first - 1, last + 1) for m in (1, 2, 5)]
-    return tuple((p, format_number(p, 2)) for p in fine if low * (1 - 1e-9) <= p <= high * (1 + 1e-9))
+    inside = [p for p in fine if low * (1 - 1e-9) <= p <= high * (1 + 1e-9)]
+    if len(inside) < min(3, count):
+        return tuple((p, text) for p, text in linear_ticks(low, high, count) if p > 0)
+    return tuple((p, format_number(p, 2)) for p in inside)
 
 
 def count_ticks(low: float, high: float, count: int) -> Ticks:

@@ -164,6 +164,11 @@ def test_decade_ticks_lie_inside(low, ratio, count) -> None:
         assert low * 0.999 <= position <= low * ratio * 1.001
 
 
+@given(st.floats(1e-6, 1e6), st.floats(1.2, 1e12), st.integers(4, 8))
+def test_a_logarithmic_y_has_ticks_enough_to_be_read(low, ratio, count) -> None:
+    assert len(ticks.decade_ticks(low, low * ratio, count)) >= 2
+
+
 @given(
     st.floats(1e-6, 1e6), st.floats(1.5, 1e12), st.integers(2, 8), st.sampled_from(["spread_ticks", "spread_durations"])
 )
