@@ -124,7 +124,7 @@ def _head(head: Head, now: float) -> str:
         parts.append(f"{safe(head.loss_metric)} {format_number(head.loss)}")
     if math.isfinite(head.lr):
         parts.append(f"lr {format_number(head.lr)}")
-    parts += [f"ran {format_duration(head.elapsed)}", f"data {age(now - head.newest)} old"]
+    parts += [f"ran {format_duration(head.elapsed)}", f"data {age(now - head.newest)}"]
     reason = f"\n{safe(head.state_reason)}" if head.state_reason else ""
     return "  ".join(parts) + reason
 
