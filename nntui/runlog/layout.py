@@ -83,6 +83,12 @@ class Manifest:
     seed: str = ""
     """Seed of torch's generator when the run was opened, set or drawn, in digits; empty without torch."""
 
+    @property
+    def process(self) -> str:
+        """What tells the process from any other; empty where nothing does."""
+        known = self.pid >= 0 and self.pid_start >= 0 and self.boot_id
+        return f"{self.boot_id} {self.pid_namespace} {self.pid} {self.pid_start}" if known else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Code:

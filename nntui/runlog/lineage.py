@@ -1,7 +1,7 @@
 """Which points a restart replaced.
 
 Owns the one rule of superseding, shared by every reader. Pure: no files, no clock.
-Invariant: a point is superseded only by a launch of the same rank that began after its own writer was over.
+Invariant: a point is superseded only by a later launch of the same rank, in the same process or after its own writer was over.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Launch:
     last_ns: int = 0
     """Unix time of its last sign of life (end, beat); 0: unknown. What began before that ran beside it: an evaluation
     job hides nothing of its trainer, also when both are long over."""
+    process: str = ""
+    """One that opens a run again starts over, though nobody has finished the one before: a cell of a notebook. Empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,19 @@ def cuts(launches: Iterable[Launch]) -> dict[str, Cut]:
     result: dict[str, Cut] = {}
     for position, earlier in enumerate(ordered):
         everything, metrics = NEVER, {}
-        if earlier.over:
-            for later in ordered[position + 1 :]:
-                if later.rank != earlier.rank or later.started_ns < earlier.last_ns:
-                    continue
-                if later.resume_step >= 0:
-                    everything = min(everything, later.resume_step)
-                else:
-                    for metric, step in later.first_steps.items():
-                        metrics[metric] = min(metrics.get(metric, NEVER), step)
+        for later in ordered[position + 1 :]:
+            if not _comes_back(earlier, later):
+                continue
+            if later.resume_step >= 0:
+                everything = min(everything, later.resume_step)
+            else:
+                for metric, step in later.first_steps.items():
+                    metrics[metric] = min(metrics.get(metric, NEVER), step)
         result[earlier.writer] = Cut(everything, metrics)
     return result
+
+
+def _comes_back(earlier: Launch, later: Launch) -> bool:
+    """Whether the later one took up what the earlier one did."""
+    again = earlier.process != "" and earlier.process == later.process
+    return later.rank == earlier.rank and (again or (earlier.over and later.started_ns >= earlier.last_ns))

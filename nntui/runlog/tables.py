@@ -163,6 +163,7 @@ def _launch(writer: Writer, points: pa.Table | None) -> Launch:
         is_over(writer),
         first,
         newest_sign_ns(writer),
+        manifest.process,
     )
 
 

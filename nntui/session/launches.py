@@ -67,6 +67,7 @@ class Launches:
             self.states[name][0] in OVER,
             first_steps(name) if manifest.resume_step < 0 and len(self.states) > 1 else {},
             newest_sign_ns(writer),
+            manifest.process,
         )
 
     @property

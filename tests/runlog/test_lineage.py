@@ -45,6 +45,14 @@ def test_a_restart_after_the_last_sign_of_life_does():
     assert cuts([_launch("a", 1, last=2), _launch("b", 2, resume=0)])["a"].step("loss") == 0
 
 
+@pytest.mark.parametrize(("process", "step"), [("boot 7", 0), ("boot 8", NEVER), ("", NEVER)])
+def test_a_process_that_opens_the_run_again_starts_over(process, step):
+    """Of two cells of a notebook nobody finishes the first."""
+    first = Launch("a", 0, 1, -1, False, {"loss": 0}, 9, "boot 7" if process else "")
+    cut = cuts([first, Launch("b", 0, 2, -1, False, {"loss": 0}, 9, process)])
+    assert (cut["a"].step("loss"), cut["a"].step("val/loss"), cut["b"].step("loss")) == (step, NEVER, NEVER)
+
+
 _launches = st.lists(
     st.builds(
         Launch,
@@ -55,6 +63,7 @@ _launches = st.lists(
         over=st.booleans(),
         first_steps=st.dictionaries(st.sampled_from(["loss", "acc"]), st.integers(0, 20)),
         last_ns=st.integers(0, 60),
+        process=st.sampled_from(["", "x", "y"]),
     ),
     unique_by=lambda launch: launch.writer,
     max_size=6,
@@ -69,10 +78,9 @@ def test_a_step_is_cut_exactly_when_some_later_launch_of_the_rank_came_back_to_i
         steps = [
             later.resume_step if later.resume_step >= 0 else later.first_steps.get(metric, NEVER)
             for later in launches
-            if earlier.over
-            and later.rank == earlier.rank
+            if later.rank == earlier.rank
             and (later.started_ns, later.writer) > (earlier.started_ns, earlier.writer)
-            and later.started_ns >= earlier.last_ns
+            and ((earlier.over and later.started_ns >= earlier.last_ns) or (later.process == earlier.process != ""))
         ]
         assert cut[earlier.writer].step(metric) == min(steps, default=NEVER)
 
