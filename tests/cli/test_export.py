@@ -104,6 +104,7 @@ def test_a_plot_is_a_vector_file(recorded: Path, tmp_path: Path, light: bool) ->
     ("words", "said"),
     [
         (["--kind", "predictions"], "csv holds no lists (shape, data)"),
+        (["--out", "nowhere/x.csv"], "there is no folder nowhere"),
         (["--kind", "alerts"], "expected --format json"),
         (["--kind", "events", "--format", "svg"], "expected metrics"),
         (["--kind", "events", "--metric", "x"], "expected it with metrics or system"),
