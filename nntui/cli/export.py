@@ -115,8 +115,6 @@ def _check(form: str, kind: str, patterns: Sequence[str] | None, out: Path | Non
         raise UsageError(f"--metric with --kind {kind}; expected it with metrics or system.")
     if out is None and form == "parquet" and sys.stdout.isatty():
         raise UsageError("parquet on a terminal; expected --out FILE.")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}; expected one that exists.")
     if out is not None and any(layout.is_run(folder) for folder in out.absolute().parents):
         raise UsageError(
             f"--out {out}: inside a run folder; expected another place: nothing but its recorder writes there."
@@ -151,5 +149,7 @@ def _put(write: Any, out: Path | None) -> None:
         with part.open("wb") as sink:
             write(sink)
         part.replace(out)
+    except OSError as error:  # says the name that was asked for
+        raise OSError(error.errno, error.strerror, str(out)) from None
     finally:
         part.unlink(missing_ok=True)
