@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from nntui.analysis.series import Series
 from nntui.analysis.ticks import format_number
 from nntui.session import plotting
 from nntui.session.columns import Lineage
+from nntui.session.drawing import Drawing
 from nntui.session.snapshot import PIN_LIMIT, Mark, PlotData, PlotView
 from nntui.tui.glyphs import SETS
 from nntui.tui.paint import Paint
@@ -336,3 +338,24 @@ def test_runs_that_hide_each_other_and_runs_without_a_point_are_drawn(tui: Simpl
             for width, height in ((20, 4), (30, 6), (80, 24)):
                 lines = drawn(data, width, height, cursor=2.0)
                 assert [len(line) for line in lines] == [width] * height
+
+
+@pytest.mark.parametrize(
+    ("axis", "cursor", "said"), [("step", 1500.0, "@699"), ("relative", 1500.0, "@11m39s"), ("epoch", 15.0, "@6.99")]
+)
+def test_the_crosshair_says_of_a_run_that_was_over_by_then_where_its_values_lie(
+    axis: Any, cursor: float, said: str
+) -> None:
+    def run(points: int) -> plotting.Drawn:
+        step = np.arange(points)
+        one = Series("loss", step, 1e9 + step, np.linspace(3.0, 1.0, points))
+        return plotting.Drawn([Lineage(one)], plotting.XScale(100, 1e9))
+
+    def title(*runs: int) -> str:
+        view = PlotView("main", ("loss",), raster_columns(100, "braille"), x=axis, readings=100)
+        data = Drawing().plots([view], lambda _: [run(points) for points in runs], lambda _: [], {})["main"]
+        return drawn(data, 100, 14, cursor=cursor)[0]
+
+    assert said in title(2000, 700)
+    assert said in title(700, 2000), "also where it is the open one"
+    assert "@" not in title(2000, 2000)

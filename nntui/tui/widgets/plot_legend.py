@@ -169,8 +169,8 @@ def _value(one: PlottedSeries, found: Reading | None, data: PlotData, detail: in
     if math.isnan(found.x):
         return "–"
     words = format_number(found.value, 5)
-    if not found.here and detail >= 1 and data.view.x == "step":
-        words += f" @{found.x:,.0f}"
+    if not found.here and detail >= 1:
+        words += f" {_at(found.x, data)}"
     smoothed = data.view.smoothing > 0 and math.isfinite(found.line)
     if found.here and found.low < found.high and detail >= (3 if smoothed else 2):
         words += f" [{format_number(found.low)}, {format_number(found.high)}]"
@@ -191,15 +191,21 @@ def _named(one: PlottedSeries, value: str, room: int, data: PlotData, paint: Pai
 def _along(data: PlotData, cross: Crosshair, paint: Paint) -> list[Text]:
     """Of each run drawn along its number and its values; of the other ranks their extremes."""
     found: list[Text] = []
-    runs: dict[int, list[str]] = {}
+    runs: dict[int, list[Reading]] = {}
     for one in (s for s in data.series if not s.superseded):
         here = reading(one, data, cross)
         if one.ranks and math.isfinite(here.low):
             words = f"+{one.ranks} [{format_number(here.low)}, {format_number(here.high)}]"
             found.append(paint.text(words, "quiet"))
         elif one.run and math.isfinite(here.x):
-            runs.setdefault(one.run, []).append(format_number(here.value))
-    found += [
-        Text(f"{run} {' '.join(values)}", paint.series(run), end="", no_wrap=True) for run, values in runs.items()
-    ]
+            runs.setdefault(one.run, []).append(here)
+    for run, known in runs.items():
+        words = " ".join([str(run), *(format_number(one.value) for one in known)])
+        over = "" if any(one.here for one in known) else f" {_at(max(one.x for one in known), data)}"
+        found.append(Text(words + over, paint.series(run), end="", no_wrap=True))
     return found
+
+
+def _at(x: float, data: PlotData) -> str:
+    """Where a value lies that is not under the crosshair."""
+    return f"@{x_words(data, x).partition(' ')[2]}" if data.view.x != "wall" else f"@{x_words(data, x)}"
