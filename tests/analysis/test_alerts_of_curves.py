@@ -60,6 +60,27 @@ def test_gradients_of_one_norm_are_always_clipped(differ: float, found: bool, op
 
 
 @pytest.mark.parametrize(
+    ("planned", "last", "status"),
+    [
+        (400, 96, "info"),  # at first gradients are large, and a sound limit clips them all
+        (400, 104, "warn"),
+        (100_000, 496, "info"),
+        (100_000, 504, "warn"),
+        (0, 496, "info"),
+        (0, 504, "warn"),
+    ],
+)
+def test_clipping_within_the_beginning_is_information(planned: int, last: int, status: str) -> None:
+    norms = line(names.WHOLE_GRAD_NORM, [0.5] * (last // 8 + 1), 8)
+    found = told(clipping, norms, watched={"optimizers": ["SGD"]}, total_steps=planned)
+    assert found == [("live.clipping", status)]
+    later = line(names.WHOLE_GRAD_NORM, [*np.linspace(3, 1, 80), *[0.5] * 8], 8)
+    assert told(clipping, later, watched={"optimizers": ["SGD"]}, total_steps=planned or 400) == [
+        ("live.clipping", "info")
+    ], "it counts from the last that was not clipped"
+
+
+@pytest.mark.parametrize(
     ("gaps", "found"),
     [
         ([0.6, 0.6, 0.6, 0.6], True),

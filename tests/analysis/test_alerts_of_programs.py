@@ -89,6 +89,20 @@ def test_a_training_that_is_done_moves_nothing_any_more(ratios: list[dict[str, S
     assert ("live.frozen", "warn") in told(updates, *ratios, never, RATE, FELL, CONVERGED), "it has never moved"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ([0.17, 0.16, 0.14, 0.1], [0.1, 0.1, 0.07, 0.05], False),  # weights that grow into noise of one size
+        ([0.19, 0.14, 0.12, 0.11], [0.19, 0.14, 0.12, 0.11], True),  # it falls, and is still too much
+        ([0.04, 0.2, 0.3, 0.2], [0.04, 0.2, 0.3, 0.2], True),
+        ([0.2, 0.2, 0.2, 0.3], [0.2, 0.2, 0.2, 0.01], True),  # half of the layers
+    ],
+)
+def test_updates_that_the_weights_have_grown_into_are_no_longer_told(first, second, found: bool) -> None:
+    parts = [line(f"layer/{name}/update_ratio", [0.2] * 4 + of) for name, of in (("a", first), ("b", second))]
+    assert told(updates, *parts) == ([("live.update_ratio", "warn")] if found else [])
+
+
 def test_a_step_of_lbfgs_is_many_updates() -> None:
     ratios = line("layer/a/update_ratio", [0.3] * 12)
     assert told(updates, ratios, watched={"optimizers": ["SGD"]})

@@ -8,14 +8,15 @@ is below ROUNDED of its peak: then the schedule is what is to be told. One that 
 between two looks, which the norm of its weights tells. So is it of a layer whose weights and gradients have been exactly zero at
 all looks. Readings at which they want none (requires_grad=False) accuse nobody: somebody has said so, for a phase or for good,
 and which of the two a run cannot tell before it ends; where all of the last ones are such, that is information. (2) The median
-over layers of the update ratio is above HIGH: a tenth of a weight in one update; or below LOW, of which a hundred thousand
-updates are needed to move as far as a weight is large, while the rate is not on its way up or down (within half of its peak).
-Neither a layer that has moved and rests now nor a small ratio is told of where the training is done: the gradients and the
-loss, no player's, say that it is (`readings.is_done`). One step of LBFGS is many
-updates, whose lengths it looks for itself. (3) In one update the median over layers was above THROWN, and of the AFTER training
-losses that follow one is above twice the one before; or it was above MOVED, as much as the weights themselves, and one is above
-FAR times the one before: the weights were thrown away, whatever is made of them since. Healthy training is around 1e-3 (CS231n
-notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at first: the first SKIP readings are left out).
+over layers of the update ratio is above HIGH, at the newest reading too (weights that begin small grow into the updates): a tenth
+of a weight in one update; or below LOW, of which a hundred thousand updates are needed to move as far as a weight is large, while
+the rate is not on its way up or down (within half of its peak). Neither a layer that has moved and rests now nor a small ratio
+is told of where the training is done: the gradients and the loss, no player's, say that it is (`readings.is_done`). One step of
+LBFGS is many updates, whose lengths it looks for itself. (3) In one update the median over layers was above THROWN, and of the
+AFTER training losses that follow one is above twice the one before; or it was above MOVED, as much as the weights themselves,
+and one is above FAR times the one before: the weights were thrown away, whatever is made of them since. Healthy training is
+around 1e-3 (CS231n notes, part 3). Wrong when: weights begin at or near zero (their ratio is large at first: the first SKIP
+readings are left out).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from nntui import names
 from nntui.analysis import roles
 from nntui.analysis.readings import ROUNDED, is_done, is_slowed, named, of_layers, rate_left, since
 from nntui.analysis.rules import unheld
-from nntui.analysis.series import RunFacts, Series
+from nntui.analysis.series import Floats, RunFacts, Series
 from nntui.analysis.ticks import format_number
 from nntui.finding import Finding
 
@@ -57,7 +58,7 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     recent = {layer: points.value[-READINGS:] for layer, points in ratios.items()}
     still = _standing({layer: _moves(series, layer)[~_frozen_at(series, layer)] for layer in ratios})
     resting = [layer for layer, values in recent.items() if not values.any() and layer not in still]
-    moving = {layer: float(np.median(values)) for layer, values in recent.items() if values.any()}
+    moving = {layer: values for layer, values in recent.items() if values.any()}
     frozen = [layer for layer in still if not (done and _moves(series, layer).any())] + _at_zero(series)
     frozen = [layer for layer in frozen if not facts.declares("frozen", layer)]
     found = (_accused(series, frozen, len(ratios)) if moving or _has_rate(series) else []) or unused
@@ -226,9 +227,10 @@ def _still_since(series: Mapping[str, Series], layer: str) -> int:
     return int(points.step[min(len(points) - 1, int(moved[-1]) + 1 if len(moved) else 0)])
 
 
-def _size(series: Mapping[str, Series], facts: RunFacts, moving: dict[str, float], *, done: bool) -> list[Finding]:
-    middle = float(np.median([*moving.values()]))
-    if LOW <= middle <= HIGH or (middle > HIGH and facts.listed("optimizers") == ("LBFGS",)):
+def _size(series: Mapping[str, Series], facts: RunFacts, recent: dict[str, Floats], *, done: bool) -> list[Finding]:
+    moving = {layer: float(np.median(values)) for layer, values in recent.items()}
+    middle, now = float(np.median([*moving.values()])), float(np.median([values[-1] for values in recent.values()]))
+    if LOW <= middle <= HIGH or (middle > HIGH and (now <= HIGH or facts.listed("optimizers") == ("LBFGS",))):
         return []
     if middle < LOW and (done or names.PROBE_LR not in series or is_slowed(series)):
         return []

@@ -239,7 +239,7 @@ def slow_weights_that_are_never_moved(path: Path, seed: int) -> None:
                 )
 
 
-@program("live.update_ratio", "live.frozen", "live.underfitting")
+@program("overfit.lr_decay", "live.update_ratio", "live.frozen", "live.underfitting")
 def remaining_share_by_a_division_of_integers(path: Path, seed: int) -> None:
     """Of 500 updates in 500 there remains one for the first and none for the others."""
     x, y, vx, vy = table(load_iris(), seed, 110)
