@@ -33,6 +33,8 @@ _LOSS = frozenset(
 )
 _SCORES = frozenset({"acc", "accuracy", "f1", "auc", "score", "r2"})
 _ACCURACY = frozenset({"acc", "accuracy"})
+_RANKING = frozenset({"auc", "auroc", "rocauc"})
+_PRECISION = frozenset({"pr", "prc", "precision", "recall"})
 _SPREAD = frozenset({"stderr", "std", "sem", "var", "scale", "count", "weight"})
 _PHASE = frozenset({"task", "stage", "phase", "curriculum", "lesson", "level", "difficulty", "domain"})
 _PLAYERS = frozenset(
@@ -68,6 +70,12 @@ def is_score(metric: str) -> bool:
 def is_accuracy(metric: str) -> bool:
     """A score that is a share of what is right."""
     return is_score(metric) and bool(frozenset(words(metric)) & _ACCURACY)
+
+
+def is_ranking(metric: str) -> bool:
+    """The share of pairs that are put in the right order: the area under the ROC curve, not that of precision and recall."""
+    parts = frozenset(words(metric))
+    return bool(parts & _RANKING) and not parts & (_SPREAD | _LOSS | _PRECISION)
 
 
 def is_train_loss(metric: str) -> bool:

@@ -166,6 +166,24 @@ def test_where_only_the_number_of_classes_is_known_half_of_chance_is_the_limit(s
         assert bool(told(below_chance, *parts, watched={"outputs": [1]})) == below, "yes or no"
 
 
+@pytest.mark.parametrize(
+    ("metric", "score", "evaluations", "found"),
+    [
+        ("val/auc", 0.02, 5, True),
+        ("eval_roc_auc", 0.24, 5, True),
+        ("val/auc", 0.02, 4, False),
+        ("val/auc", 0.26, 5, False),
+        ("train/auc", 0.02, 5, False),
+        ("val/pr_auc", 0.02, 5, False),  # of a rare class it is small by chance
+        ("val/auc_stderr", 0.02, 5, False),
+    ],
+)
+def test_an_order_that_is_the_wrong_way_round_is_below_chance(metric: str, score: float, evaluations, found) -> None:
+    parts = line("train/loss", falling(600)), line(metric, np.full(evaluations, score), 100)
+    assert told(below_chance, *parts) == ([("live.below_chance", "warn")] if found else [])
+    assert not told(below_chance, line("train/loss", np.full(600, 2.3)), parts[1]), "nothing was learned yet"
+
+
 def test_examples_that_are_never_right_are_no_other_labels_unless_one_label_is_told_as_one_class() -> None:
     parts = line("train/loss", falling(600)), line("val/accuracy", np.zeros(6), 100)
     moved, any_other = (LABELS + 1) % 4, (LABELS + 1 + np.arange(32) // 4 % 3) % 4

@@ -4,11 +4,12 @@ Symptom: classes have other numbers in validation than in training, or its input
 Test: answers that have nothing to do with the labels are right at least as often as the rarest class occurs, whatever they say;
 so fewer, by SIGMAS standard errors in each of the last SAME evaluations, are an answer to another question. The shares come
 from what the checks counted. Where only the number of classes K is known (outputs of the fixed batch or of the model), the
-limit is LUCK / K, since classes need not be equally common, and SURE evaluations must be below it. Only once the training loss
-has fallen beyond its noise: before, nothing is known of the labels. Where neither is known nothing is said. Other labels are
-told apart from examples that are merely never right by the fixed batch: of PAIRS pairs of one label at least, HALF must be told
-the same (sums modulo a number, of which every pair is there once, are learned by heart below chance). Wrong when: validation
-holds a few rare classes only, and K is all that is known.
+limit is LUCK / K, since classes need not be equally common, and SURE evaluations must be below it. An area under the ROC curve
+is one half by chance, however common the classes are, and is held against LUCK of that: its order is the wrong way round. Only
+once the training loss has fallen beyond its noise: before, nothing is known of the labels. Where neither is known nothing is
+said. Other labels are told apart from examples that are merely never right by the fixed batch: of PAIRS pairs of one label at
+least, HALF must be told the same (sums modulo a number, of which every pair is there once, are learned by heart below chance).
+Wrong when: validation holds a few rare classes only, and K is all that is known.
 """
 
 from __future__ import annotations
@@ -32,10 +33,21 @@ SAME = 3
 SURE = 5
 SIGMAS = 4.0
 LUCK = 0.5
+EVEN = 0.5
+"""By chance, of the pairs that are put in order."""
 PAIRS = 5
 HALF = 0.5
 BALANCE = "data.balance"
 """The check that counts labels."""
+MAPPED = (
+    "classes have other numbers in validation (another order of folders, labels from 1), argmin for argmax, or inputs "
+    "and labels of validation in another order"
+)
+"""What is most likely of an accuracy, and of a ranking:"""
+TURNED = (
+    "the sign of the score is turned, the better and the worse of a pair are exchanged in the loss, or classes 0 and 1 are "
+    "exchanged in validation"
+)
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
@@ -48,6 +60,10 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
             found = _by_counts(score, facts) or _by_classes(score, facts)
             if found:
                 return [found]
+        if roles.is_ranking(metric) and roles.is_validation(metric):
+            score = _evaluations(series[metric].finite(), series)
+            if len(score) >= SURE and (score.value[-SURE:] < LUCK * EVEN).all():
+                return [_finding(score, LUCK * EVEN, "pairs are put in order by a coin half of the time", EVEN, TURNED)]
     return []
 
 
@@ -109,7 +125,7 @@ def _counts(facts: RunFacts) -> Floats:
     return np.array(counts, np.float64)
 
 
-def _finding(score: Series, limit: float, why: str, chance: float) -> Finding:
+def _finding(score: Series, limit: float, why: str, chance: float, cause: str = MAPPED) -> Finding:
     now = float(score.value[-1])
     below = np.flatnonzero(score.value >= limit)
     step = int(score.step[int(below[-1]) + 1 if len(below) else 0])
@@ -120,9 +136,8 @@ def _finding(score: Series, limit: float, why: str, chance: float) -> Finding:
         expected=f"above {format_number(limit)}",
         measured=now,
         tolerance=chance - limit,
-        advice="Most likely classes have other numbers in validation (another order of folders, labels from 1), argmin for "
-        "argmax, or inputs and labels of validation in another order. Refute: evaluate a part of the training data with the "
-        "evaluation's own code; it must be as bad.",
+        advice=f"Most likely {cause}. Refute: evaluate a part of the training data with the evaluation's own code; it must be as "
+        "bad.",
         evidence={"metric": score.metric, "chance": chance, "limit": limit, "since_step": step},
         step=step,
     )
