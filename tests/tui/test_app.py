@@ -285,6 +285,23 @@ def test_a_screen_whose_panels_go_one_by_one_is_laid_out_no_more(play: Callable[
     assert play(steps).failure is None
 
 
+@pytest.mark.parametrize("screen", [*"123456789"])
+def test_time_passes_on_a_screen_whose_panels_go_one_by_one(
+    play: Callable[..., NntuiApp], monkeypatch: pytest.MonkeyPatch, screen: str
+) -> None:
+    async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:
+        await pilot.press(screen)
+        await settle(pilot)
+        for panel in [*app.front.children]:
+            await panel.remove()
+            with monkeypatch.context() as leaving:
+                leaving.setattr(type(app), "is_running", False)
+                app._tick()
+                app._redraw()
+
+    assert play(steps).failure is None
+
+
 @pytest.mark.parametrize("opening", ["slash", "colon"])
 def test_ctrl_c_leaves_while_something_is_typed_and_q_is_a_letter(play: Callable[..., NntuiApp], opening: str) -> None:
     async def steps(app: NntuiApp, feed: Any, pilot: Pilot[None], settle: Settle) -> None:

@@ -82,8 +82,8 @@ class SystemScreen(BrowseScreen):
     def tick(self) -> None:
         """Ages have changed."""
         super().tick()
-        for panel in ("#readings", "#browse"):
-            self.query_one(panel, Lines).redraw()
+        for panel in self.query("#readings, #browse").results(Lines):  # they go one by one as the app leaves
+            panel.redraw()
 
     def _writer(self) -> str:
         """The chosen process; none as long as nobody moved, so that it is the leading one."""
