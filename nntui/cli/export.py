@@ -23,6 +23,7 @@ from pyarrow import csv, parquet
 from nntui.cli import OK, UsageError
 from nntui.finding import jsonable
 from nntui.runlog import layout
+from nntui.runlog.schema import POINTS
 from nntui.runlog.tables import read
 from nntui.session import paths
 from nntui.tui.safe import safe
@@ -111,8 +112,8 @@ def _check(form: str, kind: str, patterns: Sequence[str] | None, out: Path | Non
         raise UsageError(f"--kind alerts as {form}; expected --format json: alerts are findings, computed anew.")
     if form == "svg" and kind != "metrics":
         raise UsageError(f"--kind {kind} as svg; expected metrics, which are what is plotted.")
-    if patterns and kind not in ("metrics", "system"):
-        raise UsageError(f"--metric with --kind {kind}; expected it with metrics or system.")
+    if patterns and kind not in POINTS:
+        raise UsageError(f"--metric with --kind {kind}; expected it with {' or '.join(POINTS)}.")
     if out is None and form == "parquet" and sys.stdout.isatty():
         raise UsageError("parquet on a terminal; expected --out FILE.")
     if out is not None and any(layout.is_run(folder) for folder in out.absolute().parents):

@@ -198,9 +198,9 @@ class Track:
         """The same of points that are in no order."""
         x, edges = self._x(asked.least), asked.edges()
         order = np.argsort(x, kind="stable")
-        raw = per_column(x[order], self._points().value[order], edges, asked.columns)
-        line = per_column(x[order], smooth[order], edges, asked.columns) if weight else raw
         x = x[order]
+        raw = per_column(x, self._points().value[order], edges, asked.columns)
+        line = per_column(x, smooth[order], edges, asked.columns) if weight else raw
         found = (newest_before(x.__getitem__, len(x), edges, parts) for parts in (asked.columns, asked.readings))
         place, read = (_through(order, places) for places in found)
         return Answer(raw, line, place, read, self.points)
@@ -230,9 +230,9 @@ class Track:
 
         return bisect.bisect_left(range(len(series)), True, key=lambda at: not left(at))
 
-    def _x(self, least: float, first: int = 0, stop: int | None = None) -> Floats:
-        """x of the points as the axis has it."""
-        return self._x_of(_part(self._points(), first, stop), least)
+    def _x(self, least: float, first: int = 0) -> Floats:
+        """x of the points, from the first one asked for, as the axis has it."""
+        return self._x_of(_part(self._points(), first), least)
 
     def _x_at(self, least: float) -> Xs:
         """x as the axis has it, of the points at some places."""

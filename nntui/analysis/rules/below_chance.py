@@ -54,16 +54,15 @@ def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
     """At most one finding."""
     if not _learned(series) or not all(_is_a_map(one) for one in facts.answers.values()):
         return []
-    for metric in series:
-        if roles.is_accuracy(metric) and roles.is_validation(metric):
-            score = _evaluations(series[metric].finite(), series)
-            found = _by_counts(score, facts) or _by_classes(score, facts)
-            if found:
-                return [found]
-        if roles.is_ranking(metric) and roles.is_validation(metric):
-            score = _evaluations(series[metric].finite(), series)
-            if len(score) >= SURE and (score.value[-SURE:] < LUCK * EVEN).all():
-                return [_finding(score, LUCK * EVEN, "pairs are put in order by a coin half of the time", EVEN, TURNED)]
+    for metric in filter(roles.is_validation, series):
+        right, order = roles.is_accuracy(metric), roles.is_ranking(metric)
+        if not (right or order):
+            continue
+        score = _evaluations(series[metric].finite(), series)
+        found = (_by_counts(score, facts) or _by_classes(score, facts)) if right else None
+        found = found or (_by_order(score) if order else None)
+        if found:
+            return [found]
     return []
 
 
@@ -113,6 +112,12 @@ def _by_classes(score: Series, facts: RunFacts) -> Finding | None:
     if not known or not (score.value[-SURE:] < LUCK / max(known)).all():
         return None
     return _finding(score, LUCK / max(known), f"there are {max(known)} classes", 1 / max(known))
+
+
+def _by_order(score: Series) -> Finding | None:
+    if len(score) < SURE or not (score.value[-SURE:] < LUCK * EVEN).all():
+        return None
+    return _finding(score, LUCK * EVEN, "pairs are put in order by a coin half of the time", EVEN, TURNED)
 
 
 def _counts(facts: RunFacts) -> Floats:

@@ -47,6 +47,15 @@ LOW = 1e-5
 THROWN, TWICE = 3.0, 2.0
 MOVED, FAR = 1.0, 10.0
 AFTER = 10
+CUT = (
+    "they are not used in the forward pass, or are cut off by detach() or no_grad(). Refute: p.grad must not be None after "
+    "backward()."
+)
+LOST = (
+    "their rate is zero, or their updates are smaller than what bfloat16 or float16 weights can hold. Refute: with float32 "
+    "weights and ten times the rate, the optimizer's step must leave them as they are."
+)
+"""Why layers stand still that no gradient reaches, and that one does."""
 
 
 def find(series: Mapping[str, Series], facts: RunFacts) -> list[Finding]:
@@ -101,38 +110,22 @@ def _accused(series: Mapping[str, Series], layers: list[str], total: int) -> lis
     """At most one finding: layers that stand still; first those that no gradient reaches."""
     cut = [layer for layer in layers if not _is_reached(series, layer)]
     if cut or not layers:
-        return [_frozen(series, cut, total)] if cut else []
-    return [_rounded(series, layers, total)] if rate_left(series) >= ROUNDED else []
+        return [_frozen(series, cut, total, reached=False)] if cut else []
+    return [_frozen(series, layers, total, reached=True)] if rate_left(series) >= ROUNDED else []
 
 
-def _frozen(series: Mapping[str, Series], layers: list[str], total: int) -> Finding:
+def _frozen(series: Mapping[str, Series], layers: list[str], total: int, *, reached: bool) -> Finding:
+    """reached: by gradients."""
     step = min(_still_since(series, layer) for layer in layers)
     return Finding(
         FROZEN,
         "warn",
-        f"The weights of {named(layers, total)} do not change at all, though an optimizer holds them.",
+        f"The weights of {named(layers, total)} do not change at all, though {'gradients reach them and ' if reached else ''}an "
+        "optimizer holds them.",
         expected="an update ratio above 0",
         measured=0.0,
         tolerance=0.0,
-        advice="Most likely they are not used in the forward pass, or are cut off by detach() or no_grad(). Refute: p.grad must "
-        "not be None after backward(). If they are meant to stay, declare 'frozen:NAME'.",
-        evidence={"layers": layers[:20], "since_step": step},
-        step=step,
-    )
-
-
-def _rounded(series: Mapping[str, Series], layers: list[str], total: int) -> Finding:
-    step = min(_still_since(series, layer) for layer in layers)
-    return Finding(
-        FROZEN,
-        "warn",
-        f"The weights of {named(layers, total)} do not change at all, though gradients reach them and an optimizer holds them.",
-        expected="an update ratio above 0",
-        measured=0.0,
-        tolerance=0.0,
-        advice="Most likely their rate is zero, or their updates are smaller than what bfloat16 or float16 weights can hold. "
-        "Refute: with float32 weights and ten times the rate, the optimizer's step must leave them as they are. If they are "
-        "meant to stay, declare 'frozen:NAME'.",
+        advice=f"Most likely {LOST if reached else CUT} If they are meant to stay, declare 'frozen:NAME'.",
         evidence={"layers": layers[:20], "since_step": step},
         step=step,
     )
